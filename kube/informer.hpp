@@ -1,0 +1,74 @@
+// A cache of one kind, kept by list and watch. The cache holds typed values; the JSON is dropped after decoding.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/json.hpp"
+#include "kube/client.hpp"
+#include "kube/reflector.hpp"
+
+namespace twinspan::kube {
+
+// T is any copyable value. `decode` runs on the reflector's thread; an object it refuses is logged, counted and kept out.
+// Handlers run on the reflector's thread after the cache changed and only enqueue: before == nullptr: added, after == nullptr: deleted.
+template <class T>
+class Informer final : private ReflectorSink {
+ public:
+  using Value = std::shared_ptr<const T>;
+  using Decode = std::function<Result<T>(const Json&)>;
+  using Handler = std::function<void(const Key&, const Value& before, const Value& after)>;
+
+  Informer(Client& client, const Resource& resource, ReflectorOptions options, Decode decode)
+      : decode_(std::move(decode)), reflector_(client, resource, std::move(options), *this) {}
+
+  void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }  // before start()
+  void start() { reflector_.start(); }   // one thread
+  void stop() { reflector_.stop(); }     // joins it
+  bool synced() const { return reflector_.synced(); }  // the first list is in the cache
+
+  Value find(const Key& key) const {
+    std::shared_lock lock(mutex_);
+    const auto found = values_.find(key);
+    return found == values_.end() ? nullptr : found->second.value;
+  }
+  std::vector<std::pair<Key, Value>> all() const {
+    std::shared_lock lock(mutex_);
+    std::vector<std::pair<Key, Value>> out;
+    out.reserve(values_.size());
+    for (const auto& [key, entry] : values_) out.emplace_back(key, entry.value);
+    return out;
+  }
+  // Read-your-writes: what a write answered goes in at once, unless the watch has already brought something newer.
+  void wrote(const Json& object) { upsert(Json(object)); }
+
+ private:
+  struct Entry {
+    uint64_t version = 0;
+    Value value;
+  };
+  void upsert(Json&& object) override;
+  void erase(const Key& key, uint64_t version) override;
+  void retain(const std::vector<Key>& keys, uint64_t list_version) override;
+  void notify(const Key& key, const Value& before, const Value& after) const {
+    for (const Handler& handler : handlers_) handler(key, before, after);
+  }
+
+  Decode decode_;
+  mutable std::shared_mutex mutex_;
+  std::map<Key, Entry> values_;
+  std::map<Key, uint64_t> tombstones_;  // versions at which keys written by us were deleted: a late write must not revive them
+  std::vector<Handler> handlers_;
+  Reflector reflector_;  // last: its thread uses all of the above
+};
+
+}  // namespace twinspan::kube
+
+#include "kube/informer_inl.hpp"  // IWYU pragma: keep

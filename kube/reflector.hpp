@@ -1,0 +1,52 @@
+// List and watch of one kind, for ever: pages, bookmarks, time-outs, 410, dropped streams, back-off (peers.md, client-go's reflector).
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/json.hpp"
+#include "kube/client.hpp"
+
+namespace twinspan::kube {
+
+struct ReflectorOptions {
+  std::string ns;  // empty: all namespaces
+  std::string label_selector;
+  std::string field_selector;
+  std::chrono::milliseconds backoff_initial{800};
+  std::chrono::milliseconds backoff_limit{30000};
+  std::function<void(bool connected)> on_connection;  // told of each change; called on the reflector's thread
+};
+
+class ReflectorSink {
+ public:
+  virtual ~ReflectorSink() = default;
+  virtual void upsert(Json&& object) = 0;
+  virtual void erase(const Key& key, uint64_t version) = 0;
+  virtual void retain(const std::vector<Key>& keys, uint64_t list_version) = 0;  // after a list: whatever else is gone
+};
+
+class Reflector {
+ public:
+  Reflector(Client& client, const Resource& resource, ReflectorOptions options, ReflectorSink& sink);
+  ~Reflector();  // stops
+  void start();
+  void stop();
+  bool synced() const { return synced_; }
+
+ private:
+  void run(std::stop_token stop);
+
+  Client& client_;
+  Resource resource_;
+  ReflectorOptions options_;
+  ReflectorSink& sink_;
+  std::atomic<bool> synced_{false};
+  std::jthread thread_;
+};
+
+}  // namespace twinspan::kube

@@ -1,0 +1,116 @@
+// HTTP with TLS on cpp-httplib: one client and one server for every room. cpp-httplib stays behind these declarations.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace twinspan::net {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct TlsIdentity {  // PEM text, never a path: callers read files and re-read them on rotation
+  std::string certificate_pem, key_pem;
+};
+
+struct ClientTls {
+  std::string ca_pem;                   // empty: the system's roots
+  bool verify = true;
+  std::optional<TlsIdentity> identity;  // for mutual TLS
+  std::string server_name;              // SNI and the name the certificate must carry; empty: the host of the URL
+};
+
+struct Response {
+  int status = 0;
+  Headers headers;
+  std::string body;
+  std::string header(std::string_view name) const;  // case-insensitive; empty where absent
+};
+
+struct Request {
+  std::string method = "GET";
+  std::string path;  // with query, percent-encoded
+  Headers headers;
+  std::string body;
+  std::string content_type;
+  std::chrono::milliseconds timeout{10000};
+};
+
+// Keeps up to `connections` kept-alive connections and uses them from any thread, one request each at a time.
+// A transport failure is kUnavailable or kTimeout; any HTTP status is a Response. Answers at once when `stop` is set (kCancelled).
+class Client {
+ public:
+  struct Options {
+    size_t connections = 8;
+    std::chrono::milliseconds connect_timeout{3000};
+  };
+  // `url`: scheme, host and port: "https://10.0.0.1:6443".
+  Client(std::string url, ClientTls tls, Options options);
+  Client(std::string url, ClientTls tls) : Client(std::move(url), std::move(tls), Options{}) {}
+  ~Client();
+
+  Result<Response> send(const Request& request, std::stop_token stop = {});
+  // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is 200.
+  // `request.timeout` is the longest silence that is borne.
+  Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& chunk, std::stop_token stop);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct IncomingRequest {
+  std::string method, path, body;
+  std::multimap<std::string, std::string> query;   // decoded
+  Headers headers;
+  std::string remote_address;
+  std::string peer_common_name;                    // of the verified client certificate; empty: none
+  std::string header(std::string_view name) const;
+};
+
+struct OutgoingResponse {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  Headers headers;
+  // Set: the answer is streamed in chunks. Called again and again with a writer that returns false once the client is gone;
+  // returns false when the stream is over. It may block, but must look at `stop`.
+  std::function<bool(const std::function<bool(std::string_view)>& write, const std::stop_token& stop)> stream;
+};
+
+struct ServerOptions {
+  std::string address = "0.0.0.0";
+  int port = 0;  // 0: any free one
+  std::optional<TlsIdentity> identity;  // absent: plain HTTP
+  std::string client_ca_pem;            // set: client certificates are verified against it …
+  bool require_client_certificate = false;  // … and demanded
+  size_t threads = 8;                   // each stream takes one
+};
+
+class Server {
+ public:
+  using Handler = std::function<OutgoingResponse(const IncomingRequest&)>;  // called from several threads
+  Server(ServerOptions options, Handler handler);
+  ~Server();  // stops
+  Status start();  // listens, serves on threads of its own
+  void stop();
+  int port() const;
+  void replace_identity(TlsIdentity identity);  // new connections use it: rotation without downtime
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+std::string percent_encode(std::string_view text);  // RFC 3986 unreserved stay
+std::string percent_decode(std::string_view text);
+
+}  // namespace twinspan::net
