@@ -16,11 +16,11 @@ struct KeyPair {
 
 struct CertificateRequest {
   std::string common_name;
-  std::string organization;               // empty: none
+  std::string organization;  // empty: none
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;
-  bool server = false, client = false;    // extended key usages
-  WallTime not_before;                    // callers pass a little before now, for clocks that differ
+  bool server = false, client = false;  // extended key usages
+  WallTime not_before;                  // callers pass a little before now, for clocks that differ
   WallTime not_after;
 };
 
