@@ -24,11 +24,11 @@ struct Release {
 
 // The lease as one read showed it.
 struct LeaseRecord {
-  std::string version;          // resourceVersion: the precondition of whatever is decided from this read
-  std::string holder_endpoint;  // empty: nobody
-  std::string holder_instance;  // one life of one agent: a restarted agent is another holder
-  Epoch epoch;                  // leaseTransitions
-  bool promoted = false;        // the holder has said, in this epoch, that it accepts writes
+  std::string version;             // resourceVersion: the precondition of whatever is decided from this read
+  std::string holder_endpoint;     // empty: nobody
+  std::string holder_instance;     // one life of one agent: a restarted agent is another holder
+  Epoch epoch;                     // leaseTransitions
+  bool promoted = false;           // the holder has said, in this epoch, that it accepts writes
   std::optional<Release> release;  // set where holder_endpoint is empty and the last holder let go
   bool held() const { return !holder_endpoint.empty(); }
   bool operator==(const LeaseRecord&) const = default;
@@ -41,8 +41,8 @@ class LeaseTenure {
 
   void renewed(BootTime sent_at);
   Epoch epoch() const { return epoch_; }
-  BootTime renew_at() const;               // the next renewal is due
-  BootTime fence_at() const;               // the database must have stopped by then
+  BootTime renew_at() const;  // the next renewal is due
+  BootTime fence_at() const;  // the database must have stopped by then
   bool expired(BootTime now) const { return now >= fence_at(); }
 
  private:

@@ -29,19 +29,21 @@ struct MemberReport {
   std::string address;   // pod IP where the database listens on port 5432
   Role role = Role::kNone;
   MemberState state = MemberState::kUnknown;
-  std::string message;   // what, why and what next, where state alone does not say it
+  std::string message;  // what, why and what next, where state alone does not say it
   bool database_running = false;
   bool accepts_reads = false;
-  std::optional<bool> sql_healthy;       // the last probe by SQL; nullopt before the first
-  int sql_failures = 0;                  // consecutive
-  std::string system_id;                 // empty: no data
+  std::optional<bool> sql_healthy;  // the last probe by SQL; nullopt before the first
+  int sql_failures = 0;             // consecutive
+  std::string system_id;            // empty: no data
   std::optional<uint32_t> timeline;
-  std::vector<TimelineSwitch> history;   // oldest first, without the current timeline
-  std::optional<Position> received;      // received and flushed (replica) or flushed (primary): what an election compares
+  std::vector<TimelineSwitch> history;  // oldest first, without the current timeline
+  std::optional<Position> received;  // received and flushed (replica) or flushed (primary): what an election compares
   std::optional<Position> replayed;
-  bool receiver_stopped = false;         // a replica that receives nothing until the assignment is settled
-  std::string upstream;                  // endpoint it streams from
-  std::optional<double> lag_seconds;     // replica: against its upstream; 0 where it has replayed everything received
+  bool receiver_stopped = false;  // a replica that receives nothing until the assignment is settled
+  Epoch frozen_for;  // frozen_for() of failover/member.hpp: `received` will not grow before that epoch has a primary;
+                     // 0: it may
+  std::string upstream;               // endpoint it streams from
+  std::optional<double> lag_seconds;  // replica: against its upstream; 0 where it has replayed everything received
   std::optional<uint64_t> lag_bytes;
   // On a sender: positions its direct replicas have confirmed, by endpoint name.
   struct Downstream {
@@ -52,12 +54,12 @@ struct MemberReport {
     std::optional<double> lag_seconds;
   };
   std::map<std::string, Downstream> downstreams;
-  Epoch epoch;                           // of the lease it holds, else of the last one it saw
+  Epoch epoch;  // of the lease it holds, else of the last one it saw
   bool holds_lease = false;
-  bool restart_pending = false;          // a parameter waits for a restart
+  bool restart_pending = false;  // a parameter waits for a restart
   std::optional<Progress> progress;
-  int64_t generation = 0;                // of the link spec that is applied here
-  std::string version;                   // of the database, "15.20"
+  int64_t generation = 0;  // of the link spec that is applied here
+  std::string version;     // of the database, "15.20"
 };
 
 Json to_json(const MemberReport& report);

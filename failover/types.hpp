@@ -35,17 +35,17 @@ enum class MemberState {
   kEmpty,         // no data yet and nothing to clone from
   kInitializing,  // initdb
   kStarting,
-  kRunning,       // a primary that accepts writes
+  kRunning,  // a primary that accepts writes
   kPromoting,
   kCloning,
   kCatchingUp,
   kStreaming,
   kDisconnected,  // a replica whose upstream does not send
   kRewinding,
-  kDiverged,      // halted: its history left the primary's; needs rewind or clone
+  kDiverged,  // halted: its history left the primary's; needs rewind or clone
   kStopping,
   kStopped,
-  kFailed,        // tried and failed; `message` says what and what next
+  kFailed,  // tried and failed; `message` says what and what next
 };
 std::string_view to_string(MemberState state);  // "Unknown", "Empty", "CatchingUp" …
 std::optional<MemberState> parse_member_state(std::string_view text);

@@ -1,0 +1,106 @@
+// What a member's agent does next. Pure and total: the agent and the simulator run the same code.
+// Level-based: called after every change; it answers the one next action, which may be answered again until it took
+// effect.
+#pragma once
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "failover/assignment.hpp"
+#include "failover/lease.hpp"
+
+namespace twinspan {
+
+enum class DivergedRule { kHalt, kRewind, kClone };
+
+enum class DataShape {
+  kNone,     // no complete data directory
+  kReplica,  // has standby.signal: starts in recovery and stays there
+  kPrimary,  // would start read-write
+};
+
+enum class ProcessState {
+  kStopped,         // no process of the database exists, orphans included
+  kReplicaRunning,  // in recovery, or on its way there
+  kPrimaryRunning,  // accepts writes, or on its way there
+};
+
+enum class Lineage {
+  kUnknown,   // not compared yet with the present primary: the caller compares and calls again
+  kFollows,   // this data is a prefix of the primary's history: it can stream
+  kDiverged,  // it has log the primary never had
+};
+
+struct MemberView {
+  std::string self;
+  std::string instance;
+  std::optional<Assignment> assignment;
+  std::optional<LeaseRecord> lease;  // nullopt: not observed since start
+  bool lease_may_be_taken = false;   // LeaseObservation
+  std::optional<Epoch> tenure;       // set while this agent holds the lease and it has not run out by its own clock
+  bool stopping = false;             // the pod was asked to go
+  DataShape data = DataShape::kNone;
+  ProcessState process = ProcessState::kStopped;
+  bool process_died = false;  // it ended without being asked to, since it was last started; every orphan is reaped
+  std::optional<Position> received;  // replica: received and flushed
+  bool receiver_stopped = false;     // replica: configured to receive nothing, and no receiver is left
+  std::string following;             // upstream the replica is configured for; empty: none
+  std::string upstream;  // whom to stream from while `lease` stands, by the link's spec; the holder unless `from` says
+                         // otherwise
+  Lineage lineage = Lineage::kUnknown;
+  DivergedRule diverged = DivergedRule::kHalt;
+};
+
+struct Wait {
+  std::string reason;
+};                // CamelCase
+struct Fence {};  // stop the database immediately: no right to be primary
+struct HandOver {
+  Cause cause;
+};  // CHECKPOINT, stop fast, release with the final position
+struct ReleaseLease {
+  Cause cause;
+};  // the database is stopped already
+struct TakeLease {
+  std::string version;
+  Epoch epoch;
+};
+struct Initialize {};    // initdb: only ever for epoch 1
+struct StartPrimary {};  // from data that is primary-shaped
+struct Promote {};
+struct MarkPromoted {};  // in the lease
+struct StopReceiver {};
+struct StartReplica {
+  std::string upstream;
+};  // writes standby.signal first; empty: receives nothing
+struct Follow {
+  std::string upstream;
+};  // a running replica gets another upstream
+struct Clone {
+  std::string from;
+};
+struct Rewind {
+  std::string from;
+};  // stops first where it runs
+struct Halt {
+  std::string reason;
+};                      // stays as it is until a person decides
+struct StopReplica {};  // on the way out
+struct Exit {};
+
+using MemberAction =
+    std::variant<Wait, Fence, HandOver, ReleaseLease, TakeLease, Initialize, StartPrimary, Promote, MarkPromoted,
+                 StopReceiver, StartReplica, Follow, Clone, Rewind, Halt, StopReplica, Exit>;
+
+MemberAction decide_member(const MemberView& view);
+
+// The epoch for which this member has frozen its position: it receives nothing more, and will not until it has seen a
+// primary of that epoch. 0: not frozen. Goes into the report with `received`, both taken from the same view, `received`
+// read after the receiver was seen stopped. An election trusts only frozen positions: an unfrozen member could still
+// confirm commits of the old primary after it was compared.
+Epoch frozen_for(const MemberView& view);
+
+// "HandOver(Switchover)", "Wait(LeaseHeld)": for logs, golden files and tests.
+std::string to_string(const MemberAction& action);
+
+}  // namespace twinspan
