@@ -156,8 +156,6 @@ struct WorkerReports::Impl {
     Result<MemberReport> answer = probe->ask(stop);
     lock.lock();
     silent_running -= was_silent;
-    member.running = false;
-    member.ended = attempt;
     if (!stop.stop_requested() && !member.forgotten && generation == member.generation) {
       const std::optional<Seen> before = member.answered_once ? std::optional(member.seen) : std::nullopt;
       note(member, std::move(answer));
@@ -166,7 +164,9 @@ struct WorkerReports::Impl {
       for (const Listener& listener : listeners) listener(member.name.first, member.name.second, before, after);
       lock.lock();
     }
-    if (!member.forgotten && !member.queued) {
+    member.running = false;
+    member.ended = attempt;
+    if (!member.forgotten) {
       const auto interval = changing.contains(member.name.first) ? config.changing_interval : config.steady_interval;
       enqueue(self, member.again ? clock.boot_now() : clock.boot_now() + interval);
     }
