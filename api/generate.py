@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Writes api/types.hpp and api/types.cpp from the schemas in crds/.
+
+usage: generate.py OUTPUT_DIR CRD...
+
+Every object of a schema becomes one struct, every enum one enum class; SHAPES and ENUMS below name them, and an object
+that is named in neither is an error, so that no name is ever made up. Objects of the same shape share one struct: the
+first path listed is the fullest, the others may lack some of its fields. What the schema demands (types, required fields,
+bounds, lengths, patterns, unique names) is checked by the generated parsers, so that they refuse what the API server refuses.
+"""
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+SHAPES = {
+    "ReplicationLink.spec": "LinkSpec",
+    "ReplicationLink.spec.lagThreshold": "LagThreshold",
+    "ReplicationLink.spec.targets[]": "Endpoint",
+    "ReplicationLink.spec.source": "Endpoint",
+    "*.postgres": "PostgresEndpoint",
+    "*.postgres.managed": "ManagedPostgres",
+    "*.postgres.managed.storage": "PostgresStorage",
+    "*.postgres.external": "ExternalPostgres",
+    "*.postgres.external.tls": "ExternalTls",
+    "ReplicationLink.spec.postgres": "PostgresSettings",
+    "ReplicationLink.spec.postgres.durability": "Durability",
+    "ReplicationLink.status": "LinkStatus",
+    "ReplicationLink.status.assignment": "AssignmentStatus",
+    "ReplicationLink.status.endpoints[]": "EndpointStatus",
+    "*.conditions[]": "Condition",
+    "FailoverPolicy.spec": "PolicySpec",
+    "FailoverPolicy.spec.services[]": "PolicyService",
+    "FailoverPolicy.spec.lease": "LeaseSettings",
+    "FailoverPolicy.spec.triggers": "Triggers",
+    "FailoverPolicy.spec.quorum": "QuorumSettings",
+    "FailoverPolicy.spec.candidates": "Candidates",
+    "FailoverPolicy.spec.candidates.scoring": "Scoring",
+    "FailoverPolicy.spec.promotion": "Promotion",
+    "FailoverPolicy.spec.failback": "Failback",
+    "FailoverPolicy.spec.drill": "Drill",
+    "FailoverPolicy.spec.notifications[]": "Notification",
+    "FailoverPolicy.spec.notifications[].webhook": "WebhookTarget",
+    "FailoverPolicy.status": "PolicyStatus",
+    "FailoverPolicy.status.services[]": "PolicyServiceStatus",
+    "FailoverPolicy.status.observers[]": "Observer",
+    "FailoverPolicy.status.current": "FailoverStep",
+    "FailoverPolicy.status.history[]": "FailoverRecord",
+    "*.linkRef": "LinkReference",
+    "*.urlSecretRef": "SecretKeyReference",
+    "*.ownerSecretRef": "SecretReference",
+    "*.credentialsSecretRef": "SecretReference",
+    "*.caSecretRef": "SecretReference",
+    "*.clientSecretRef": "SecretReference",
+}
+ENUMS = {
+    "*.engine": "Engine",
+    "*.topology": "Topology",
+    "*.durability.mode": "DurabilityMode",
+    "*.standby": "Standby",
+    "*.diverged": "Diverged",
+    "*.conditions[].status": "ConditionStatus",
+    "FailoverPolicy.spec.mode": "FailoverMode",
+    "*.services[].selects": "Selects",
+    "*.failback.mode": "FailbackMode",
+    "*.drill.kind": "DrillKind",
+}
+# Comments of structs that several fields share.
+DOCS = {
+    "Endpoint": "An endpoint: the source or one of the targets. `from` is set on targets only.",
+    "SecretReference": "A Secret of the same namespace.",
+    "SecretKeyReference": "One key of a Secret of the same namespace.",
+    "LinkReference": "A ReplicationLink of the same namespace.",
+    "Condition": "One condition, as the conventions of the Kubernetes API have it.",
+}
+# Objects kept as JSON: they are Kubernetes' own shapes and only handed on.
+FREE = {"resources"}
+# Plain members though the schema gives no default: absent means every field's default, and an object of another engine
+# must not get them written into its spec.
+PLAIN = {"ReplicationLink.spec.postgres"}
+# A pattern has a matcher written by hand (api/patterns.hpp), because std::regex is slow and recursive.
+PATTERNS = {
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": ("is_dns_label", "a DNS label: lower-case letters, digits and '-'"),
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$": ("is_dns_label_or_empty", "empty or a DNS label: lower-case letters, digits and '-'"),
+    r"^[a-z]([-a-z0-9]*[a-z0-9])?$": ("is_service_name", "a Service's name: a lower-case letter, then letters, digits and '-'"),
+    r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$": ("is_object_name", "an object's name: lower-case letters, digits, '-' and '.'"),
+    r"^[a-z_][a-z0-9_]*$": ("is_sql_name", "a lower-case SQL name: letters, digits and '_'"),
+    r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$": ("is_size", "a size such as 10Gi"),
+    r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": ("is_reason", "a CamelCase reason"),
+}
+
+
+def snake(name):
+    return re.sub(r"([A-Z])", lambda m: "_" + m.group(1).lower(), name).lstrip("_")
+
+
+def lookup(table, path):
+    """The entry for the path itself, else the longest '*' suffix that matches."""
+    if path in table:
+        return table[path]
+    suffixes = [key for key in table if key.startswith("*") and path.endswith(key[1:])]
+    return table[max(suffixes, key=len)] if suffixes else None
+
+
+class Generator:
+    def __init__(self):
+        self.structs = {}  # name -> {"fields": [...], "doc": ..., "paths": [...]}; in order of dependency
+        self.enums = {}  # name -> values
+        self.roots = []  # (kind, spec struct, status struct)
+
+    def fail(self, path, why):
+        sys.exit(f"generate.py: {path}: {why}")
+
+    # The C++ type of a schema and the rule its values obey, as a C++ initializer ("" for none).
+    def value(self, schema, path):
+        leaf = path.rsplit(".", 1)[-1]
+        kind = schema.get("type")
+        if schema.get("x-kubernetes-int-or-string"):
+            return "std::string", ""
+        if kind == "object":
+            if schema.get("x-kubernetes-preserve-unknown-fields") or leaf in FREE:
+                return "Json", ""
+            if "additionalProperties" in schema:
+                inner, rule = self.value(schema["additionalProperties"], path + "{}")
+                parts = [f".max_items = {schema['maxProperties']}"] if "maxProperties" in schema else []
+                return f"std::map<std::string, {inner}>", self.with_items(parts, rule)
+            return self.struct(schema, path), ""
+        if kind == "array":
+            inner, rule = self.value(schema["items"], path + "[]")
+            parts = []
+            if "minItems" in schema:
+                parts.append(f".min_items = {schema['minItems']}")
+            if "maxItems" in schema:
+                parts.append(f".max_items = {schema['maxItems']}")
+            if schema.get("x-kubernetes-list-type") == "set":
+                parts.append(".unique = true")
+            return f"std::vector<{inner}>", self.with_items(parts, rule)
+        if kind == "string":
+            if "enum" in schema:
+                return self.enum(schema, path), ""
+            parts = []
+            if "minLength" in schema:
+                parts.append(f".min_length = {schema['minLength']}")
+            if "maxLength" in schema:
+                parts.append(f".max_length = {schema['maxLength']}")
+            if schema.get("format") == "date-time":
+                parts.append('.matches = is_date_time, .shape = "a date and time such as 2026-01-31T12:00:00Z"')
+            elif "pattern" in schema:
+                if schema["pattern"] not in PATTERNS:
+                    self.fail(path, f"no matcher for the pattern {schema['pattern']}")
+                function, shape = PATTERNS[schema["pattern"]]
+                parts.append(f".matches = {function}, .shape = {json.dumps(shape)}")
+            return "std::string", "{" + ", ".join(parts) + "}" if parts else ""
+        if kind in ("integer", "number"):
+            parts = [f".{key} = {schema[key]}" for key in ("minimum", "maximum") if key in schema]
+            return ("int64_t" if kind == "integer" else "double"), "{" + ", ".join(parts) + "}" if parts else ""
+        if kind == "boolean":
+            return "bool", ""
+        self.fail(path, f"type {kind} is not handled")
+
+    def with_items(self, parts, rule):
+        if rule:
+            parts = parts + [f".items = {rule}"]
+        return "{" + ", ".join(parts) + "}" if parts else ""
+
+    def enum(self, schema, path):
+        name = lookup(ENUMS, path) or self.fail(path, "an enum without a name in ENUMS")
+        values = [str(value) for value in schema["enum"]]
+        if self.enums.setdefault(name, values) != values:
+            self.fail(path, f"differs from the other {name}")
+        return name
+
+    def literal(self, schema, cpp_type):
+        """The initializer that stands for the schema's default."""
+        default = schema.get("default")
+        if default is None or isinstance(default, (dict, list)):
+            return ""
+        if cpp_type in self.enums:
+            return f"{cpp_type}::k{default}"
+        return json.dumps(default) if cpp_type == "std::string" else str(default).lower()
+
+    def struct(self, schema, path):
+        name = lookup(SHAPES, path) or self.fail(path, "an object without a name in SHAPES")
+        required = set(schema.get("required", []))
+        fields = []
+        for key, part in schema.get("properties", {}).items():
+            at = f"{path}.{key}"
+            cpp_type, rule = self.value(part, at)
+            many = cpp_type.startswith("std::vector") or cpp_type.startswith("std::map") or cpp_type == "Json"
+            default = self.literal(part, cpp_type)
+            if key in required:
+                need, initial = "required", default
+            elif "default" in part or many or at in PLAIN:
+                need, initial = "defaulted", default
+            else:
+                need, initial = "optional", ""
+            if need != "optional" and not initial:
+                initial = {"int64_t": "0", "double": "0", "bool": "false"}.get(cpp_type, "")
+                if cpp_type in self.enums:
+                    initial = f"{cpp_type}::k{self.enums[cpp_type][0]}"
+            keys = part.get("x-kubernetes-list-map-keys", [])
+            fields.append({
+                "key": key, "member": snake(key), "type": cpp_type, "rule": rule, "need": need, "initial": initial,
+                "unique": keys[0] if keys else "", "doc": " ".join(part.get("description", "").split()),
+            })
+        known = self.structs.get(name)
+        if known is None:
+            self.structs[name] = {"fields": fields, "doc": DOCS.get(name, schema.get("description", ""))}
+        else:
+            shape = lambda field: {key: field[key] for key in field if key != "doc"}
+            fuller = {field["key"]: shape(field) for field in known["fields"]}
+            for field in fields:
+                if fuller.get(field["key"]) != shape(field):
+                    self.fail(f"{path}.{field['key']}", f"differs from the other {name}")
+        return name
+
+    def root(self, crd):
+        kind = crd["spec"]["names"]["kind"]
+        for version in crd["spec"]["versions"]:
+            if version["storage"]:
+                schema = version["schema"]["openAPIV3Schema"]
+        properties = schema["properties"]
+        # The fullest shape of a struct is met first: targets before source.
+        spec = properties["spec"]["properties"]
+        for first in ("targets",):
+            if first in spec:
+                self.value(spec[first], f"{kind}.spec.{first}")
+        self.roots.append((kind, crd, self.struct(properties["spec"], f"{kind}.spec"),
+                           self.struct(properties["status"], f"{kind}.status"), " ".join(schema["description"].split())))
+
+    # ---- output
+    def comment(self, text, indent="", width=118):
+        lines, line = [], indent + "//"
+        for word in text.split():
+            if len(line) + 1 + len(word) > width:
+                lines.append(line)
+                line = indent + "//"
+            line += " " + word
+        return lines + [line] if text else []
+
+    def header(self):
+        out = ["// Generated by api/generate.py from crds/. Do not edit.", "#pragma once", "#include <cstdint>", "#include <map>",
+               "#include <nlohmann/json.hpp>", "#include <optional>", "#include <string>", "#include <string_view>", "#include <vector>", "",
+               '#include "api/meta.hpp"', '#include "core/json.hpp"', '#include "core/result.hpp"', "", "namespace twinspan::api {", ""]
+        for name, values in self.enums.items():
+            out += [f"enum class {name} {{ {', '.join('k' + value for value in values)} }};",
+                    f"std::string_view to_string({name} value);",
+                    f"std::optional<{name}> parse_{snake(name)}(std::string_view text);", ""]
+        for name, struct in self.structs.items():
+            out += self.comment(struct["doc"]) + [f"struct {name} {{"]
+            for field in struct["fields"]:
+                cpp_type = f"std::optional<{field['type']}>" if field["need"] == "optional" else field["type"]
+                initial = f" = {field['initial']}" if field["initial"] else ""
+                if cpp_type == "Json":
+                    initial = " = nullptr"
+                out += self.comment(field["doc"], "  ") + [f"  {cpp_type} {field['member']}{initial};"]
+            out += ["", f"  bool operator==(const {name}&) const = default;", "};",
+                    f"Result<{name}> parse_{snake(name)}(const Json& json);", f"Json to_json(const {name}& value);", ""]
+        for kind, crd, spec, status, doc in self.roots:
+            names = crd["spec"]["names"]
+            version = [v["name"] for v in crd["spec"]["versions"] if v["storage"]][0]
+            out += self.comment(doc) + [f"struct {kind} {{",
+                    f'  static constexpr std::string_view kKind = "{kind}";',
+                    f'  static constexpr std::string_view kApiVersion = "{crd["spec"]["group"]}/{version}";',
+                    f'  static constexpr std::string_view kPlural = "{names["plural"]}";', "",
+                    "  ObjectMeta metadata;", f"  {spec} spec;", f"  {status} status;", "",
+                    f"  bool operator==(const {kind}&) const = default;", "};",
+                    "// kInvalid names the field, its value and what was expected.",
+                    f"Result<{kind}> parse_{snake(kind)}(const Json& json);", f"Json to_json(const {kind}& value);", ""]
+        return "\n".join(out + ["}  // namespace twinspan::api", ""])
+
+    def source(self):
+        out = ["// Generated by api/generate.py from crds/. Do not edit.", '#include "api/types.hpp"', "", '#include "api/patterns.hpp"',
+               '#include "api/reader.hpp"', "", "namespace twinspan::api {", ""]
+        for name, values in self.enums.items():
+            out += [f"std::string_view to_string({name} value) {{", "  switch (value) {"]
+            out += [f'    case {name}::k{value}: return "{value}";' for value in values]
+            out += ["  }", '  return "Unknown";', "}", f"std::optional<{name}> parse_{snake(name)}(std::string_view text) {{"]
+            out += [f'  if (text == "{value}") return {name}::k{value};' for value in values]
+            out += ["  return std::nullopt;", "}",
+                    f"static Status read(const Json& json, const Path& at, {name}& out, const Rule&) {{",
+                    f'  return read_enum(json, at, out, parse_{snake(name)}, "{", ".join(values)}");', "}", ""]
+        for name in self.structs:
+            out.append(f"static Status read(const Json& json, const Path& at, {name}& out, const Rule& rule);")
+        out.append("")
+        for name, struct in self.structs.items():
+            out += [f"Status read(const Json& json, const Path& at, {name}& out, const Rule&) {{",
+                    "  if (auto ok = expect_object(json, at); !ok) return ok;"]
+            for field in struct["fields"]:
+                rule = self.rule(field["rule"], out)
+                out.append(f'  if (auto ok = read_{field["need"]}(json, at, "{field["key"]}", out.{field["member"]}, {rule}); !ok) return ok;')
+                if field["unique"]:
+                    inner = re.search(r"<(.*)>", field["type"]).group(1)
+                    out.append(f'  if (auto ok = expect_unique(out.{field["member"]}, &{inner}::{snake(field["unique"])}, '
+                               f'Path{{&at, "{field["key"]}"}}, "{field["unique"]}"); !ok) return ok;')
+            out += ["  return {};", "}",
+                    f"Result<{name}> parse_{snake(name)}(const Json& json) {{ return parse_as<{name}>(json); }}",
+                    f"Json to_json(const {name}& value) {{", "  Json json = Json::object();"]
+            out += [f'  write(json, "{field["key"]}", value.{field["member"]});' for field in struct["fields"]]
+            out += ["  return json;", "}", ""]
+        for kind, crd, spec, status, doc in self.roots:
+            out += [f"Result<{kind}> parse_{snake(kind)}(const Json& json) {{ return parse_root<{kind}>(json); }}",
+                    f"Json to_json(const {kind}& value) {{",
+                    f"  return {{{{\"apiVersion\", {kind}::kApiVersion}}, {{\"kind\", {kind}::kKind}}, {{\"metadata\", to_json(value.metadata)}},",
+                    '          {"spec", to_json(value.spec)}, {"status", to_json(value.status)}};', "}", ""]
+        return "\n".join(out + ["}  // namespace twinspan::api", ""])
+
+    def rule(self, text, out):
+        """Nested rules (of list items) become static constants of their own."""
+        nested = text.find(".items = {")
+        if nested < 0:
+            return f"Rule{text}" if text else "Rule{}"
+        inner = self.rule(text[nested + len(".items = "):-1], out)
+        self.counter = getattr(self, "counter", 0) + 1
+        out.append(f"  static constexpr Rule items_{self.counter} = {inner};")
+        return f"Rule{text[:nested]}.items = &items_{self.counter}}}"
+
+
+def main():
+    output = pathlib.Path(sys.argv[1])
+    generator = Generator()
+    for path in sys.argv[2:]:
+        generator.root(yaml.safe_load(pathlib.Path(path).read_text()))
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in (("types.hpp", generator.header()), ("types.cpp", generator.source())):
+        (output / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

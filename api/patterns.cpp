@@ -1,0 +1,61 @@
+#include "api/patterns.hpp"
+
+#include "core/clock.hpp"
+
+namespace twinspan::api {
+
+namespace {
+
+constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view kDigits = "0123456789";
+
+bool is_in(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
+bool is_lower(char c) { return is_in(c, kLower); }
+bool is_digit(char c) { return is_in(c, kDigits); }
+bool is_letter(char c) { return is_lower(c) || is_in(c, kUpper); }
+bool is_alphanumeric(char c) { return is_lower(c) || is_digit(c); }
+
+// Begins and ends with a lower-case letter or digit; in between the characters of `extra` may stand too.
+bool is_name(std::string_view text, std::string_view extra) {
+  return !text.empty() && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
+         std::all_of(text.begin(), text.end(), [extra](char c) { return is_alphanumeric(c) || is_in(c, extra); });
+}
+
+}  // namespace
+
+bool is_dns_label(std::string_view text) { return is_name(text, "-"); }
+bool is_dns_label_or_empty(std::string_view text) { return text.empty() || is_dns_label(text); }
+bool is_service_name(std::string_view text) { return is_dns_label(text) && is_lower(text.front()); }
+bool is_object_name(std::string_view text) { return is_name(text, "-."); }
+
+bool is_sql_name(std::string_view text) {
+  return !text.empty() && !is_digit(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '_'; });
+}
+
+bool is_size(std::string_view text) {
+  const auto digits = [&text] {
+    size_t count = 0;
+    for (; !text.empty() && is_digit(text.front()); ++count) text.remove_prefix(1);
+    return count;
+  };
+  if (digits() == 0) return false;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (digits() == 0) return false;
+  }
+  if (text.empty()) return true;
+  if (text.size() == 1) return is_in(text[0], "kMGTPE");
+  return text.size() == 2 && is_in(text[0], "KMGTPE") && text[1] == 'i';
+}
+
+bool is_reason(std::string_view text) {
+  const auto inner = [](char c) { return is_letter(c) || is_digit(c) || c == '_'; };
+  return !text.empty() && is_letter(text.front()) && inner(text.back()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return inner(c) || c == ',' || c == ':'; });
+}
+
+bool is_date_time(std::string_view text) { return parse_rfc3339(text).has_value(); }
+
+}  // namespace twinspan::api
