@@ -22,10 +22,10 @@ struct TlsIdentity {  // PEM text, never a path: callers read files and re-read 
 };
 
 struct ClientTls {
-  std::string ca_pem;                   // empty: the system's roots
+  std::string ca_pem{};  // empty: the system's roots
   bool verify = true;
-  std::optional<TlsIdentity> identity;  // for mutual TLS
-  std::string server_name;              // SNI and the name the certificate must carry; empty: the host of the URL
+  std::optional<TlsIdentity> identity{};  // for mutual TLS
+  std::string server_name{};              // SNI and the name the certificate must carry; empty: the host of the URL
 };
 
 struct Response {
@@ -37,15 +37,16 @@ struct Response {
 
 struct Request {
   std::string method = "GET";
-  std::string path;  // with query, percent-encoded
-  Headers headers;
-  std::string body;
-  std::string content_type;
+  std::string path = "/";  // with query, percent-encoded
+  Headers headers{};
+  std::string body{};
+  std::string content_type{};
   std::chrono::milliseconds timeout{10000};
 };
 
 // Keeps up to `connections` kept-alive connections and uses them from any thread, one request each at a time.
-// A transport failure is kUnavailable or kTimeout; any HTTP status is a Response. Answers at once when `stop` is set (kCancelled).
+// A transport failure is kUnavailable or kTimeout; any HTTP status is a Response. Answers at once when `stop` is set
+// (kCancelled).
 class Client {
  public:
   struct Options {
@@ -58,9 +59,10 @@ class Client {
   ~Client();
 
   Result<Response> send(const Request& request, std::stop_token stop = {});
-  // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is 200.
-  // `request.timeout` is the longest silence that is borne.
-  Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& chunk, std::stop_token stop);
+  // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is
+  // 200. `request.timeout` is the longest silence that is borne.
+  Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& chunk,
+                          std::stop_token stop);
 
  private:
   struct Impl;
@@ -68,11 +70,11 @@ class Client {
 };
 
 struct IncomingRequest {
-  std::string method, path, body;
-  std::multimap<std::string, std::string> query;   // decoded
+  std::string method, path, body;                 // path: decoded, without the query
+  std::multimap<std::string, std::string> query;  // decoded
   Headers headers;
   std::string remote_address;
-  std::string peer_common_name;                    // of the verified client certificate; empty: none
+  std::string peer_common_name;  // of the verified client certificate; empty: none
   std::string header(std::string_view name) const;
 };
 
@@ -81,25 +83,28 @@ struct OutgoingResponse {
   std::string body;
   std::string content_type = "application/json";
   Headers headers;
-  // Set: the answer is streamed in chunks. Called again and again with a writer that returns false once the client is gone;
-  // returns false when the stream is over. It may block, but must look at `stop`.
+  // Set: the answer is streamed in chunks. Called again and again with a writer that returns false once the client is
+  // gone; returns false when the stream is over. It may block, but must look at `stop`.
   std::function<bool(const std::function<bool(std::string_view)>& write, const std::stop_token& stop)> stream;
 };
 
+// Thrown by a handler or by its stream: the connection is closed at once, without an answer or without its proper end.
+struct CutConnection {};
+
 struct ServerOptions {
   std::string address = "0.0.0.0";
-  int port = 0;  // 0: any free one
-  std::optional<TlsIdentity> identity;  // absent: plain HTTP
-  std::string client_ca_pem;            // set: client certificates are verified against it …
+  int port = 0;                             // 0: any free one
+  std::optional<TlsIdentity> identity{};    // absent: plain HTTP
+  std::string client_ca_pem{};              // set: client certificates are verified against it …
   bool require_client_certificate = false;  // … and demanded
-  size_t threads = 8;                   // each stream takes one
+  size_t threads = 8;                       // requests served at once; idle connections and streams don't count
 };
 
 class Server {
  public:
   using Handler = std::function<OutgoingResponse(const IncomingRequest&)>;  // called from several threads
   Server(ServerOptions options, Handler handler);
-  ~Server();  // stops
+  ~Server();       // stops
   Status start();  // listens, serves on threads of its own
   void stop();
   int port() const;

@@ -1,0 +1,255 @@
+#include "net/connection.hpp"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace twinspan::net {
+namespace {
+
+constexpr size_t kInputBytes = 16 * 1024, kOutputBytes = 16 * 1024;
+
+std::string text_of(int error_number) {
+  char buffer[128];
+  return strerror_r(error_number, buffer, sizeof buffer);
+}
+
+void address_of(const sockaddr_storage& storage, std::string& ip, int& port) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
+    inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+    port = ntohs(in.sin_port);
+  } else if (storage.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(storage);
+    inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
+    port = ntohs(in.sin6_port);
+  }
+  ip = text;
+}
+
+}  // namespace
+
+Waker::Waker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+Waker::~Waker() { close(fd_); }
+void Waker::wake() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
+}
+void Waker::reset() {
+  uint64_t count = 0;
+  [[maybe_unused]] const auto taken = ::read(fd_, &count, sizeof count);
+}
+
+Connection::Connection(int fd, SslSession session, const Waker& waker)
+    : fd_(fd), session_(std::move(session)), waker_(waker) {
+  if (session_) SSL_set_fd(session_.get(), fd_);
+}
+
+void Connection::limit(Clock::time_point deadline, std::chrono::milliseconds silence) {
+  deadline_ = deadline;
+  silence_ = silence;
+}
+
+ssize_t Connection::stop(End end, std::string reason) {
+  if (end_ == End::kNone) {
+    end_ = end;
+    reason_ = std::move(reason);
+  }
+  return -1;
+}
+
+void Connection::fail() { stop(End::kFailed, "cut on request"); }
+
+bool Connection::wait(short events) {
+  Clock::time_point until = deadline_;
+  if (silence_.count() > 0) until = std::min(until, Clock::now() + silence_);
+  while (true) {
+    int milliseconds = -1;
+    if (until != Clock::time_point::max()) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+      if (left <= 0) {
+        stop(End::kTimeout, "no answer in time");
+        return false;
+      }
+      milliseconds = static_cast<int>(std::min<long long>(left, 3'600'000));
+    }
+    pollfd fds[] = {{fd_, events, 0}, {waker_.fd(), POLLIN, 0}};
+    const int ready = poll(fds, 2, milliseconds);
+    if (ready < 0 && errno != EINTR) {
+      stop(End::kFailed, "poll: " + text_of(errno));
+      return false;
+    }
+    if (ready <= 0) continue;
+    if (fds[1].revents) {
+      stop(End::kCancelled, "cancelled");
+      return false;
+    }
+    if (fds[0].revents) return true;  // errors too: the next read or write names them
+  }
+}
+
+bool Connection::handshake(int (*step)(SSL*)) {
+  while (true) {
+    ERR_clear_error();
+    const int done = step(session_.get());
+    if (done == 1) return true;
+    switch (SSL_get_error(session_.get(), done)) {
+      case SSL_ERROR_WANT_READ:
+        if (!wait(POLLIN)) return false;
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        if (!wait(POLLOUT)) return false;
+        break;
+      case SSL_ERROR_SSL: {
+        const long verdict = SSL_get_verify_result(session_.get());
+        std::string reason = "TLS handshake: " + take_ssl_error();
+        if (verdict != X509_V_OK) reason += std::string(": ") + X509_verify_cert_error_string(verdict);
+        stop(End::kFailed, std::move(reason));
+        return false;
+      }
+      default:
+        stop(End::kClosed, "TLS handshake: connection closed by the other side");
+        return false;
+    }
+  }
+}
+
+bool Connection::connect_tls() { return handshake(SSL_connect); }
+bool Connection::accept_tls() { return handshake(SSL_accept); }
+
+ssize_t Connection::receive(char* data, size_t size) {
+  while (true) {
+    if (!session_) {
+      const ssize_t n = recv(fd_, data, size, 0);
+      if (n >= 0) return n;
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return stop(End::kClosed, "read: " + text_of(errno));
+      if (!wait(POLLIN)) return -1;
+      continue;
+    }
+    ERR_clear_error();
+    const int n = SSL_read(session_.get(), data, static_cast<int>(size));
+    if (n > 0) return n;
+    switch (SSL_get_error(session_.get(), n)) {
+      case SSL_ERROR_ZERO_RETURN:
+        return 0;
+      case SSL_ERROR_WANT_READ:
+        if (!wait(POLLIN)) return -1;
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        if (!wait(POLLOUT)) return -1;
+        break;
+      case SSL_ERROR_SSL:
+        return stop(End::kFailed, "TLS: " + take_ssl_error());
+      default:
+        return stop(End::kClosed, "read: " + (errno ? text_of(errno) : std::string("connection closed")));
+    }
+  }
+}
+
+bool Connection::transmit(const char* data, size_t size) {
+  while (size > 0) {
+    ssize_t n;
+    if (!session_) {
+      n = send(fd_, data, size, MSG_NOSIGNAL);
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) return stop(End::kClosed, "write: " + text_of(errno)) >= 0;
+        if (!wait(POLLOUT)) return false;
+        continue;
+      }
+    } else {
+      ERR_clear_error();
+      n = SSL_write(session_.get(), data, static_cast<int>(std::min(size, size_t{1} << 20)));
+      if (n <= 0) {
+        switch (SSL_get_error(session_.get(), static_cast<int>(n))) {
+          case SSL_ERROR_WANT_WRITE:
+            if (!wait(POLLOUT)) return false;
+            break;
+          case SSL_ERROR_WANT_READ:
+            if (!wait(POLLIN)) return false;
+            break;
+          case SSL_ERROR_SSL:
+            return stop(End::kFailed, "TLS: " + take_ssl_error()) >= 0;
+          default:
+            return stop(End::kClosed, "write: " + (errno ? text_of(errno) : std::string("connection closed"))) >= 0;
+        }
+        continue;
+      }
+    }
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+  return true;
+}
+
+bool Connection::flush() {
+  if (end_ != End::kNone) return false;
+  if (output_.empty()) return true;
+  const bool sent = transmit(output_.data(), output_.size());
+  output_.clear();
+  if (output_.capacity() > 4 * kOutputBytes) output_.shrink_to_fit();
+  return sent;
+}
+
+ssize_t Connection::read(char* data, size_t size) {
+  if (end_ != End::kNone || !flush()) return -1;
+  if (input_at_ == input_end_) {
+    if (input_.empty()) input_.resize(kInputBytes);
+    const ssize_t n = receive(input_.data(), input_.size());
+    if (n <= 0) return n;
+    input_at_ = 0;
+    input_end_ = static_cast<size_t>(n);
+  }
+  const size_t n = std::min(size, input_end_ - input_at_);
+  std::memcpy(data, input_.data() + input_at_, n);
+  input_at_ += n;
+  return static_cast<ssize_t>(n);
+}
+
+ssize_t Connection::write(const char* data, size_t size) {
+  if (end_ != End::kNone) return -1;
+  output_.append(data, size);
+  if (output_.size() >= kOutputBytes && !flush()) return -1;
+  return static_cast<ssize_t>(size);
+}
+
+void Connection::say_goodbye() {
+  if (!session_ || end_ == End::kFailed) return;
+  ERR_clear_error();
+  SSL_shutdown(session_.get());
+  ERR_clear_error();
+}
+
+bool Connection::has_input() const { return input_at_ < input_end_ || (session_ && SSL_pending(session_.get()) > 0); }
+
+bool Connection::idle_is_clean() const {
+  if (end_ != End::kNone || has_input()) return false;
+  char byte;
+  return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+bool Connection::is_readable() const { return end_ == End::kNone; }
+bool Connection::is_writable() const { return end_ == End::kNone; }
+
+void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) address_of(storage, ip, port);
+}
+void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) address_of(storage, ip, port);
+}
+
+// cpp-httplib refuses numbers that select(2) can't handle; nothing here selects.
+socket_t Connection::socket() const { return std::min(fd_, FD_SETSIZE - 1); }
+
+}  // namespace twinspan::net

@@ -1,0 +1,81 @@
+// One TCP or TLS connection as cpp-httplib sees it: non-blocking underneath, with a deadline and a waker. Private to
+// this room.
+//
+// Why not cpp-httplib's own streams: they wait with select(2) (no descriptor above 1023), know no deadline for a whole
+// request, and can't be woken without a race over the descriptor's number.
+#pragma once
+#include <httplib.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "net/tls.hpp"
+
+namespace twinspan::net {
+
+// An eventfd that ends every wait of the connections that look at it.
+class Waker {
+ public:
+  Waker();
+  ~Waker();
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+  void wake();  // any thread
+  void reset();
+  int fd() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+};
+
+enum class End { kNone, kClosed, kTimeout, kCancelled, kFailed };
+
+// Used by one thread at a time. Does not own the descriptor, which must be non-blocking.
+class Connection final : public httplib::Stream {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Connection(int fd, SslSession session, const Waker& waker);
+
+  // No wait lasts beyond `deadline`, and none longer than `silence` (zero: no limit).
+  void limit(Clock::time_point deadline, std::chrono::milliseconds silence);
+  bool connect_tls();          // client's side of the handshake
+  bool accept_tls();           // server's side
+  bool flush();                // writes are gathered, so that a request is one packet
+  void say_goodbye();          // TLS close_notify, as far as it goes without waiting
+  void fail();                 // every later read and write fails: the peer sees a cut
+  bool has_input() const;      // bytes that were received and not read yet
+  bool idle_is_clean() const;  // between two requests: neither closed nor holding bytes nobody asked for
+  End end() const { return end_; }
+  const std::string& reason() const { return reason_; }
+  const SSL* session() const { return session_.get(); }
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  ssize_t read(char* data, size_t size) override;
+  ssize_t write(const char* data, size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override;
+
+ private:
+  bool wait(short events);
+  bool handshake(int (*step)(SSL*));
+  ssize_t receive(char* data, size_t size);  // >0, 0: end of stream, <0: see end_
+  bool transmit(const char* data, size_t size);
+  ssize_t stop(End end, std::string reason);
+
+  int fd_;
+  SslSession session_;
+  const Waker& waker_;
+  Clock::time_point deadline_ = Clock::time_point::max();
+  std::chrono::milliseconds silence_{0};
+  End end_ = End::kNone;
+  std::string reason_;
+  std::vector<char> input_;
+  size_t input_at_ = 0, input_end_ = 0;
+  std::string output_;
+};
+
+}  // namespace twinspan::net

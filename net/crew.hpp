@@ -1,0 +1,32 @@
+// Threads that grow with the work and go when idle. Private to this room.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace twinspan::net {
+
+class Crew {
+ public:
+  explicit Crew(size_t threads) : limit_(threads) {}
+  ~Crew() { stop(); }
+  void enqueue(
+      std::function<void()> job);  // runs as soon as one of at most `threads` threads is free; dropped once stopped
+  void stop();                     // runs what is queued, then waits for all threads
+  // A thread that serves a long stream does not count towards the limit.
+  void lend();
+  void take_back();
+
+ private:
+  void work();
+
+  const size_t limit_;
+  std::mutex mutex_;
+  std::condition_variable job_, gone_;
+  std::deque<std::function<void()>> jobs_;
+  size_t threads_ = 0, idle_ = 0, lent_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace twinspan::net
