@@ -1,0 +1,37 @@
+// What a schema cannot say, and what CEL says already for those who have it switched off: reconcilers ask before they
+// act. Every answer names the field. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "api/types.hpp"
+
+namespace twinspan::api {
+
+struct FieldError {
+  std::string field;    // "spec.targets[1].from"
+  std::string message;  // what is wrong and what to do about it
+  bool operator==(const FieldError&) const = default;
+};
+
+// "spec.a: …; spec.b: …": for conditions, Events and Error messages.
+std::string to_string(const std::vector<FieldError>& errors);
+
+std::vector<FieldError> validate(const ReplicationLink& link);
+// Also against the other links of its namespace: no two may want pods of the same name. The younger one is at fault.
+std::vector<FieldError> validate(const ReplicationLink& link, const std::vector<ReplicationLink>& others);
+// What may not change between two versions of one link.
+std::vector<FieldError> validate_change(const ReplicationLink& before, const ReplicationLink& after);
+
+std::vector<FieldError> validate(const FailoverPolicy& policy);
+// Also against its link (nullptr: there is none) and the other policies of its namespace: no two may name one link or
+// one Service. The younger one is at fault, so that adding a second never disturbs the first. Those being deleted don't
+// count.
+std::vector<FieldError> validate(const FailoverPolicy& policy, const ReplicationLink* link,
+                                 const std::vector<FailoverPolicy>& others);
+std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after);
+
+// "orders-east-0": the name of an endpoint's pod.
+std::string pod_name(const ReplicationLink& link, const Endpoint& endpoint);
+
+}  // namespace twinspan::api
