@@ -71,9 +71,8 @@ Transition ongoing(const FailoverSeen& seen, const LeaseRecord& lease, Step step
 // The endpoint that had the right last, also after it let go.
 std::string last_primary(const FailoverSeen& seen) {
   if (seen.lease && seen.lease->held()) return seen.lease->holder_endpoint;
-  if (seen.assignment && seen.lease && seen.assignment->epoch == seen.lease->epoch) return seen.assignment->primary;
-  if (seen.assignment) return seen.assignment->previous;
-  return seen.source;
+  if (seen.lease && seen.lease->release && !seen.lease->release->endpoint.empty()) return seen.lease->release->endpoint;
+  return seen.source;  // nobody held it yet
 }
 
 bool frozen(const FailoverSeen& seen, const MemberSeen& one) {
@@ -111,10 +110,21 @@ bool may_promote_others(const FailoverSeen& seen, const FailoverRules& rules, co
 constexpr std::chrono::milliseconds kReceiverGrace{
     1000};  // a member that can't stop its receiver must not block the others
 
+// No epoch ever had a primary: nothing can be lost, and the source may start from nothing as often as it takes.
+bool never_promoted(const FailoverSeen& seen, const LeaseRecord& lease) {
+  return seen.assignment->cause == Cause::kInitial && !lease.promoted;
+}
+
 // The lease is free, or will be by the time a candidate asks: name the next primary.
 Decision choose(const FailoverSeen& seen, const FailoverRules& rules, const LeaseRecord& lease, Cause cause) {
   const std::string old_primary = last_primary(seen);
   Decision decision;
+  if (never_promoted(seen, lease)) {
+    decision.assign = Assignment{lease.epoch.next(), seen.source, "", Cause::kInitial};
+    decision.reason = "Initial";
+    decision.message = fmt::format("{} tries again to become the first primary", seen.source);
+    return decision;
+  }
   decision.current = ongoing(seen, lease, Step::kElecting, old_primary, cause);
   if (lease.held()) decision.route_to = "";
 
@@ -152,7 +162,10 @@ Decision choose(const FailoverSeen& seen, const FailoverRules& rules, const Leas
   ElectionInput input = frozen_election(seen, rules, old_primary);
   if (rules.mode == Mode::kManual) input.prefer = {rules.desired_primary};
   const ElectionResult result = elect(input);
-  if (const auto* refused = std::get_if<Refused>(&result)) return restart(refused->reason, refused->message);
+  if (const auto* refused = std::get_if<Refused>(&result)) {
+    decision.current->excluded.clear();  // whoever failed may be tried again
+    return restart(refused->reason, refused->message);
+  }
   const Elected& elected = std::get<Elected>(result);
   decision.current->to = elected.name;
   decision.current->step = Step::kPromoting;
@@ -297,8 +310,17 @@ Decision changing(const FailoverSeen& seen, const FailoverRules& rules, const Le
   }
 
   Decision decision;
+  if (never_promoted(seen, lease)) {
+    decision.reason = "Initial";
+    decision.message = fmt::format("waiting for {} to become the first primary", assignment.primary);
+    return decision;
+  }
   decision.current = ongoing(seen, lease, Step::kPromoting, old_primary, assignment.cause);
-  const bool handed_over = !lease.held() && lease.release && lease.release->final_position;
+  const MemberSeen* candidate = member(seen, assignment.primary);
+  // Replicas that were connected have all of a clean stop; one that was not can't get it any more.
+  const bool short_of_it = candidate && candidate->fresh && lease.release && lease.release->final_position &&
+                           candidate->report->received < *lease.release->final_position;
+  const bool handed_over = !lease.held() && lease.release && lease.release->final_position && !short_of_it;
   if (assignment.cause == Cause::kSwitchover && !handed_over && (!lease.held() || seen.lease_may_be_taken)) {
     const Cause cause = lease.release ? lease.release->cause : Cause::kLeaseExpired;
     decision.current->step = Step::kElecting;
@@ -312,7 +334,6 @@ Decision changing(const FailoverSeen& seen, const FailoverRules& rules, const Le
   decision.current->to = assignment.primary;
   decision.reason = "Promoting";
   decision.message = fmt::format("waiting for {} to take the lease", assignment.primary);
-  const MemberSeen* candidate = member(seen, assignment.primary);
   const bool silent =
       !candidate || (candidate->failures >= rules.consecutive_failures && candidate->silent_for >= rules.unreachable);
   const bool late = seen.step_for >= rules.promotion_timeout;

@@ -29,11 +29,11 @@ std::string bytes(uint64_t count) {
 ElectionResult elect(const ElectionInput& input) {
   if (input.replicas.empty()) return Refused{"NoReplica", "the link has no replica to promote"};
   std::vector<const Candidate*> able;
-  int heard = 0;
+  std::vector<const Candidate*> heard;
   std::string silent;
   for (const Candidate& one : input.replicas) {
     if (eligible(one)) {
-      ++heard;
+      heard.push_back(&one);
       if (std::find(input.excluded.begin(), input.excluded.end(), one.name) == input.excluded.end())
         able.push_back(&one);
     } else {
@@ -47,11 +47,11 @@ ElectionResult elect(const ElectionInput& input) {
   // Any commit that was acknowledged is on `replicas` of them. Only when so many are heard that at least one of those
   // is among them is the furthest one heard known to have every acknowledged commit.
   const int needed = static_cast<int>(input.replicas.size()) - input.durability.replicas + 1;
-  if (input.durability.synchronous && !input.final_position && heard < needed)
+  if (input.durability.synchronous && !input.final_position && static_cast<int>(heard.size()) < needed)
     return Refused{
         "NotEnoughReplicasHeard",
         fmt::format("{} of {} replicas answer and {} are needed to know the last acknowledged commit; silent: {}",
-                    heard, input.replicas.size(), needed, silent)};
+                    heard.size(), input.replicas.size(), needed, silent)};
 
   const auto better = [&](const Candidate* a, const Candidate* b) {
     const MemberReport &x = *a->report, &y = *b->report;
@@ -63,7 +63,14 @@ ElectionResult elect(const ElectionInput& input) {
     return a->name < b->name;
   };
   const Candidate& best = **std::min_element(able.begin(), able.end(), better);
+  const Candidate& furthest = **std::min_element(heard.begin(), heard.end(), better);
   const Position has = *best.report->received;
+  const bool furthest_is_ahead =
+      *furthest.report->timeline != *best.report->timeline || *furthest.report->received > has;
+  // Only the furthest of enough replicas has every acknowledged commit, also when it failed to promote before.
+  if (input.durability.synchronous && !input.final_position && furthest_is_ahead)
+    return Refused{"FurthestReplicaFailed",
+                   fmt::format("{} did not promote in time, and {} lacks what it has", furthest.name, best.name)};
 
   if (input.final_position) {
     const uint64_t lost = behind(*input.final_position, has);

@@ -17,6 +17,7 @@ struct LeaseTiming {
 
 // How a holder let go. Written together with the empty holder, in one update.
 struct Release {
+  std::string endpoint;  // who let go: whoever held the lease last has every commit it acknowledged
   Cause cause = Cause::kShutdown;
   std::optional<Position> final_position;  // the end of the log after a clean stop; replicas at it have all of it
   bool operator==(const Release&) const = default;
@@ -28,7 +29,7 @@ struct LeaseRecord {
   std::string holder_endpoint;     // empty: nobody
   std::string holder_instance;     // one life of one agent: a restarted agent is another holder
   Epoch epoch;                     // leaseTransitions
-  bool promoted = false;           // the holder has said, in this epoch, that it accepts writes
+  bool promoted = false;           // in this epoch the holder accepted writes; stays when it lets go
   std::optional<Release> release;  // set where holder_endpoint is empty and the last holder let go
   bool held() const { return !holder_endpoint.empty(); }
   bool operator==(const LeaseRecord&) const = default;

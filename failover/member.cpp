@@ -5,6 +5,10 @@
 namespace twinspan {
 namespace {
 
+bool is_initial(const MemberView& view, Epoch epoch) {
+  return view.assignment && view.assignment->epoch == epoch && view.assignment->cause == Cause::kInitial;
+}
+
 MemberAction as_holder(const MemberView& view, Epoch tenure) {
   const bool running = view.process != ProcessState::kStopped;
   if (view.process_died) return ReleaseLease{Cause::kProcessDied};
@@ -17,21 +21,18 @@ MemberAction as_holder(const MemberView& view, Epoch tenure) {
   }
   if (view.process == ProcessState::kReplicaRunning) return Promote{};
   switch (view.data) {
-    // Data that is missing after the first epoch was lost: an empty database must not take its place.
+    // Where a primary ever was, missing data was lost: an empty database must not take its place.
     case DataShape::kNone:
-      return tenure == Epoch{1} ? MemberAction{Initialize{}} : ReleaseLease{Cause::kProcessDied};
-    case DataShape::kPrimary:
-      return StartPrimary{};
-    case DataShape::kReplica:
-      return StartReplica{""};
+      return is_initial(view, tenure) ? MemberAction{Initialize{}} : ReleaseLease{Cause::kProcessDied};
+    case DataShape::kPrimary: return StartPrimary{};
+    case DataShape::kReplica: return StartReplica{""};
   }
   return Wait{"Unreachable"};
 }
 
 // Named by the assignment for the next epoch: take the lease once it may be taken and nothing would be lost by it.
 MemberAction as_candidate(const MemberView& view, const LeaseRecord& lease) {
-  const bool initial = lease.epoch == Epoch{0};
-  if (view.data == DataShape::kNone && !initial) return Halt{"DataMissing"};
+  if (view.data == DataShape::kNone && !is_initial(view, lease.epoch.next())) return Halt{"DataMissing"};
   if (view.data == DataShape::kReplica && view.process == ProcessState::kStopped) return StartReplica{""};
   const bool planned = view.assignment->cause == Cause::kSwitchover;
   if (planned && lease.held()) return Wait{"WaitingForHandover"};
@@ -50,12 +51,9 @@ MemberAction as_replica(const MemberView& view, const LeaseRecord& lease) {
   if (view.lineage == Lineage::kUnknown) return Wait{"ComparingHistory"};
   if (view.lineage == Lineage::kDiverged) {
     switch (view.diverged) {
-      case DivergedRule::kHalt:
-        return Halt{"Diverged"};
-      case DivergedRule::kRewind:
-        return Rewind{lease.holder_endpoint};
-      case DivergedRule::kClone:
-        return Clone{lease.holder_endpoint};
+      case DivergedRule::kHalt: return Halt{"Diverged"};
+      case DivergedRule::kRewind: return Rewind{lease.holder_endpoint};
+      case DivergedRule::kClone: return Clone{lease.holder_endpoint};
     }
   }
   if (view.process == ProcessState::kStopped) return StartReplica{view.upstream};
@@ -83,8 +81,12 @@ MemberAction decide_member(const MemberView& view) {
   if (view.process == ProcessState::kPrimaryRunning) return Fence{};
   if (view.stopping) return view.process == ProcessState::kStopped ? MemberAction{Exit{}} : StopReplica{};
   if (!view.lease) return Wait{"LeaseUnknown"};
-  if (!view.assignment) return Wait{"AssignmentUnknown"};
   const LeaseRecord& lease = *view.lease;
+  // The lease names this very agent, which has no right by its own clock: the answer to its request was lost, or it
+  // could not renew in time and nobody has taken over. A renewal that succeeds proves that nobody did.
+  if (lease.holder_endpoint == view.self && lease.holder_instance == view.instance)
+    return TakeLease{lease.version, lease.epoch};
+  if (!view.assignment) return Wait{"AssignmentUnknown"};
   if (view.assignment->epoch == lease.epoch.next() && view.assignment->primary == view.self)
     return as_candidate(view, lease);
 

@@ -41,7 +41,9 @@ struct MemberView {
   bool stopping = false;             // the pod was asked to go
   DataShape data = DataShape::kNone;
   ProcessState process = ProcessState::kStopped;
-  bool process_died = false;  // it ended without being asked to, since it was last started; every orphan is reaped
+  // It ended without being asked to and every orphan is reaped. Cleared when a lease is taken or the database is
+  // started.
+  bool process_died = false;
   std::optional<Position> received;  // replica: received and flushed
   bool receiver_stopped = false;     // replica: configured to receive nothing, and no receiver is left
   std::string following;             // upstream the replica is configured for; empty: none
@@ -58,14 +60,17 @@ struct Fence {};  // stop the database immediately: no right to be primary
 struct HandOver {
   Cause cause;
 };  // CHECKPOINT, stop fast, release with the final position
+// The database is stopped already. The tenure ends when the request is *sent*: it may take effect at any time after,
+// however it is answered, so nothing may be started under this tenure again.
 struct ReleaseLease {
   Cause cause;
-};  // the database is stopped already
+};
+// Acquires `epoch`, or renews where the lease has that epoch and this instance already. Not marked promoted either way.
 struct TakeLease {
   std::string version;
   Epoch epoch;
 };
-struct Initialize {};    // initdb: only ever for epoch 1
+struct Initialize {};    // initdb: only where no epoch ever had a primary
 struct StartPrimary {};  // from data that is primary-shaped
 struct Promote {};
 struct MarkPromoted {};  // in the lease

@@ -75,12 +75,9 @@ std::optional<Position> parse_position(std::string_view text) {
 
 std::string_view to_string(Role role) {
   switch (role) {
-    case Role::kNone:
-      return "None";
-    case Role::kPrimary:
-      return "Primary";
-    case Role::kReplica:
-      return "Replica";
+    case Role::kNone: return "None";
+    case Role::kPrimary: return "Primary";
+    case Role::kReplica: return "Replica";
   }
   return "None";
 }
