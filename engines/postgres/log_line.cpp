@@ -1,0 +1,44 @@
+#include "engines/postgres/log_line.hpp"
+
+#include <array>
+
+namespace twinspan::postgres {
+namespace {
+
+LogLine unshaped(std::string_view line) {
+  LogLine parsed;
+  parsed.message = std::string(line);
+  return parsed;
+}
+
+}  // namespace
+
+LogLine parse_log_line(std::string_view line) {
+  LogLine parsed;
+  std::array<std::string*, 6> fields{&parsed.pid,      &parsed.backend,     &parsed.user,
+                                     &parsed.database, &parsed.application, &parsed.sqlstate};
+  std::string_view rest = line;
+  for (std::string* field : fields) {
+    const size_t bar = rest.find('|');
+    if (bar == std::string_view::npos) return unshaped(line);
+    *field = std::string(rest.substr(0, bar));
+    rest.remove_prefix(bar + 1);
+  }
+  const size_t colon = rest.find(":  ");
+  if (colon == std::string_view::npos || parsed.pid.find_first_not_of("0123456789") != std::string::npos)
+    return unshaped(line);
+  parsed.severity = std::string(rest.substr(0, colon));
+  parsed.message = std::string(rest.substr(colon + 3));
+  return parsed;
+}
+
+log::Level level_of(const LogLine& line) {
+  if (line.severity == "PANIC") return log::Level::kError;
+  // FATAL ends a session, often by the client's own fault or by an ordered stop: no failure of the instance.
+  if (line.sqlstate == "57P03") return log::Level::kDebug;  // asked while it starts up
+  if (line.severity == "FATAL" || line.severity == "ERROR" || line.severity == "WARNING") return log::Level::kWarn;
+  if (line.severity.starts_with("DEBUG")) return log::Level::kDebug;
+  return log::Level::kInfo;
+}
+
+}  // namespace twinspan::postgres

@@ -1,0 +1,39 @@
+// The configuration files of one instance, rendered from what is declared. Pure.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "engines/postgres/conninfo.hpp"
+#include "engines/postgres/layout.hpp"
+
+namespace twinspan::postgres {
+
+struct Settings {
+  std::string endpoint;
+  std::string address;  // listened on; empty: the socket alone
+  int port = 5432;
+  std::map<std::string, std::string> parameters;  // as people wrote them in the link's spec
+  std::vector<std::string> sync_candidates;       // endpoints that may confirm commits; empty: commits wait for nobody
+  int64_t sync_replicas = 1;                      // how many of them
+  std::optional<Upstream> upstream;  // where it receives from while in recovery; nullopt: it receives nothing
+  bool hot_standby = true;
+  // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
+  std::map<std::string, int64_t> recovery_floor;
+};
+
+// Parameters that the agent decides, which people can't set: TLS, addresses, replication, files.
+bool is_reserved_parameter(const std::string& name);
+// kInvalid names the parameter that is reserved, unspeakable or ill-formed. PostgreSQL itself judges values.
+Status check_parameters(const std::map<std::string, std::string>& parameters);
+
+std::string render_conf(const Layout& layout, const Settings& settings);
+// `os_user`: the account the agent runs as, which the superuser is mapped to on the socket. Nobody gets in without TLS.
+std::string render_hba();
+std::string render_ident(const std::string& os_user);
+// `ANY 1 ("west", "west-2")`; empty where nobody has to confirm.
+std::string synchronous_standby_names(const std::vector<std::string>& candidates, int64_t replicas);
+
+}  // namespace twinspan::postgres

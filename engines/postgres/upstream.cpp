@@ -1,0 +1,70 @@
+#include "engines/postgres/upstream.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "engines/postgres/sql.hpp"
+
+namespace twinspan::postgres {
+namespace {
+
+Result<Session> open_replication(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                                 std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  // Not the endpoint's own name: pg_stat_replication must not show this connection as the replica.
+  return Session::open(upstream_conninfo(layout, upstream, endpoint + "-asks") + " replication='true'", timeout, stop);
+}
+
+}  // namespace
+
+Result<Ancestry> ask_ancestry(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                              std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto session = open_replication(layout, upstream, endpoint, timeout, stop);
+  if (!session) return std::unexpected(session.error());
+  const auto identity = session->simple("IDENTIFY_SYSTEM", timeout, stop);
+  if (!identity) return std::unexpected(identity.error());
+  if (identity->size() != 1 || identity->front().size() < 3 || !identity->front()[0] || !identity->front()[1] ||
+      !identity->front()[2])
+    return fail(Code::kInternal, "IDENTIFY_SYSTEM: expected system id, timeline and position");
+  Ancestry theirs;
+  theirs.system_id = *identity->front()[0];
+  theirs.timeline = static_cast<uint32_t>(std::strtoul(identity->front()[1]->c_str(), nullptr, 10));
+  theirs.end = parse_position(*identity->front()[2]);
+  if (theirs.timeline <= 1) return theirs;
+  const auto history = session->simple(fmt::format("TIMELINE_HISTORY {}", theirs.timeline), timeout, stop);
+  if (!history) return std::unexpected(history.error());
+  if (history->size() != 1 || history->front().size() < 2 || !history->front()[1])
+    return fail(Code::kInternal, "TIMELINE_HISTORY: expected a file name and its content");
+  auto parsed = parse_history(*history->front()[1]);
+  if (!parsed) return std::unexpected(parsed.error());
+  theirs.history = std::move(*parsed);
+  return theirs;
+}
+
+Status ensure_slot_at(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                      std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto session = open_replication(layout, upstream, endpoint, timeout, stop);
+  if (!session) return std::unexpected(session.error());
+  const auto made = session->simple(fmt::format("CREATE_REPLICATION_SLOT {} PHYSICAL RESERVE_WAL", slot_name(endpoint)),
+                                    timeout, stop);
+  if (!made && made.error().code != Code::kAlreadyExists) return std::unexpected(made.error());
+  return {};
+}
+
+Status settle_for_rewind(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                         const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kShort{5000};
+  auto session = Session::open(upstream_conninfo(layout, upstream, endpoint + "-asks", "postgres"), kShort, stop);
+  if (!session) return std::unexpected(session.error());
+  const auto settled = session->query(
+      "SELECT 1 FROM pg_control_checkpoint() WHERE NOT pg_is_in_recovery() AND"
+      " timeline_id = ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int",
+      {}, kShort, stop);
+  if (!settled) return std::unexpected(settled.error());
+  if (!settled->empty()) return {};
+  auto done = session->simple("CHECKPOINT", std::chrono::minutes(10), stop);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+}  // namespace twinspan::postgres

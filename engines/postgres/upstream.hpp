@@ -1,0 +1,27 @@
+// Questions to another member, over its replication protocol.
+#pragma once
+#include <chrono>
+#include <stop_token>
+#include <string>
+
+#include "core/result.hpp"
+#include "engines/postgres/conninfo.hpp"
+#include "engines/postgres/layout.hpp"
+#include "engines/postgres/timeline.hpp"
+
+namespace twinspan::postgres {
+
+// IDENTIFY_SYSTEM and TIMELINE_HISTORY: its system id, timeline, history and the end of its log.
+Result<Ancestry> ask_ancestry(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                              std::chrono::milliseconds timeout, const std::stop_token& stop = {});
+
+// The slot that `endpoint` streams from, made where it is missing, WAL reserved from now on.
+Status ensure_slot_at(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                      std::chrono::milliseconds timeout, const std::stop_token& stop = {});
+
+// Until its control file shows the timeline it is on, pg_rewind would take it for what it was before it was promoted
+// (pg_rewind's documentation, "Warnings"): asks for a CHECKPOINT where needed and waits for it.
+Status settle_for_rewind(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                         const std::stop_token& stop = {});
+
+}  // namespace twinspan::postgres

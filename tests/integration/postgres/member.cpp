@@ -1,0 +1,169 @@
+#include "integration/postgres/member.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace twinspan::postgres::testing {
+
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+Scratch::Scratch() {
+  const char* base = getenv("TMPDIR");
+  std::string pattern = fmt::format("{}/twinspan-pg-XXXXXX", base != nullptr ? base : "/tmp");
+  if (mkdtemp(pattern.data()) == nullptr) abort();
+  path_ = pattern;
+}
+
+Scratch::~Scratch() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Authority::Authority() {
+  const auto now = SystemClock().wall_now();
+  ca = pki::make_ca("orders-ca", now - std::chrono::hours(1), now + std::chrono::hours(24)).value();
+}
+
+Member::Member(Children& children, const Authority& authority, const std::string& root, std::string endpoint,
+               int number)
+    : children_(children) {
+  const std::string home = root + "/" + endpoint;
+  layout = {kBinDir, home + "/data", home + "/run", home + "/tls"};
+  for (const std::string& directory : {layout.data_dir, layout.run_dir, layout.tls_dir}) {
+    std::filesystem::create_directories(directory);
+    chmod(directory.c_str(), 0700);
+  }
+  const auto now = SystemClock().wall_now();
+  pki::CertificateRequest request;
+  request.common_name = kReplicationRole;
+  request.dns_names = {"orders-" + endpoint + "-0"};
+  request.server = request.client = true;
+  request.not_before = now - std::chrono::hours(1);
+  request.not_after = now + std::chrono::hours(24);
+  const auto pair = pki::issue(authority.ca, request).value();
+  std::ofstream(layout.tls_dir + "/tls.crt") << pair.certificate_pem;
+  std::ofstream(layout.tls_dir + "/tls.key") << pair.key_pem;
+  std::ofstream(layout.tls_dir + "/ca.crt") << authority.ca.certificate_pem;
+  settings.endpoint = std::move(endpoint);
+  settings.address = fmt::format("127.0.77.{}", number);
+  settings.port = 20000 + getpid() % 20000;
+  settings.parameters = {{"max_connections", "30"}, {"shared_buffers", "16MB"}};
+  postmaster = std::make_unique<Postmaster>(children, layout, nullptr, [this](const Death& death) {
+    std::lock_guard lock(mutex_);
+    death_ = death;
+    died_.notify_all();
+  });
+}
+
+Member::~Member() { postmaster.reset(); }
+
+Status Member::configure() {
+  if (auto copied = copy_tls_files(layout); !copied) return std::unexpected(copied.error());
+  auto wrote = write_configuration(children_, layout, settings);
+  if (!wrote) return std::unexpected(wrote.error());
+  return {};
+}
+
+Status Member::start() {
+  {
+    std::lock_guard lock(mutex_);
+    death_.reset();
+  }
+  if (auto done = configure(); !done) return done;
+  if (auto done = postmaster->start(); !done) return done;
+  return wait_for_sql();
+}
+
+Status Member::wait_for_sql(std::chrono::milliseconds time) {
+  if (eventually([this] { return open_local(layout, settings.port, std::chrono::seconds(1)).has_value(); }, time))
+    return {};
+  return fail(Code::kTimeout, "no SQL");
+}
+
+Status Member::reload() {
+  if (auto done = configure(); !done) return done;
+  postmaster->reload();
+  return {};
+}
+
+Result<Rows> Member::sql(const std::string& text, std::chrono::milliseconds time) {
+  auto session = Session::open(local_conninfo(layout, settings.port), std::chrono::seconds(2));
+  if (!session) return std::unexpected(session.error());
+  return session->simple(text, time);
+}
+
+Result<Observation> Member::look() {
+  auto session = open_local(layout, settings.port, std::chrono::seconds(2));
+  if (!session) return std::unexpected(session.error());
+  return observe(*session, std::chrono::seconds(2));
+}
+
+bool Member::streams_from(Member& upstream) {
+  const auto here = look();
+  const auto there = upstream.look();
+  if (!here || !there || !here->receiver || here->receiver->status != "streaming") return false;
+  for (const auto& sender : there->senders)
+    if (sender.application == settings.endpoint && sender.state == "streaming")
+      return here->replayed >= there->received;
+  return false;
+}
+
+std::optional<Death> Member::wait_for_death(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  died_.wait_for(lock, time, [this] { return death_.has_value(); });
+  return death_;
+}
+
+std::string Member::owner_conninfo(const std::string& user, const std::string& password,
+                                   const std::string& database) const {
+  return conninfo({{"host", as_upstream().host},
+                   {"hostaddr", settings.address},
+                   {"port", std::to_string(settings.port)},
+                   {"user", user},
+                   {"password", password},
+                   {"dbname", database},
+                   {"sslmode", "verify-full"},
+                   {"sslrootcert", layout.tls_dir + "/ca.crt"},
+                   {"sslcert", "/nonexistent"},
+                   {"sslkey", "/nonexistent"}});
+}
+
+}  // namespace twinspan::postgres::testing
+
+// PostgreSQL refuses root: the whole program runs again as an unprivileged user, by exec, so that nothing of root is
+// left in it.
+int main(int argc, char** argv) {
+  if (geteuid() == 0) {
+    const passwd* user = getpwnam("postgres");
+    if (user == nullptr) user = getpwnam("nobody");
+    if (user == nullptr || setgroups(0, nullptr) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0 ||
+        chdir("/tmp") != 0) {
+      std::perror("becoming an unprivileged user");
+      return 1;
+    }
+    execv("/proc/self/exe", argv);
+    std::perror("running again as an unprivileged user");
+    return 1;
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
