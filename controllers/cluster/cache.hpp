@@ -1,0 +1,71 @@
+// Informers of one kind over the watched namespaces, read as one.
+#pragma once
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kube/informer.hpp"
+
+namespace twinspan::controllers {
+
+template <class T>
+class Cache {
+ public:
+  using Value = std::shared_ptr<const T>;
+  using Decode = typename kube::Informer<T>::Decode;
+  using Handler = typename kube::Informer<T>::Handler;
+
+  // `namespaces` empty: all of them, by one watch.
+  Cache(kube::Client& client, const kube::Resource& resource, const std::vector<std::string>& namespaces,
+        const kube::ReflectorOptions& options, const Decode& decode) {
+    const auto add = [&](const std::string& ns) {
+      kube::ReflectorOptions own = options;
+      own.ns = ns;
+      informers_.emplace_back(ns, std::make_unique<kube::Informer<T>>(client, resource, std::move(own), decode));
+    };
+    for (const std::string& ns : namespaces) add(ns);
+    if (namespaces.empty()) add("");
+  }
+
+  void add_handler(const Handler& handler) {
+    for (auto& [ns, informer] : informers_) informer->add_handler(handler);
+  }
+  void start() {
+    for (auto& [ns, informer] : informers_) informer->start();
+  }
+  void stop() {
+    for (auto& [ns, informer] : informers_) informer->stop();
+  }
+  bool synced() const {
+    return std::all_of(informers_.begin(), informers_.end(), [](const auto& one) { return one.second->synced(); });
+  }
+  Value find(const kube::Key& key) const {
+    const kube::Informer<T>* informer = of(key.ns);
+    return informer ? informer->find(key) : nullptr;
+  }
+  std::vector<std::pair<kube::Key, Value>> all() const {
+    auto out = informers_.front().second->all();
+    for (size_t i = 1; i < informers_.size(); ++i) {
+      auto more = informers_[i].second->all();
+      out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    }
+    return out;
+  }
+  // Read-your-writes: see kube::Informer::wrote.
+  void wrote(const std::string& ns, const Json& object) {
+    if (kube::Informer<T>* informer = of(ns)) informer->wrote(object);
+  }
+
+ private:
+  kube::Informer<T>* of(const std::string& ns) const {
+    for (const auto& [own, informer] : informers_)
+      if (own.empty() || own == ns) return informer.get();
+    return nullptr;
+  }
+
+  std::vector<std::pair<std::string, std::unique_ptr<kube::Informer<T>>>> informers_;
+};
+
+}  // namespace twinspan::controllers

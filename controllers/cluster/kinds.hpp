@@ -1,0 +1,79 @@
+// What the caches hold: the few facts of each object that decisions need, not the object. Private keys of workers never
+// stay.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/types.hpp"
+#include "core/clock.hpp"
+#include "core/json.hpp"
+#include "core/result.hpp"
+#include "failover/lease.hpp"
+#include "kube/resource.hpp"
+
+namespace twinspan::controllers {
+
+// A link with the reason why its spec can't be acted upon, where there is one. It is judged once, when it arrives.
+struct CachedLink : api::ReplicationLink {
+  std::optional<Error> invalid;  // kInvalid; names the field. Set: `spec` may be incomplete
+};
+
+// What every object of ours has.
+struct Owned {
+  std::string uid;
+  std::string resource_version;
+  std::string link, endpoint;  // by label; empty: none
+  std::string hash;  // of the annotation; empty where absent or where the content is no longer what was hashed
+  bool terminating = false;
+};
+
+struct Pod : Owned {
+  std::string phase;
+  std::string ip;
+  std::string node;
+  bool ready = false;
+  bool scheduled = false;
+  int64_t restarts = 0;
+  std::string trouble;      // why it does not run, in Kubernetes' words: "ImagePullBackOff: …", "Unschedulable: …"
+  std::string role, reads;  // the labels
+  std::optional<WallTime> created;
+  bool finished() const { return phase == "Failed" || phase == "Succeeded"; }
+};
+
+struct Claim : Owned {
+  std::string requested;  // spec.resources.requests.storage
+  std::string phase;
+};
+
+struct Secret : Owned {
+  std::optional<WallTime> renew_at;  // of certificates
+  std::string bundle_hash;           // of ca.crt: members whose bundle differs from the CA's are issued anew
+  // A link's CA only: what it issues with, and the bundle that everybody trusts.
+  std::string issuer_certificate_pem, issuer_key_pem, bundle_pem;
+};
+
+struct Lease : Owned {
+  LeaseRecord record;
+  std::chrono::milliseconds duration{0};
+  BootTime seen_at{};  // when this version arrived here
+};
+
+Result<CachedLink> decode_link(const Json& json);
+Result<Owned> decode_owned(const Json& json);
+Result<Pod> decode_pod(const Json& json);
+Result<Claim> decode_claim(const Json& json);
+Result<Secret> decode_secret(const Json& json);
+Result<Lease> decode_lease(const Json& json, BootTime now);
+
+// The lease as failover/ speaks of it. kInvalid where an annotation of ours can't be read.
+Result<LeaseRecord> parse_lease_record(const Json& lease);
+
+// Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget, data of a Secret,
+// labels of ours. The same for an object as rendered and as the API server stores it.
+std::string content_hash(const Json& object);
+// A short stable hash of any text (FNV-1a, 64 bits, hexadecimal).
+std::string stable_hash(std::string_view text);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,29 @@
+#include "controllers/cluster/names.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+std::string joined(std::string_view link, std::string_view endpoint, std::string_view suffix) {
+  std::string name(link);
+  name.append("-").append(endpoint).append(suffix);
+  return name;
+}
+
+}  // namespace
+
+std::string pod_name(std::string_view link, std::string_view endpoint) { return joined(link, endpoint, "-0"); }
+std::string claim_name(std::string_view link, std::string_view endpoint) { return joined(link, endpoint, "-data"); }
+std::string tls_secret_name(std::string_view link, std::string_view endpoint) { return joined(link, endpoint, "-tls"); }
+std::string ca_secret_name(std::string_view link) { return std::string(link) + "-ca"; }
+std::string worker_account_name(std::string_view link) { return std::string(link) + "-worker"; }
+std::string budget_name(std::string_view link) { return std::string(link); }
+std::string lease_name(std::string_view link) { return std::string(link) + "-primary"; }
+
+std::string owner_secret_name(const api::ReplicationLink& link) {
+  const auto& reference = link.spec.postgres.owner_secret_ref;
+  return reference ? reference->name : link.metadata.name + "-owner";
+}
+
+kube::Key key_of(const api::ObjectMeta& meta) { return {meta.ns, meta.name}; }
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,15 @@
+// The conditions of a link. Pure.
+#pragma once
+#include <vector>
+
+#include "controllers/link/link_plan.hpp"
+#include "controllers/link/link_seen.hpp"
+
+namespace twinspan::controllers {
+
+// Ready, Reconciling, Stalled, LagWithinThreshold, DurabilityMet, and Paused while it is; lastTransitionTime is kept
+// from the link's status where the condition's status stays. `rows` are the endpoints of the status to be.
+std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan& plan,
+                                            const std::vector<api::EndpointStatus>& rows);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,176 @@
+#include "controllers/link/link_status.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "controllers/cluster/names.hpp"
+#include "controllers/link/link_conditions.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+double rounded(double seconds) { return seconds < 10 ? std::round(seconds * 10) / 10 : std::round(seconds); }
+
+void fill_unheard(const EndpointSeen& endpoint, const std::string& pod, api::EndpointStatus& row) {
+  row.state = to_string(MemberState::kUnknown);
+  if (!endpoint.pod)
+    row.message = fmt::format("pod {} does not exist yet", pod);
+  else if (endpoint.pod->terminating)
+    row.message = fmt::format("pod {} is stopping", pod);
+  else if (!endpoint.pod->trouble.empty())
+    row.message = fmt::format("pod {} does not run: {}", pod, endpoint.pod->trouble);
+  else if (!endpoint.member.error.empty())
+    row.message = fmt::format("its agent does not answer: {}", endpoint.member.error);
+  else
+    row.message = fmt::format("pod {} is starting", pod);
+}
+
+std::string advice(const LinkSeen& seen, const MemberReport& report) {
+  if (report.state != MemberState::kDiverged || seen.link->spec.postgres.diverged != api::Diverged::kHalt)
+    return report.message;
+  return fmt::format(
+      "{}{}nothing is overwritten; to give up what only this instance has, set spec.postgres.diverged to Rewind or "
+      "Clone",
+      report.message, report.message.empty() ? "" : "; ");
+}
+
+void fill_heard(const LinkSeen& seen, const MemberReport& report, bool primary, api::EndpointStatus& row) {
+  row.state = to_string(report.state);
+  if (!primary && report.role == Role::kReplica) row.role = to_string(Role::kReplica);
+  if (!report.instance.empty()) row.instance = report.instance;
+  if (report.received) row.position = to_string(*report.received);
+  if (report.timeline) row.timeline = *report.timeline;
+  if (!primary) {
+    if (report.lag_bytes) row.lag_bytes = static_cast<int64_t>(*report.lag_bytes);
+    if (report.lag_seconds) row.lag_seconds = rounded(*report.lag_seconds);
+    if (!report.upstream.empty()) row.upstream = report.upstream;
+  }
+  if (report.progress && report.progress->total_bytes > 0)
+    row.progress_percent =
+        static_cast<int64_t>(std::min<uint64_t>(100, 100 * report.progress->done_bytes / report.progress->total_bytes));
+  if (std::string message = advice(seen, report); !message.empty()) row.message = std::move(message);
+}
+
+// The lag of the furthest replica; nullopt where any wanted one's is not measured.
+std::optional<double> worst_lag(const LinkSeen& seen, const std::vector<api::EndpointStatus>& rows) {
+  std::optional<double> worst = 0.0;
+  bool any = false;
+  for (const api::EndpointStatus& row : rows) {
+    const EndpointSeen* endpoint = seen.find(row.name);
+    if (!endpoint || !endpoint->spec || row.role == to_string(Role::kPrimary)) continue;
+    if (!row.lag_seconds) return std::nullopt;
+    any = true;
+    worst = std::max(*worst, *row.lag_seconds);
+  }
+  return any ? worst : std::nullopt;
+}
+
+std::string replicas_text(const LinkSeen& seen, const std::vector<api::EndpointStatus>& rows) {
+  size_t streaming = 0;
+  for (const api::EndpointStatus& row : rows) {
+    const EndpointSeen* endpoint = seen.find(row.name);
+    streaming += endpoint && endpoint->spec && row.role == to_string(Role::kReplica) &&
+                 row.state == to_string(MemberState::kStreaming);
+  }
+  return fmt::format("{}/{}", streaming, seen.link->spec.targets.size());
+}
+
+enum class Detail { kAll, kWithoutPositions, kStates };
+
+api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
+  status.assignment.reset();
+  for (api::EndpointStatus& row : status.endpoints) {
+    if (detail == Detail::kAll) continue;
+    row.position.reset();
+    row.lag_bytes.reset();
+    if (detail == Detail::kWithoutPositions) continue;
+    row.lag_seconds.reset();
+    row.progress_percent.reset();
+    row.message.reset();
+  }
+  if (detail != Detail::kStates) return status;
+  status.lag.reset();
+  for (api::Condition& condition : status.conditions) condition.message.clear();
+  return status;
+}
+
+}  // namespace
+
+std::string lag_text(double seconds) {
+  return seconds < 10 ? fmt::format("{:.1f}s", rounded(seconds)) : fmt::format("{:.0f}s", rounded(seconds));
+}
+
+api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& endpoint,
+                                    const api::EndpointStatus* before) {
+  api::EndpointStatus row;
+  row.name = endpoint.name;
+  row.role = to_string(Role::kNone);
+  const bool primary = !endpoint.name.empty() && seen.primary() == endpoint.name;
+  if (primary) row.role = to_string(Role::kPrimary);
+  const std::string pod = pod_name(seen.link->metadata.name, endpoint.name);
+  if (endpoint.pod) {
+    row.pod = pod;
+    if (!endpoint.pod->ip.empty()) row.address = endpoint.pod->ip;
+  }
+  if (const MemberReport* report = endpoint.member.fresh()) {
+    fill_heard(seen, *report, primary, row);
+  } else {
+    fill_unheard(endpoint, pod, row);
+    if (before) {
+      row.position = before->position;
+      row.timeline = before->timeline;
+    }
+  }
+  return row;
+}
+
+api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan) {
+  const api::LinkStatus& before = seen.link->status;
+  api::LinkStatus status;
+  status.observed_generation = seen.link->metadata.generation;
+  status.primary = seen.primary();
+  status.epoch = seen.lease ? seen.lease->record.epoch.value : before.epoch.value_or(0);
+  for (const EndpointSeen& endpoint : seen.endpoints) {
+    // Removed endpoints show as long as they run.
+    if (!endpoint.spec && !endpoint.pod) continue;
+    const auto known = std::find_if(before.endpoints.begin(), before.endpoints.end(),
+                                    [&](const api::EndpointStatus& row) { return row.name == endpoint.name; });
+    status.endpoints.push_back(endpoint_status(seen, endpoint, known == before.endpoints.end() ? nullptr : &*known));
+  }
+  if (!seen.link->invalid) {
+    status.replicas = replicas_text(seen, status.endpoints);
+    if (const auto lag = worst_lag(seen, status.endpoints)) status.lag = lag_text(*lag);
+  }
+  status.conditions = link_conditions(seen, plan, status.endpoints);
+  return status;
+}
+
+Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after) {
+  if (reduced(before, Detail::kStates) != reduced(after, Detail::kStates)) return Urgency::kNow;
+  if (reduced(before, Detail::kWithoutPositions) != reduced(after, Detail::kWithoutPositions)) return Urgency::kSoon;
+  if (reduced(before, Detail::kAll) != reduced(after, Detail::kAll)) return Urgency::kLazy;
+  return Urgency::kNone;
+}
+
+std::chrono::milliseconds pause_of(Urgency urgency) {
+  switch (urgency) {
+    case Urgency::kSoon: return std::chrono::milliseconds(1000);
+    case Urgency::kLazy: return std::chrono::milliseconds(2000);
+    case Urgency::kNow:
+    case Urgency::kNone: break;
+  }
+  return std::chrono::milliseconds(0);
+}
+
+Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after) {
+  Json status = api::to_json(after);
+  status.erase("assignment");
+  // What a merge patch does not name stays: absent fields are deleted by name. Lists are replaced whole.
+  for (const char* key : {"replicas", "lag", "conditions", "endpoints"})
+    if (!status.contains(key)) status[key] = nullptr;
+  return {{"metadata", {{"resourceVersion", meta.resource_version}}}, {"status", std::move(status)}};
+}
+
+}  // namespace twinspan::controllers

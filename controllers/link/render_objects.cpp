@@ -1,0 +1,88 @@
+#include <nlohmann/json.hpp>
+
+#include "controllers/cluster/kinds.hpp"
+#include "controllers/cluster/names.hpp"
+#include "controllers/link/render.hpp"
+
+namespace twinspan::controllers {
+
+Json render_meta(const api::ReplicationLink& link, const std::string& api_version, const std::string& kind,
+                 const std::string& name, const std::string& endpoint, bool owned) {
+  Json labels = {{std::string(kManagedByLabel), kManagedBy}, {std::string(kLinkLabel), link.metadata.name}};
+  if (!endpoint.empty()) labels[std::string(kEndpointLabel)] = endpoint;
+  Json object = {{"apiVersion", api_version},
+                 {"kind", kind},
+                 {"metadata", {{"name", name}, {"namespace", link.metadata.ns}, {"labels", std::move(labels)}}}};
+  if (owned)
+    object["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", api::ReplicationLink::kApiVersion},
+                                                          {"kind", api::ReplicationLink::kKind},
+                                                          {"name", link.metadata.name},
+                                                          {"uid", link.metadata.uid},
+                                                          {"controller", true}}});
+  return object;
+}
+
+void annotate_hash(Json& object, const std::string& hash) {
+  object["metadata"]["annotations"][std::string(kHashAnnotation)] = hash;
+}
+
+void annotate_hash(Json& object) { annotate_hash(object, content_hash(object)); }
+
+Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoint) {
+  const api::PostgresStorage& storage = endpoint.postgres->managed->storage;
+  Json claim = render_meta(link, "v1", "PersistentVolumeClaim", claim_name(link.metadata.name, endpoint.name),
+                           endpoint.name, false);
+  claim["spec"] = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", storage.size}}}}}};
+  if (storage.storage_class_name) claim["spec"]["storageClassName"] = *storage.storage_class_name;
+  return claim;
+}
+
+Json render_account(const api::ReplicationLink& link) {
+  Json account = render_meta(link, "v1", "ServiceAccount", worker_account_name(link.metadata.name), "", true);
+  annotate_hash(account);
+  return account;
+}
+
+// Its own link to read, its own lease to hold, and nothing else. list and watch are authorised by name where the
+// request carries metadata.name as its field selector (Kubernetes, RBAC, "Referring to resources").
+Json render_role(const api::ReplicationLink& link) {
+  Json role =
+      render_meta(link, "rbac.authorization.k8s.io/v1", "Role", worker_account_name(link.metadata.name), "", true);
+  role["rules"] = {{{"apiGroups", {"twinspan.dev"}},
+                    {"resources", {"replicationlinks"}},
+                    {"resourceNames", {link.metadata.name}},
+                    {"verbs", {"get", "list", "watch"}}},
+                   {{"apiGroups", {"coordination.k8s.io"}},
+                    {"resources", {"leases"}},
+                    {"resourceNames", {lease_name(link.metadata.name)}},
+                    {"verbs", {"get", "list", "watch", "update", "patch"}}}};
+  annotate_hash(role);
+  return role;
+}
+
+Json render_binding(const api::ReplicationLink& link) {
+  const std::string name = worker_account_name(link.metadata.name);
+  Json binding = render_meta(link, "rbac.authorization.k8s.io/v1", "RoleBinding", name, "", true);
+  binding["roleRef"] = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "Role"}, {"name", name}};
+  binding["subjects"] = Json::array({{{"kind", "ServiceAccount"}, {"name", name}, {"namespace", link.metadata.ns}}});
+  annotate_hash(binding);
+  return binding;
+}
+
+Json render_budget(const api::ReplicationLink& link) {
+  Json budget = render_meta(link, "policy/v1", "PodDisruptionBudget", budget_name(link.metadata.name), "", true);
+  budget["spec"] = {
+      {"maxUnavailable", 1},
+      {"selector",
+       {{"matchLabels", {{std::string(kLinkLabel), link.metadata.name}, {std::string(kNameLabel), kWorkerName}}}}}};
+  annotate_hash(budget);
+  return budget;
+}
+
+Json render_lease(const api::ReplicationLink& link) {
+  Json lease = render_meta(link, "coordination.k8s.io/v1", "Lease", lease_name(link.metadata.name), "", true);
+  lease["spec"] = {{"leaseTransitions", 0}};
+  return lease;
+}
+
+}  // namespace twinspan::controllers

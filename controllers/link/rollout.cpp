@@ -1,0 +1,66 @@
+#include "controllers/link/rollout.hpp"
+
+#include <fmt/format.h>
+
+namespace twinspan::controllers {
+namespace {
+
+bool streams(const EndpointSeen& endpoint) {
+  const MemberReport* report = endpoint.member.fresh();
+  return report && report->role == Role::kReplica && report->state == MemberState::kStreaming;
+}
+
+// Never came up: replacing it costs nothing, and keeping it would block the way out of a bad image or an unschedulable
+// pod.
+bool never_ran(const EndpointSeen& endpoint) {
+  return !endpoint.member.report && !endpoint.pod->ready &&
+         (!endpoint.pod->scheduled || !endpoint.pod->trouble.empty());
+}
+
+bool is_outdated(const LinkSeen& seen, const EndpointSeen& endpoint, const RenderConfig& config) {
+  return endpoint.spec && endpoint.pod && !endpoint.pod->terminating && !endpoint.pod->finished() &&
+         endpoint.pod->hash != pod_hash(*seen.link, *endpoint.spec, config);
+}
+
+// The first wanted replica, other than `except`, that does not stream; nullptr: all do.
+const EndpointSeen* first_behind(const LinkSeen& seen, const std::string& primary, const EndpointSeen* except) {
+  for (const EndpointSeen& endpoint : seen.endpoints)
+    if (endpoint.spec && endpoint.name != primary && &endpoint != except && !streams(endpoint)) return &endpoint;
+  return nullptr;
+}
+
+}  // namespace
+
+Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
+  const std::string primary = seen.primary();
+  const EndpointSeen *replica = nullptr, *leader = nullptr;
+  for (const EndpointSeen& endpoint : seen.endpoints) {
+    if (!is_outdated(seen, endpoint, config)) continue;
+    if (never_ran(endpoint) && endpoint.name != primary) return Replace{endpoint.name};
+    if (endpoint.name == primary)
+      leader = &endpoint;
+    else if (!replica)
+      replica = &endpoint;
+  }
+  if (!replica && !leader) return NothingOutdated{};
+  const EndpointSeen& next = replica ? *replica : *leader;
+  const bool never_had_primary = !seen.lease || seen.lease->record.epoch.value == 0;
+  if (never_had_primary && !seen.link->status.assignment) return Replace{next.name};
+  if (!seen.settled())
+    return Wait{"PrimaryMoving",
+                fmt::format("{} has an old template; it is replaced once there is a settled primary", next.name)};
+  if (const EndpointSeen* behind = first_behind(seen, primary, replica))
+    return Wait{"ReplicaBehind",
+                fmt::format("{} has an old template; it is replaced once {} streams again", next.name, behind->name)};
+  if (replica) return Replace{replica->name};
+  if (seen.has_policy) return MovePrimary{leader->name};
+  if (leader->spec->postgres->managed->storage.ephemeral)
+    return Wait{
+        "PrimaryIsEphemeral",
+        fmt::format("{} has an old template, but its data would be gone with its pod: create a FailoverPolicy, so "
+                    "that a replica takes over first",
+                    leader->name)};
+  return Replace{leader->name};
+}
+
+}  // namespace twinspan::controllers
