@@ -18,36 +18,42 @@ namespace twinspan::kube {
 enum class Subresource { kNone, kStatus };
 
 struct ListOptions {
-  std::string label_selector;
-  std::string field_selector;
-  std::string resource_version;  // "0": any, from the API server's cache; empty: a quorum read
-  int page = 500;
+  std::string label_selector{};
+  std::string field_selector{};
+  std::string resource_version{};  // "0": any, from the API server's cache; empty: a quorum read
+  int page = 500;                  // 0: everything in one answer
 };
 
 struct WatchOptions {
-  std::string label_selector;
-  std::string field_selector;
-  std::string resource_version;
+  std::string label_selector{};
+  std::string field_selector{};
+  std::string resource_version{};
   bool bookmarks = true;
   std::chrono::seconds timeout{0};  // the server ends the watch after it; 0: the server's own choice
+  std::function<void()> on_open{};  // the server has accepted the watch
 };
 
 enum class WatchType { kAdded, kModified, kDeleted, kBookmark };
 
 struct DeleteOptions {
-  std::string uid;               // preconditions; empty: none
-  std::string resource_version;
-  std::optional<int> grace_seconds;
-  std::string propagation;       // "Foreground", "Background", "Orphan"; empty: the server's default
+  std::string uid{};  // preconditions; empty: none
+  std::string resource_version{};
+  std::optional<int> grace_seconds{};
+  std::string propagation{};  // "Foreground", "Background", "Orphan"; empty: the server's default
 };
 
+// An answer of the API server other than 2xx is an Error whose message is the server's own, with the fields it names.
+// What the server asks to be repeated later (429 and 5xx with Retry-After) is repeated as long as
+// config.request_timeout allows; a 401 is repeated once with fresh credentials. Connections are kept and shared; each
+// watch has one of its own.
 class Client {
  public:
   explicit Client(Config config);
   ~Client();
 
   Result<Json> get(const Resource& resource, const Key& key, std::stop_token stop = {});
-  // The whole list, pages gathered; `each` sees one item at a time (moved in), the answer is the list's resourceVersion.
+  // The whole list, pages gathered; `each` sees one item at a time (moved in), the answer is the list's
+  // resourceVersion. kGone: the list's version was compacted between two pages; `each` has seen a part of it.
   Result<std::string> list(const Resource& resource, std::string_view ns, const ListOptions& options,
                            const std::function<void(Json&&)>& each, std::stop_token stop = {});
   Result<Json> create(const Resource& resource, const Json& object, std::stop_token stop = {});

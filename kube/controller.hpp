@@ -21,7 +21,8 @@ struct Requeue {
   static Requeue after(std::chrono::milliseconds time) { return {time}; }
 };
 
-// An error is retried with back-off; kConflict too, without being logged as one (the plan is dropped, the next read decides).
+// An error is retried with back-off; kConflict too, without being logged as one (the plan is dropped, the next read
+// decides).
 using Reconcile = std::function<Result<Requeue>(const Key&, std::stop_token)>;
 
 class Controller {

@@ -13,7 +13,8 @@ struct ObjectRef {
   std::string api_version, kind, ns, name, uid;
 };
 
-// Written from a thread of its own through a bounded queue: recording never blocks a reconcile, and losing an Event is no error.
+// Written from a thread of its own through a bounded queue: recording never blocks a reconcile, and losing an Event is
+// no error.
 class EventRecorder {
  public:
   EventRecorder(Client& client, const Clock& clock, std::string component, std::string instance);

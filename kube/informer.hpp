@@ -17,8 +17,10 @@
 
 namespace twinspan::kube {
 
-// T is any copyable value. `decode` runs on the reflector's thread; an object it refuses is logged, counted and kept out.
-// Handlers run on the reflector's thread after the cache changed and only enqueue: before == nullptr: added, after == nullptr: deleted.
+// T is any copyable value. `decode` runs on the reflector's thread; an object it refuses is logged, counted and kept
+// out (where an earlier version of it was readable, that one stays: an object that can't be read has not been deleted).
+// Handlers run after the cache changed, one at a time, on the reflector's thread or on that of wrote(), and only
+// enqueue: before == nullptr: added, after == nullptr: deleted.
 template <class T>
 class Informer final : private ReflectorSink {
  public:
@@ -27,12 +29,12 @@ class Informer final : private ReflectorSink {
   using Handler = std::function<void(const Key&, const Value& before, const Value& after)>;
 
   Informer(Client& client, const Resource& resource, ReflectorOptions options, Decode decode)
-      : decode_(std::move(decode)), reflector_(client, resource, std::move(options), *this) {}
+      : plural_(resource.plural), decode_(std::move(decode)), reflector_(client, resource, std::move(options), *this) {}
 
   void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }  // before start()
-  void start() { reflector_.start(); }   // one thread
-  void stop() { reflector_.stop(); }     // joins it
-  bool synced() const { return reflector_.synced(); }  // the first list is in the cache
+  void start() { reflector_.start(); }                                            // one thread
+  void stop() { reflector_.stop(); }                                              // joins it
+  bool synced() const { return reflector_.synced(); }                             // the first list is in the cache
 
   Value find(const Key& key) const {
     std::shared_lock lock(mutex_);
@@ -54,17 +56,24 @@ class Informer final : private ReflectorSink {
     uint64_t version = 0;
     Value value;
   };
+  struct Tombstone {
+    uint64_t version = 0;
+    std::chrono::steady_clock::time_point since;
+  };
   void upsert(Json&& object) override;
   void erase(const Key& key, uint64_t version) override;
   void retain(const std::vector<Key>& keys, uint64_t list_version) override;
+  void bury(const Key& key, uint64_t version);  // under mutex_
   void notify(const Key& key, const Value& before, const Value& after) const {
     for (const Handler& handler : handlers_) handler(key, before, after);
   }
 
+  const std::string plural_;
   Decode decode_;
+  std::mutex order_;  // held over a change and its notification, so that handlers see changes in their order
   mutable std::shared_mutex mutex_;
   std::map<Key, Entry> values_;
-  std::map<Key, uint64_t> tombstones_;  // versions at which keys written by us were deleted: a late write must not revive them
+  std::map<Key, Tombstone> tombstones_;  // versions at which keys were deleted: a late wrote() must not revive them
   std::vector<Handler> handlers_;
   Reflector reflector_;  // last: its thread uses all of the above
 };

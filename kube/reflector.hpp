@@ -1,27 +1,33 @@
-// List and watch of one kind, for ever: pages, bookmarks, time-outs, 410, dropped streams, back-off (peers.md, client-go's reflector).
+// List and watch of one kind, for ever: pages, bookmarks, time-outs, 410, dropped streams, back-off (peers.md,
+// client-go's reflector).
 #pragma once
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/result.hpp"
 #include "kube/client.hpp"
+#include "kube/resource.hpp"
 
 namespace twinspan::kube {
 
 struct ReflectorOptions {
-  std::string ns;  // empty: all namespaces
-  std::string label_selector;
-  std::string field_selector;
+  std::string ns{};  // empty: all namespaces
+  std::string label_selector{};
+  std::string field_selector{};
   std::chrono::milliseconds backoff_initial{800};
   std::chrono::milliseconds backoff_limit{30000};
-  std::function<void(bool connected)> on_connection;  // told of each change; called on the reflector's thread
+  std::chrono::seconds watch_least{300};                // a watch lasts a random time between this and twice this
+  std::function<void(bool connected)> on_connection{};  // told of each change; called on the reflector's thread
 };
 
+// Called on the reflector's thread, one call at a time.
 class ReflectorSink {
  public:
   virtual ~ReflectorSink() = default;
@@ -40,11 +46,18 @@ class Reflector {
 
  private:
   void run(std::stop_token stop);
+  Status list(const std::stop_token& stop);
+  Status watch(const std::stop_token& stop);
+  void observe(WatchType type, Json&& object);
+  void connected(bool now);
 
   Client& client_;
   Resource resource_;
   ReflectorOptions options_;
   ReflectorSink& sink_;
+  std::string last_seen_ = "0";  // the version that the sink is at; "0": any, from the API server's cache
+  bool healthy_ = false;         // this watch was accepted and brought something
+  std::optional<bool> told_;
   std::atomic<bool> synced_{false};
   std::jthread thread_;
 };

@@ -7,14 +7,15 @@
 namespace twinspan::kube {
 
 struct Resource {
-  std::string_view group;    // "" for core
+  std::string_view group;  // "" for core
   std::string_view version;
   std::string_view plural;
   std::string_view kind;
   bool namespaced = true;
 
-  std::string api_version() const;                                    // "v1" or "apps/v1"
-  std::string path(std::string_view ns, std::string_view name) const;  // "/api/v1/namespaces/ns/pods/name"; empty ns or name: left out
+  std::string api_version() const;  // "v1" or "apps/v1"
+  std::string path(std::string_view ns,
+                   std::string_view name) const;  // "/api/v1/namespaces/ns/pods/name"; empty ns or name: left out
 };
 
 inline constexpr Resource kPods{"", "v1", "pods", "Pod"};
@@ -31,7 +32,8 @@ inline constexpr Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"
 inline constexpr Resource kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
 inline constexpr Resource kRoles{"rbac.authorization.k8s.io", "v1", "roles", "Role"};
 inline constexpr Resource kRoleBindings{"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"};
-inline constexpr Resource kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
+inline constexpr Resource kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",
+                                                     "CustomResourceDefinition", false};
 inline constexpr Resource kReplicationLinks{"twinspan.dev", "v1alpha1", "replicationlinks", "ReplicationLink"};
 inline constexpr Resource kFailoverPolicies{"twinspan.dev", "v1alpha1", "failoverpolicies", "FailoverPolicy"};
 

@@ -90,18 +90,11 @@ class Line final : public httplib::ClientImpl {
   void note_failure(const Connection& connection) {
     const std::string where = fmt::format("{}:{}: {}", peer_.host, peer_.port, connection.reason());
     switch (connection.end()) {
-      case End::kNone:
-        break;
-      case End::kTimeout:
-        failure_ = fail(Code::kTimeout, where).error();
-        break;
-      case End::kCancelled:
-        failure_ = fail(Code::kCancelled, "cancelled").error();
-        break;
+      case End::kNone: break;
+      case End::kTimeout: failure_ = fail(Code::kTimeout, where).error(); break;
+      case End::kCancelled: failure_ = fail(Code::kCancelled, "cancelled").error(); break;
       case End::kClosed:
-      case End::kFailed:
-        failure_ = fail(Code::kUnavailable, where).error();
-        break;
+      case End::kFailed: failure_ = fail(Code::kUnavailable, where).error(); break;
     }
   }
 
@@ -181,6 +174,8 @@ struct Client::Impl {
     lock.unlock();
     return open();
   }
+  Result<httplib::Response> exchange(httplib::Request& request, std::chrono::milliseconds timeout,
+                                     const std::stop_token& stop, const std::function<bool()>& repeatable);
   void give_back(std::unique_ptr<Line> line) {  // nullptr: it is not to be used again
     {
       std::lock_guard lock(mutex);
@@ -209,59 +204,94 @@ Client::Client(std::string url, ClientTls tls, Options options) : impl_(std::mak
 
 Client::~Client() = default;
 
-Result<Response> Client::send(const Request& request, std::stop_token stop) {
-  if (auto usable = impl_->usable(); !usable) return std::unexpected(usable.error());
-  const auto deadline = SteadyClock::now() + request.timeout;
-  httplib::Request out = to_httplib(request, impl_->host_header);
+namespace {
+
+// Lets `chunk` have the body where the status is 200; any other body is gathered in `answer`.
+struct Intake {
+  Response answer;
+  bool begun = false;  // `chunk` has seen something
+  bool ended = false;  // `chunk` wants no more
+
+  void attach(httplib::Request& request, const std::function<bool(std::string_view)>& chunk,
+              const std::function<void(int)>& opened) {
+    request.response_handler = [this, &opened](const httplib::Response& head) {
+      answer.status = head.status;
+      answer.headers.assign(head.headers.begin(), head.headers.end());
+      answer.body.clear();
+      if (opened) opened(head.status);
+      return true;
+    };
+    request.content_receiver = [this, &chunk](const char* data, size_t size, uint64_t, uint64_t) {
+      if (answer.status != 200) {
+        answer.body.append(data, size);
+        return true;
+      }
+      begun = true;
+      ended = !chunk({data, size});
+      return !ended;
+    };
+  }
+};
+
+}  // namespace
+
+Result<httplib::Response> Client::Impl::exchange(httplib::Request& request, std::chrono::milliseconds timeout,
+                                                 const std::stop_token& stop, const std::function<bool()>& repeatable) {
+  if (auto ready = usable(); !ready) return std::unexpected(ready.error());
+  const auto deadline = SteadyClock::now() + timeout;
   for (bool again = true;; again = false) {
     if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
-    std::unique_ptr<Line> line = impl_->take(deadline, stop);
+    std::unique_ptr<Line> line = take(deadline, stop);
     if (!line) {
       if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
       return fail(Code::kTimeout, "every connection is in use");
     }
     line->limit(deadline, {});
-    auto answer = line->exchange(out, stop);
+    auto answer = line->exchange(request, stop);
     const bool fresh = line->fresh();
     // Where the token was set after the answer the waker may be up: that connection isn't used again.
     const bool reusable = answer && !stop.stop_requested() && line->is_socket_open();
-    impl_->give_back(reusable ? std::move(line) : nullptr);
-    if (answer) return from_httplib(std::move(*answer));
+    give_back(reusable ? std::move(line) : nullptr);
+    if (answer) return answer;
     // The server may close a kept connection in the very moment it is used again; reading once more is harmless.
-    if (again && !fresh && answer.error().code == Code::kUnavailable && (out.method == "GET" || out.method == "HEAD"))
-      continue;
-    return std::unexpected(answer.error());
+    if (!again || fresh || answer.error().code != Code::kUnavailable || !repeatable()) return answer;
   }
 }
 
+Result<Response> Client::send(const Request& request, std::stop_token stop) {
+  httplib::Request out = to_httplib(request, impl_->host_header);
+  const bool read = out.method == "GET" || out.method == "HEAD";
+  auto answer = impl_->exchange(out, request.timeout, stop, [read] { return read; });
+  if (!answer) return std::unexpected(answer.error());
+  return from_httplib(std::move(*answer));
+}
+
+Result<Response> Client::receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
+                                 std::stop_token stop) {
+  httplib::Request out = to_httplib(request, impl_->host_header);
+  const bool read = out.method == "GET";
+  Intake intake;
+  intake.attach(out, chunk, {});
+  auto done = impl_->exchange(out, request.timeout, stop, [&] { return read && !intake.begun; });
+  if (!done && !intake.ended) return std::unexpected(done.error());
+  if (done) intake.answer.status = done->status;
+  return std::move(intake.answer);
+}
+
 Result<Response> Client::stream(const Request& request, const std::function<bool(std::string_view)>& chunk,
-                                std::stop_token stop) {
+                                std::stop_token stop, const std::function<void(int)>& opened) {
   if (auto usable = impl_->usable(); !usable) return std::unexpected(usable.error());
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   httplib::Request out = to_httplib(request, impl_->host_header);
-  Response answer;
-  bool ended = false;
-  out.response_handler = [&](const httplib::Response& head) {
-    answer.status = head.status;
-    answer.headers.assign(head.headers.begin(), head.headers.end());
-    return true;
-  };
-  out.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
-    if (answer.status != 200) {
-      answer.body.append(data, size);
-      return true;
-    }
-    ended = !chunk({data, size});
-    return !ended;
-  };
+  Intake intake;
+  intake.attach(out, chunk, opened);
   const std::unique_ptr<Line> line = impl_->open();
   line->limit(SteadyClock::time_point::max(), request.timeout);
   auto done = line->exchange(out, stop);
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
-  if (ended) return answer;
-  if (!done) return std::unexpected(done.error());
-  answer.status = done->status;
-  return answer;
+  if (!done && !intake.ended) return std::unexpected(done.error());
+  if (done) intake.answer.status = done->status;
+  return std::move(intake.answer);
 }
 
 }  // namespace twinspan::net

@@ -113,9 +113,7 @@ bool Connection::handshake(int (*step)(SSL*)) {
         stop(End::kFailed, std::move(reason));
         return false;
       }
-      default:
-        stop(End::kClosed, "TLS handshake: connection closed by the other side");
-        return false;
+      default: stop(End::kClosed, "TLS handshake: connection closed by the other side"); return false;
     }
   }
 }
@@ -137,18 +135,15 @@ ssize_t Connection::receive(char* data, size_t size) {
     const int n = SSL_read(session_.get(), data, static_cast<int>(size));
     if (n > 0) return n;
     switch (SSL_get_error(session_.get(), n)) {
-      case SSL_ERROR_ZERO_RETURN:
-        return 0;
+      case SSL_ERROR_ZERO_RETURN: return 0;
       case SSL_ERROR_WANT_READ:
         if (!wait(POLLIN)) return -1;
         break;
       case SSL_ERROR_WANT_WRITE:
         if (!wait(POLLOUT)) return -1;
         break;
-      case SSL_ERROR_SSL:
-        return stop(End::kFailed, "TLS: " + take_ssl_error());
-      default:
-        return stop(End::kClosed, "read: " + (errno ? text_of(errno) : std::string("connection closed")));
+      case SSL_ERROR_SSL: return stop(End::kFailed, "TLS: " + take_ssl_error());
+      default: return stop(End::kClosed, "read: " + (errno ? text_of(errno) : std::string("connection closed")));
     }
   }
 }
@@ -175,8 +170,7 @@ bool Connection::transmit(const char* data, size_t size) {
           case SSL_ERROR_WANT_READ:
             if (!wait(POLLIN)) return false;
             break;
-          case SSL_ERROR_SSL:
-            return stop(End::kFailed, "TLS: " + take_ssl_error()) >= 0;
+          case SSL_ERROR_SSL: return stop(End::kFailed, "TLS: " + take_ssl_error()) >= 0;
           default:
             return stop(End::kClosed, "write: " + (errno ? text_of(errno) : std::string("connection closed"))) >= 0;
         }

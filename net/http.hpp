@@ -59,10 +59,14 @@ class Client {
   ~Client();
 
   Result<Response> send(const Request& request, std::stop_token stop = {});
+  // As send(), but the body of an answer with status 200 goes to `chunk` as it arrives, for answers too large to hold.
+  Result<Response> receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
+                           std::stop_token stop = {});
   // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is
   // 200. `request.timeout` is the longest silence that is borne.
+  // `opened` is called once the status is known.
   Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& chunk,
-                          std::stop_token stop);
+                          std::stop_token stop, const std::function<void(int status)>& opened = {});
 
  private:
   struct Impl;

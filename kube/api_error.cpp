@@ -1,0 +1,80 @@
+#include "kube/api_error.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace twinspan::kube {
+namespace {
+
+std::string text(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// API conventions, "Response Status Kind".
+Code code_of(int status, std::string_view reason) {
+  switch (status) {
+    case 400:
+    case 405:
+    case 406:
+    case 413:
+    case 415:
+    case 422: return Code::kInvalid;
+    case 401:
+    case 403: return Code::kDenied;
+    case 404: return Code::kNotFound;
+    case 409: return reason == "AlreadyExists" ? Code::kAlreadyExists : Code::kConflict;
+    case 410: return Code::kGone;
+    case 429: return Code::kThrottled;
+    case 408:
+    case 504: return Code::kTimeout;
+    default: return status >= 500 ? Code::kUnavailable : Code::kInternal;
+  }
+}
+
+std::string causes_of(const Json& status, const std::string& message) {
+  std::string out;
+  const auto details = status.find("details");
+  if (details == status.end() || !details->is_object()) return out;
+  const auto causes = details->find("causes");
+  if (causes == details->end() || !causes->is_array()) return out;
+  for (const Json& cause : *causes) {
+    if (!cause.is_object()) continue;
+    const std::string field = text(cause, "field"), why = text(cause, "message");
+    if ((field.empty() || message.find(field) != std::string::npos) && message.find(why) != std::string::npos) continue;
+    out += out.empty() ? " (" : "; ";
+    out += field.empty() ? why : field + ": " + why;
+  }
+  if (!out.empty()) out += ")";
+  return out;
+}
+
+}  // namespace
+
+Error error_of_status(const Json& status) {
+  int number = 500;
+  if (const auto found = status.find("code"); found != status.end() && found->is_number_integer())
+    number = found->get<int>();
+  const std::string reason = text(status, "reason");
+  if (reason == "Expired" || reason == "Gone") number = 410;
+  std::string message = text(status, "message");
+  if (message.empty()) message = reason.empty() ? fmt::format("HTTP status {}", number) : reason;
+  message += causes_of(status, message);
+  return fail(code_of(number, reason), std::move(message)).error();
+}
+
+Error error_of(const net::Response& response) {
+  Json body = Json::parse(response.body, nullptr, false);
+  if (body.is_object() && text(body, "kind") == "Status") {
+    body["code"] = response.status;
+    return error_of_status(body);
+  }
+  std::string message = fmt::format("HTTP status {}", response.status);
+  std::string_view rest = response.body;
+  while (!rest.empty() && static_cast<unsigned char>(rest.back()) <= ' ') rest.remove_suffix(1);
+  if (!rest.empty()) message += ": " + std::string(rest.substr(0, 200));
+  return fail(code_of(response.status, {}), std::move(message)).error();
+}
+
+}  // namespace twinspan::kube

@@ -1,0 +1,100 @@
+#include "kube/credential.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/clock.hpp"
+#include "core/json.hpp"
+#include "core/log.hpp"
+#include "kube/plugin_process.hpp"
+
+namespace twinspan::kube {
+namespace {
+
+constexpr std::chrono::seconds kTokenFileAge{60};  // kubelet rotates projected tokens at 80 % of their life
+constexpr std::chrono::seconds kExpiryMargin{10};
+
+std::string string_at(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<Credential> CredentialSource::current(const std::stop_token& stop) {
+  std::lock_guard lock(mutex_);
+  if (!known_) {
+    last_ = {config_.token, config_.client_certificate_pem, config_.client_key_pem};
+    known_ = true;
+    if (!config_.exec.command.empty()) expires_ = {};
+  }
+  if (!config_.exec.command.empty()) {
+    if (std::chrono::system_clock::now() + kExpiryMargin >= expires_)
+      if (auto done = run_plugin(stop); !done) return std::unexpected(done.error());
+  } else if (!config_.token_file.empty() && Clock::now() >= read_again_) {
+    if (auto done = read_token_file(); !done && last_.token.empty()) return std::unexpected(done.error());
+  }
+  return last_;
+}
+
+bool CredentialSource::rejected(const Credential& used) {
+  std::lock_guard lock(mutex_);
+  if (used.token != last_.token || used.certificate_pem != last_.certificate_pem)
+    return true;  // another thread was first
+  if (!config_.exec.command.empty()) {
+    expires_ = {};
+    return true;
+  }
+  if (config_.token_file.empty()) return false;
+  read_again_ = {};
+  return true;
+}
+
+Status CredentialSource::read_token_file() {
+  std::ifstream file(config_.token_file, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    log::warn("token file can't be read, the last token stays in use", {{"path", config_.token_file}});
+    return fail(Code::kUnavailable, fmt::format("{}: cannot be read", config_.token_file));
+  }
+  std::string token = text.str();
+  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.pop_back();
+  last_.token = std::move(token);
+  read_again_ = Clock::now() + kTokenFileAge;
+  return {};
+}
+
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+Status CredentialSource::run_plugin(const std::stop_token& stop) {
+  const auto& exec = config_.exec;
+  const Json info = {{"apiVersion", exec.api_version}, {"kind", "ExecCredential"}, {"spec", {{"interactive", false}}}};
+  auto environment = exec.env;
+  environment.emplace_back("KUBERNETES_EXEC_INFO", info.dump());
+  auto output = run_process(exec.command, exec.args, environment, std::chrono::seconds(60), stop);
+  if (!output) return std::unexpected(output.error());
+  const Json answer = Json::parse(*output, nullptr, false);
+  const auto wrong = [&](std::string_view what) {
+    return fail(Code::kDenied, fmt::format("credential plugin {}: {}", exec.command, what));
+  };
+  if (!answer.is_object() || string_at(answer, "kind") != "ExecCredential")
+    return wrong("its output is no ExecCredential");
+  const auto status = answer.find("status");
+  if (status == answer.end() || !status->is_object()) return wrong("its output has no status");
+  last_.token = string_at(*status, "token");
+  last_.certificate_pem = string_at(*status, "clientCertificateData");
+  last_.key_pem = string_at(*status, "clientKeyData");
+  if (last_.token.empty() && last_.certificate_pem.empty())
+    return wrong("its output has neither token nor certificate");
+  expires_ = std::chrono::system_clock::time_point::max();
+  if (const std::string until = string_at(*status, "expirationTimestamp"); !until.empty()) {
+    const auto time = parse_rfc3339(until);
+    if (!time) return wrong("status.expirationTimestamp is no time");
+    expires_ = *time;
+  }
+  return {};
+}
+
+}  // namespace twinspan::kube

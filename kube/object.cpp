@@ -1,0 +1,36 @@
+#include "kube/object.hpp"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/log.hpp"
+#include "kube/metrics.hpp"
+
+namespace twinspan::kube {
+namespace {
+
+std::string metadata(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find("metadata");
+  if (found == object.end() || !found->is_object()) return {};
+  const auto value = found->find(name);
+  return value != found->end() && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Key key_of(const Json& object) { return {metadata(object, "namespace"), metadata(object, "name")}; }
+std::string resource_version_of(const Json& object) { return metadata(object, "resourceVersion"); }
+
+uint64_t version_number(const std::string& version) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
+  return error == std::errc() && end == version.data() + version.size() ? number : 0;
+}
+
+void note_undecodable(const std::string& plural, const Key& key, const std::string& reason) {
+  log::error("object can't be read", {{"resource", plural}, {"object", key.str()}, {"error", reason}});
+  metrics().undecodable_objects_total.Add({{"resource", plural}}).Increment();
+}
+
+}  // namespace twinspan::kube

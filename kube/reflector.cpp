@@ -1,0 +1,155 @@
+#include "kube/reflector.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/log.hpp"
+#include "core/wait.hpp"
+#include "kube/backoff.hpp"
+#include "kube/metrics.hpp"
+#include "kube/object.hpp"
+
+namespace twinspan::kube {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// A watch that ends this soon without having brought anything was no watch (client-go: "very short watch").
+constexpr std::chrono::seconds kShortest{1};
+
+// The version we ask for is too new for this API server's cache: it is behind, or etcd was restored from a backup.
+bool too_large(const Error& error) { return error.message.find("Too large resource version") != std::string::npos; }
+
+// The watch itself may be begun again where it was; anything else needs a new list.
+bool watch_again(const Error& error) {
+  return error.code == Code::kThrottled || error.code == Code::kUnavailable || error.code == Code::kTimeout;
+}
+
+}  // namespace
+
+Reflector::Reflector(Client& client, const Resource& resource, ReflectorOptions options, ReflectorSink& sink)
+    : client_(client), resource_(resource), options_(std::move(options)), sink_(sink) {}
+
+Reflector::~Reflector() { stop(); }
+
+void Reflector::start() {
+  if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token token) { run(std::move(token)); });
+}
+
+void Reflector::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+}
+
+void Reflector::connected(bool now) {
+  if (told_ == now) return;
+  told_ = now;
+  if (options_.on_connection) options_.on_connection(now);
+}
+
+Status Reflector::list(const std::stop_token& stop) {
+  // First at "0", then at what was last seen: answered from the API server's cache and never older than what we have.
+  // Where that version is gone: the newest there is. Pages only where the answer doesn't come from the cache anyway.
+  ListOptions options{.label_selector = options_.label_selector, .field_selector = options_.field_selector};
+  options.resource_version = last_seen_;
+  if (!last_seen_.empty() && last_seen_ != "0") options.page = 0;
+  while (true) {
+    std::vector<Key> keys;
+    const auto version = client_.list(
+        resource_, options_.ns, options,
+        [&](Json&& item) {
+          keys.push_back(key_of(item));
+          sink_.upsert(std::move(item));
+        },
+        stop);
+    if (version) {
+      sink_.retain(keys, version_number(*version));
+      last_seen_ = *version;
+      synced_ = true;
+      return {};
+    }
+    const bool expired = version.error().code == Code::kGone || too_large(version.error());
+    if (!expired) return std::unexpected(version.error());
+    if (options.resource_version.empty()) {
+      if (options.page == 0) return std::unexpected(version.error());
+      options.page = 0;  // compacted between two pages: in one piece then
+    }
+    options.resource_version.clear();
+  }
+}
+
+void Reflector::observe(WatchType type, Json&& object) {
+  std::string version = resource_version_of(object);
+  healthy_ = true;
+  switch (type) {
+    case WatchType::kAdded:
+    case WatchType::kModified: sink_.upsert(std::move(object)); break;
+    case WatchType::kDeleted: sink_.erase(key_of(object), version_number(version)); break;
+    case WatchType::kBookmark: break;
+  }
+  if (!version.empty()) last_seen_ = std::move(version);
+}
+
+Status Reflector::watch(const std::stop_token& stop) {
+  WatchOptions options{.label_selector = options_.label_selector, .field_selector = options_.field_selector};
+  options.resource_version = last_seen_;
+  options.timeout = std::chrono::duration_cast<std::chrono::seconds>(jittered(options_.watch_least, 1.0));
+  options.on_open = [this] { connected(true); };
+  healthy_ = false;
+  const auto start = SteadyClock::now();
+  auto ended = client_.watch(
+      resource_, options_.ns, options, [this](WatchType type, Json&& object) { observe(type, std::move(object)); },
+      stop);
+  if (ended && !healthy_ &&
+      SteadyClock::now() - start < std::min<SteadyClock::duration>(kShortest, options.timeout / 2))
+    return fail(Code::kUnavailable, "the watch ended at once and brought nothing");
+  if (SteadyClock::now() - start >= options_.backoff_limit) healthy_ = true;
+  return ended;
+}
+
+void Reflector::run(std::stop_token stop) {
+  Backoff backoff(options_.backoff_initial, options_.backoff_limit);
+  const std::string plural(resource_.plural);
+  const auto pause = [&](const char* doing, const Error& error) {
+    connected(false);
+    const auto time = backoff.next();
+    log::warn("watch interrupted", {{"resource", plural},
+                                    {"doing", doing},
+                                    {"reason", to_string(error.code)},
+                                    {"error", error.message},
+                                    {"again_ms", time.count()}});
+    metrics()
+        .watch_restarts_total.Add({{"resource", plural}, {"reason", std::string(to_string(error.code))}})
+        .Increment();
+    wait_for(time, stop);
+  };
+  bool relisted = false;  // without a healthy watch since
+  while (!stop.stop_requested()) {
+    if (auto listed = list(stop); !listed) {
+      if (!stop.stop_requested()) pause("list", listed.error());
+      continue;
+    }
+    connected(true);
+    while (!stop.stop_requested()) {
+      const auto ended = watch(stop);
+      if (stop.stop_requested()) return;
+      if (healthy_) {
+        backoff.reset();
+        relisted = false;
+      }
+      if (ended) continue;  // its time was over
+      if (ended.error().code == Code::kGone) {
+        log::info("resource version compacted, listing again", {{"resource", plural}, {"version", last_seen_}});
+        metrics().watch_restarts_total.Add({{"resource", plural}, {"reason", "Gone"}}).Increment();
+        if (relisted)
+          wait_for(backoff.next(), stop);  // once at once; a storm of them is no reason to storm the API server
+        relisted = true;
+        break;
+      }
+      pause("watch", ended.error());
+      if (!watch_again(ended.error())) break;
+    }
+  }
+}
+
+}  // namespace twinspan::kube
