@@ -1,0 +1,206 @@
+#include "controllers/failover/story.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/conditions.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+constexpr size_t kHistoryKept = 10;
+
+std::string bytes_for_people(int64_t bytes) {
+  if (bytes >= 10 << 20) return fmt::format("{} MiB", bytes >> 20);
+  if (bytes >= 10 << 10) return fmt::format("{} KiB", bytes >> 10);
+  return fmt::format("{} B", bytes);
+}
+
+std::string milliseconds_for_people(int64_t milliseconds) {
+  return milliseconds < 10'000 ? fmt::format("{} ms", milliseconds) : fmt::format("{} s", milliseconds / 1000);
+}
+
+api::Condition condition(std::string type, bool holds, std::string reason, std::string message) {
+  api::Condition made;
+  made.type = std::move(type);
+  made.status = holds ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse;
+  made.reason = std::move(reason);
+  made.message = std::move(message);
+  return made;
+}
+
+void keep(std::optional<std::string>& time, bool reached, const std::string& now) {
+  if (reached && !time) time = now;
+}
+
+// The step that is about to be carried out, with the times reached so far.
+api::FailoverStep step_of(const Transition& transition, const std::optional<api::FailoverStep>& before,
+                          const FailoverSeen& seen, const Decision& decision, WallTime detected,
+                          const std::string& now) {
+  api::FailoverStep step;
+  if (before && before->epoch == transition.epoch.value) step = *before;
+  const std::string name(to_string(transition.step));
+  if (step.step != name) step.started_at = now;
+  step.step = name;
+  step.epoch = transition.epoch.value;
+  step.from = transition.from;
+  step.to = transition.to.empty() ? std::nullopt : std::optional(transition.to);
+  step.cause = std::string(to_string(transition.cause));
+  step.message = decision.message;
+  step.excluded = transition.excluded;
+  step.attempts = std::max(step.attempts, static_cast<int64_t>(transition.excluded.size()));
+  step.lost_bytes = transition.lost_bytes ? std::optional(static_cast<int64_t>(*transition.lost_bytes)) : std::nullopt;
+  if (!step.detected_at) step.detected_at = to_rfc3339_micro(std::min(detected, parse_rfc3339(now).value_or(detected)));
+  const LeaseRecord& lease = *seen.lease;
+  const bool new_holder = lease.held() && lease.epoch >= transition.epoch;
+  keep(step.confirmed_at, true, now);
+  keep(step.fenced_at, !lease.held() || new_holder, now);
+  keep(step.elected_at, !transition.to.empty(), now);
+  keep(step.promoted_at, new_holder && lease.promoted, now);
+  return step;
+}
+
+void finish(api::PolicyStatus& status, const api::FailoverStep& done, const Decision& decision,
+            const std::string& primary, const std::string& now) {
+  api::FailoverRecord record;
+  record.epoch = done.epoch;
+  record.from = done.from;
+  record.to = primary;
+  record.reason = done.cause;
+  record.detected_at = done.detected_at;
+  record.confirmed_at = done.confirmed_at;
+  record.fenced_at = done.fenced_at;
+  record.elected_at = done.elected_at;
+  record.promoted_at = done.promoted_at;
+  record.rerouted_at = now;
+  record.outcome = decision.outcome;
+  record.lost_bytes = done.lost_bytes;
+  if (done.cause == to_string(Cause::kSwitchover) || primary == done.from) record.lost_bytes = 0;
+  if (done.detected_at)
+    if (const auto began = parse_rfc3339(*done.detected_at), ended = parse_rfc3339(now); began && ended)
+      record.recovery_milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*ended - *began).count();
+  record.message = decision.message;
+  status.last_failover = now;
+  status.took = record.recovery_milliseconds ? std::optional(milliseconds_for_people(*record.recovery_milliseconds))
+                                             : std::nullopt;
+  status.lost = record.lost_bytes ? std::optional(bytes_for_people(*record.lost_bytes)) : std::nullopt;
+  status.history.insert(status.history.begin(), std::move(record));
+  if (status.history.size() > kHistoryKept) status.history.resize(kHistoryKept);
+}
+
+std::string sight_of_primary(const FailoverSeen& seen, const std::string& primary) {
+  for (const MemberSeen& one : seen.members) {
+    if (one.name != primary) continue;
+    if (!one.report || !one.fresh) return one.failures > 0 ? "Unreachable" : "Unknown";
+    return one.report->sql_healthy == false ? "Failing" : "Reachable";
+  }
+  return "Unknown";
+}
+
+void observe(api::PolicyStatus& status, const std::string& name, const std::string& sees, const std::string& now) {
+  for (api::Observer& known : status.observers) {
+    if (known.name != name) continue;
+    if (known.sees != sees) {
+      known.sees = sees;
+      known.since = now;
+    }
+    return;
+  }
+  status.observers.push_back({name, sees, now});
+}
+
+}  // namespace
+
+api::PolicyStatus next_status(const api::FailoverPolicy& policy, const FailoverSeen& seen, const Decision& decision,
+                              const RoutingSeen& routing, WallTime detected, WallTime now_time) {
+  const std::string now = to_rfc3339_micro(now_time);
+  api::PolicyStatus status = policy.status;
+  const int64_t generation = policy.metadata.generation;
+  status.observed_generation = generation;
+  status.services = routing.services;
+
+  const bool primary_there = seen.lease && seen.lease->held() && seen.lease->promoted;
+  const std::string primary = primary_there ? seen.lease->holder_endpoint : "";
+  status.primary = primary;
+  if (seen.lease) status.epoch = seen.lease->epoch.value;
+  if (decision.completed && status.current) {
+    finish(status, *status.current, decision, primary, now);
+    status.current.reset();
+  } else if (decision.current) {
+    status.current = step_of(*decision.current, status.current, seen, decision, detected, now);
+  } else {
+    status.current.reset();
+  }
+  const std::string& desired = policy.spec.desired_primary;
+  if (desired.empty() || (status.desired_reached && *status.desired_reached != desired)) status.desired_reached.reset();
+  if (!desired.empty() && desired == primary && !status.current) status.desired_reached = desired;
+
+  const bool changing = status.current.has_value();
+  const bool steady = primary_there && !changing && !decision.assign;
+  status.possible = steady ? (decision.possible ? "True" : "False") : "Unknown";
+  if (seen.lease && seen.lease->held()) {
+    observe(status, "operator", sight_of_primary(seen, seen.lease->holder_endpoint), now);
+    observe(status, "lease", seen.lease_may_be_taken ? "Unreachable" : "Reachable", now);
+  }
+
+  auto& conditions = status.conditions;
+  const auto set = [&](api::Condition wanted) {
+    api::set_condition(conditions, std::move(wanted), generation, now_time);
+  };
+  const bool routed = routing.services.empty() || (routing.routing == Routing::kTo && routing.routed_to == primary);
+  if (steady && routed)
+    set(condition("Ready", true, "Steady", fmt::format("{} is primary; Services point at it", primary)));
+  else
+    set(condition("Ready", false, decision.reason.empty() ? "Changing" : decision.reason, decision.message));
+  set(condition(
+      "PrimaryHealthy", primary_there && !changing, primary_there && !changing ? "Reachable" : decision.reason,
+      primary_there && !changing ? fmt::format("{} holds the lease of epoch {}", primary, seen.lease->epoch.value)
+                                 : decision.message));
+  if (steady) {
+    set(condition("FailoverPossible", decision.possible, decision.reason, decision.message));
+  } else {
+    api::Condition unknown =
+        condition("FailoverPossible", false, "PrimaryChanging", "known once the primary is settled");
+    unknown.status = api::ConditionStatus::kUnknown;
+    set(std::move(unknown));
+  }
+  // Reconciling is there only while something moves, as kstatus reads it.
+  if (changing || decision.assign)
+    set(condition("Reconciling", true, status.current ? status.current->step : decision.reason, decision.message));
+  else
+    api::remove_condition(conditions, "Reconciling");
+  api::remove_condition(conditions, "Stalled");
+  return status;
+}
+
+std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicyStatus& after) {
+  std::vector<Told> told;
+  const bool planned = after.current && after.current->cause == to_string(Cause::kSwitchover);
+  const std::string started = planned ? "SwitchoverStarted" : "FailoverStarted";
+  if (after.current && (!before.current || before.current->epoch != after.current->epoch))
+    told.push_back({!planned, started,
+                    fmt::format("{}: {} is to be replaced ({})", after.current->cause, after.current->from,
+                                after.current->message.value_or(""))});
+  if (after.current &&
+      (!before.current || before.current->step != after.current->step || before.current->epoch != after.current->epoch))
+    told.push_back({false, after.current->step, after.current->message.value_or("")});
+  const bool finished = !after.history.empty() && (before.history.empty() || before.history.front().rerouted_at !=
+                                                                                 after.history.front().rerouted_at);
+  if (finished) {
+    const api::FailoverRecord& record = after.history.front();
+    const bool was_planned = record.reason == to_string(Cause::kSwitchover);
+    told.push_back({false, (was_planned ? "Switchover" : "Failover") + record.outcome,
+                    fmt::format("{} -> {} in {}, lost {}", record.from, record.to,
+                                after.took.value_or("an unknown time"), after.lost.value_or("an unknown amount"))});
+  }
+  const api::Condition* ready = api::find_condition(after.conditions, "Ready");
+  const api::Condition* was_ready = api::find_condition(before.conditions, "Ready");
+  const bool blocked = after.current && after.current->step == to_string(Step::kElecting) && ready &&
+                       ready->reason != "StoppingReceivers";
+  if (blocked && (!was_ready || was_ready->reason != ready->reason))
+    told.push_back({true, "FailoverBlocked", fmt::format("{}: {}", ready->reason, ready->message)});
+  return told;
+}
+
+}  // namespace twinspan::controllers
