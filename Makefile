@@ -1,0 +1,60 @@
+# `make demo` and `make test` do all their set-up on a fresh Debian machine; everything else is for daily work.
+SHELL := /bin/bash
+PYTHON ?= /usr/bin/python3
+JOBS ?= $(shell nproc)
+SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
+SEEDS ?= 100000
+CACHE := $(HOME)/.cache/twinspan
+PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 pkg-config git \
+  libcpp-httplib-dev libssl-dev zlib1g-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev \
+  prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 \
+  python3 python3-yaml jq curl openssl
+export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_MAXSIZE := 5G
+SOURCES = git ls-files '*.cpp' '*.hpp'
+
+.PHONY: help deps build demo test format format-check unit simulation integration conformance sanitize chart e2e bench clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+deps: ## install the Debian packages that are missing
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo $$p; done); \
+	if [ -n "$$missing" ]; then echo "installing" $$missing; $(SUDO) mkdir -p /etc/postgresql-common/createcluster.d; \
+	  echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.d/twinspan.conf >/dev/null; \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+build: deps ## the programs, optimised, into build/release/bin
+	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS)
+
+demo: ## a real failover on this machine, without a cluster (KEEP=1 leaves it running)
+	@$(MAKE) --no-print-directory deps
+	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-sandbox twinspan-operator twinspan-worker twinspan-demo twinspan-sandbox-shim
+	@build/release/bin/twinspan-demo $(if $(KEEP),--keep)
+
+test: ## everything: format, build, unit, simulation, integration, conformance, sanitizers, chart, real cluster
+	@tests/all
+
+format: deps ## format every C++ file
+	@$(SOURCES) | xargs clang-format-14 -i
+
+format-check: deps
+	@$(SOURCES) | xargs clang-format-14 --dry-run --Werror
+
+unit: build ## unit tests
+	@ctest --test-dir build/release -L unit -j $(JOBS) --output-on-failure
+
+simulation: build ## failover over SEEDS schedules
+	@TWINSPAN_SEEDS=$(SEEDS) ctest --test-dir build/release -L simulation --output-on-failure
+
+integration: build ## rooms together: real PostgreSQL, the sandbox, injected faults
+	@ctest --test-dir build/release -L integration --output-on-failure
+
+e2e: build ## scenarios on a real cluster (E2E_KUBECONFIG: one of yours)
+	@e2e/run
+
+bench: build ## figures into bench/results
+	@bench/run
+
+clean: ## remove what was built
+	@rm -rf build
