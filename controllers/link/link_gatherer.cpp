@@ -61,7 +61,11 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
   seen.role = cluster.roles.find(object(worker_account_name(name)));
   seen.binding = cluster.bindings.find(object(worker_account_name(name)));
   seen.budget = cluster.budgets.find(object(budget_name(name)));
-  seen.has_policy = !cluster.policies_of_links.names(key).empty();
+  for (const std::string& policy : cluster.policies_of_links.names(key)) {
+    const auto found = cluster.policies.find(object(policy));
+    seen.fails_over =
+        seen.fails_over || (found && found->spec.mode == api::FailoverMode::kAutomatic && !found->metadata.deleting());
+  }
   return seen;
 }
 

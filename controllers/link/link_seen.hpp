@@ -42,7 +42,7 @@ struct LinkSeen {
   std::shared_ptr<const Lease> lease;
   std::chrono::milliseconds lease_unchanged_for{0};
   std::shared_ptr<const Owned> account, role, binding, budget;
-  bool has_policy = false;
+  bool fails_over = false;  // a policy moves the primary by itself
   WallTime now{};
 
   const EndpointSeen* find(std::string_view name) const;

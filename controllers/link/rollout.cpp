@@ -53,11 +53,11 @@ Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
     return Wait{"ReplicaBehind",
                 fmt::format("{} has an old template; it is replaced once {} streams again", next.name, behind->name)};
   if (replica) return Replace{replica->name};
-  if (seen.has_policy) return MovePrimary{leader->name};
+  if (seen.fails_over) return MovePrimary{leader->name};
   if (leader->spec->postgres->managed->storage.ephemeral)
     return Wait{
         "PrimaryIsEphemeral",
-        fmt::format("{} has an old template, but its data would be gone with its pod: create a FailoverPolicy, so "
+        fmt::format("{} has an old template, but its data would be gone with its pod: create a FailoverPolicy of mode Automatic, so "
                     "that a replica takes over first",
                     leader->name)};
   return Replace{leader->name};

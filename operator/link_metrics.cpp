@@ -1,0 +1,113 @@
+#include "operator/link_metrics.hpp"
+
+#include <prometheus/text_serializer.h>
+
+#include <map>
+
+#include "api/conditions.hpp"
+#include "kube/metrics.hpp"
+#include "operator/build_info.hpp"
+
+namespace twinspan {
+namespace {
+
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+class Family {
+ public:
+  Family(const char* name, const char* help) {
+    family_.name = name;
+    family_.help = help;
+    family_.type = prometheus::MetricType::Gauge;
+  }
+  void add(Labels labels, double value) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  prometheus::MetricFamily take() { return std::move(family_); }
+
+ private:
+  prometheus::MetricFamily family_;
+};
+
+Labels of_link(const kube::Key& link) { return {{"namespace", link.ns}, {"link", link.name}}; }
+
+Labels of_endpoint(const kube::Key& link, const std::string& endpoint) {
+  Labels labels = of_link(link);
+  labels.push_back({"endpoint", endpoint});
+  return labels;
+}
+
+const char* ready_word(const api::LinkStatus& status) {
+  const api::Condition* ready = api::find_condition(status.conditions, "Ready");
+  if (!ready || ready->status == api::ConditionStatus::kUnknown) return "Unknown";
+  return ready->status == api::ConditionStatus::kTrue ? "True" : "False";
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& cluster) {
+  Family links("twinspan_links", "Links by their condition Ready.");
+  Family ready("twinspan_link_ready", "1 where the link's condition Ready is True.");
+  Family epoch("twinspan_link_epoch", "Grows with every change of primary.");
+  Family primary("twinspan_link_primary", "1 at the endpoint that accepts writes.");
+  Family lag_seconds("twinspan_replication_lag_seconds",
+                     "Lag of a replica in seconds. Absent while it is not measured.");
+  Family lag_bytes("twinspan_replication_lag_bytes",
+                   "Lag of a replica in bytes of log. Absent while it is not measured.");
+  Family streaming("twinspan_replica_streaming", "1 where a replica streams.");
+  std::map<std::string, int> by_ready{{"True", 0}, {"False", 0}, {"Unknown", 0}};
+  for (const auto& [key, link] : cluster.links.all()) {
+    const api::LinkStatus& status = link->status;
+    const std::string word = ready_word(status);
+    ++by_ready[word];
+    ready.add(of_link(key), word == "True");
+    if (status.epoch) epoch.add(of_link(key), static_cast<double>(*status.epoch));
+    for (const api::EndpointStatus& row : status.endpoints) {
+      primary.add(of_endpoint(key, row.name), row.role == "Primary");
+      if (row.role == "Primary") continue;
+      streaming.add(of_endpoint(key, row.name), row.state == "Streaming");
+      if (row.lag_seconds) lag_seconds.add(of_endpoint(key, row.name), *row.lag_seconds);
+      if (row.lag_bytes) lag_bytes.add(of_endpoint(key, row.name), static_cast<double>(*row.lag_bytes));
+    }
+  }
+  for (const auto& [word, count] : by_ready) links.add({{"ready", word}}, count);
+  Family recovery("twinspan_failover_last_recovery_seconds",
+                  "How long the last failover took, from detection until Services pointed at the new primary.");
+  Family lost("twinspan_failover_last_lost_bytes",
+              "Log the last failover lost. Absent where it could not be measured.");
+  Family running("twinspan_failover_running", "1 while a failover or switchover runs.");
+  for (const auto& [key, policy] : cluster.policies.all()) {
+    const Labels labels{{"namespace", key.ns}, {"policy", key.name}, {"link", policy->spec.link_ref.name}};
+    running.add(labels, policy->status.current.has_value());
+    if (policy->status.history.empty()) continue;
+    const api::FailoverRecord& last = policy->status.history.front();
+    if (last.recovery_milliseconds) recovery.add(labels, static_cast<double>(*last.recovery_milliseconds) / 1000);
+    if (last.lost_bytes) lost.add(labels, static_cast<double>(*last.lost_bytes));
+  }
+  std::vector<prometheus::MetricFamily> out;
+  for (Family* family :
+       {&links, &ready, &epoch, &primary, &lag_seconds, &lag_bytes, &streaming, &recovery, &lost, &running})
+    out.push_back(family->take());
+  return out;
+}
+
+prometheus::MetricFamily build_metrics() {
+  Family build("twinspan_build_info", "1, labelled with what was built.");
+  const BuildInfo info = build_info();
+  build.add({{"version", std::string(info.version)},
+             {"commit", std::string(info.commit)},
+             {"compiler", std::string(info.compiler)}},
+            1);
+  return build.take();
+}
+
+std::string all_metrics_text(const controllers::Cluster& cluster) {
+  std::vector<prometheus::MetricFamily> families = link_metrics(cluster);
+  families.push_back(build_metrics());
+  return kube::metrics_text() + prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace twinspan

@@ -1,0 +1,18 @@
+// Metrics of links and policies, read from the caches when they are asked for (OPS-1).
+#pragma once
+#include <prometheus/metric_family.h>
+
+#include <string>
+#include <vector>
+
+#include "controllers/cluster/cluster.hpp"
+
+namespace twinspan {
+
+std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& cluster);
+// twinspan_build_info.
+prometheus::MetricFamily build_metrics();
+// Everything /metrics serves: kube's registry, links, build.
+std::string all_metrics_text(const controllers::Cluster& cluster);
+
+}  // namespace twinspan

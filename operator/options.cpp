@@ -1,0 +1,94 @@
+#include "operator/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <sstream>
+
+#include "operator/build_info.hpp"
+
+namespace twinspan {
+namespace {
+
+// Text that CLI11 refuses unless `parse` takes it; the reason names the value.
+CLI::Validator address_validator() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const auto parsed = parse_listen_address(text);
+        return parsed ? std::string() : parsed.error().message;
+      },
+      "HOST:PORT");
+}
+
+}  // namespace
+
+Result<ListenAddress> parse_listen_address(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return fail(Code::kInvalid, "\"" + text + "\": expected HOST:PORT or :PORT");
+  ListenAddress out;
+  out.host = text.substr(0, colon);
+  if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
+  const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, out.port);
+  if (error != std::errc() || rest != end || begin == end || out.port < 0 || out.port > 65535)
+    return fail(Code::kInvalid, "\"" + text + "\": expected a port from 0 to 65535 after the colon");
+  return out;
+}
+
+std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
+  Options options;
+  std::string health = ":8081", metrics = ":8080", level = "info";
+  CLI::App app{"Twinspan: replication links and failover for Kubernetes", "twinspan-operator"};
+  app.set_version_flag("--version", std::string(build_info().version) + " (" + std::string(build_info().commit) + ")");
+  app.add_option("--watch-namespace", options.watch_namespaces,
+                 "Namespace to watch; repeat it for several. Default: all")
+      ->envname("TWINSPAN_WATCH_NAMESPACES")
+      ->delimiter(',');
+  app.add_option("--worker-image", options.worker_image, "Image of worker pods, where a link names none")
+      ->envname("TWINSPAN_WORKER_IMAGE")
+      ->capture_default_str();
+  app.add_option("--worker-image-pull-policy", options.worker_image_pull_policy, "imagePullPolicy of worker pods")
+      ->envname("TWINSPAN_WORKER_IMAGE_PULL_POLICY")
+      ->check(CLI::IsMember({"", "Always", "IfNotPresent", "Never"}));
+  app.add_option("--health-address", health, "Where /healthz and /readyz are served")
+      ->envname("TWINSPAN_HEALTH_ADDRESS")
+      ->check(address_validator())
+      ->capture_default_str();
+  app.add_option("--metrics-address", metrics, "Where /metrics is served")
+      ->envname("TWINSPAN_METRICS_ADDRESS")
+      ->check(address_validator())
+      ->capture_default_str();
+  app.add_flag("--leader-elect", options.leader_elect, "Run with several replicas, one of which acts")
+      ->envname("TWINSPAN_LEADER_ELECT");
+  app.add_option("--leader-election-namespace", options.leader_election_namespace,
+                 "Namespace of the election's Lease. Default: the operator's own")
+      ->envname("TWINSPAN_LEADER_ELECTION_NAMESPACE");
+  app.add_option("--log-level", level, "debug, info, warn or error")
+      ->envname("TWINSPAN_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--kubeconfig", options.kubeconfig, "Default: $KUBECONFIG, the pod's own account, ~/.kube/config");
+  app.add_option("--link-workers", options.link_workers, "Links looked after at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--failover-workers", options.failover_workers, "Failovers carried on at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  // For benchmarks of the operator alone: every worker is taken to run and stream, and only statuses are written.
+  app.add_flag("--pretend-workers", options.pretend_workers)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    const int code = app.exit(error, out, out);
+    return std::unexpected(Leave{code, out.str()});
+  }
+  options.health = *parse_listen_address(health);
+  options.metrics = *parse_listen_address(metrics);
+  options.log_level = level == "debug"   ? log::Level::kDebug
+                      : level == "warn"  ? log::Level::kWarn
+                      : level == "error" ? log::Level::kError
+                                         : log::Level::kInfo;
+  return options;
+}
+
+}  // namespace twinspan

@@ -1,0 +1,41 @@
+// What the operator is told by flags, and by environment variables where a flag is absent.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/result.hpp"
+
+namespace twinspan {
+
+struct ListenAddress {  // "HOST:PORT" to listen on; host empty: every address
+  std::string host;
+  int port = 0;
+};
+// kInvalid names the text. "[::1]:8080", ":8080", "127.0.0.1:8080"; port 0: any free one.
+Result<ListenAddress> parse_listen_address(const std::string& text);
+
+struct Options {
+  std::vector<std::string> watch_namespaces;  // empty: all
+  std::string worker_image = "twinspan-worker:latest";
+  std::string worker_image_pull_policy;
+  ListenAddress health{"", 8081};
+  ListenAddress metrics{"", 8080};
+  bool leader_elect = false;
+  std::string leader_election_namespace;  // empty: the operator's own
+  log::Level log_level = log::Level::kInfo;
+  std::string kubeconfig;  // empty: $KUBECONFIG, the pod's own account, ~/.kube/config
+  int link_workers = 4;
+  int failover_workers = 4;
+  bool pretend_workers = false;
+};
+
+// Either what to run with, or what to print before leaving with `code` (help, version, a wrong flag).
+struct Leave {
+  int code = 0;
+  std::string text;
+};
+std::expected<Options, Leave> parse_options(int argc, const char* const* argv);
+
+}  // namespace twinspan

@@ -1,0 +1,17 @@
+// The plain HTTP that kubelet and Prometheus ask: /healthz and /readyz on one address, /metrics on the other.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.hpp"
+#include "net/http.hpp"
+#include "operator/options.hpp"
+
+namespace twinspan {
+
+// `ready` answers with why not, or empty.
+std::unique_ptr<net::Server> health_server(const ListenAddress& address, std::function<std::string()> ready);
+std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string()> text);
+
+}  // namespace twinspan

@@ -1,0 +1,55 @@
+#include "operator/signals.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/log.hpp"
+
+namespace twinspan {
+namespace {
+
+sigset_t taken() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+// The signal, or 0 after `time`.
+int take(std::chrono::nanoseconds time) {
+  const sigset_t set = taken();
+  const timespec limit{std::chrono::duration_cast<std::chrono::seconds>(time).count(),
+                       (time % std::chrono::seconds(1)).count()};
+  const int signal = sigtimedwait(&set, nullptr, &limit);
+  return signal > 0 ? signal : 0;
+}
+
+}  // namespace
+
+Signals::Signals(std::chrono::seconds patience) : patience_(patience) {
+  const sigset_t set = taken();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  thread_ = std::jthread([this](const std::stop_token& over) { run(over); });
+}
+
+Signals::~Signals() = default;
+
+void Signals::run(const std::stop_token& over) {
+  constexpr std::chrono::milliseconds kLook{50};
+  int signal = 0;
+  while (signal == 0 && !over.stop_requested()) signal = take(kLook);
+  if (signal == 0) return;
+  log::info("stopping", {{"signal", signal}});
+  stop_.request_stop();
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  while (!over.stop_requested()) {
+    if (take(kLook) == 0 && std::chrono::steady_clock::now() < deadline) continue;
+    log::error("stopping took too long or was asked for twice, leaving at once");
+    _exit(1);
+  }
+}
+
+}  // namespace twinspan
