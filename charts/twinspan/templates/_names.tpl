@@ -40,26 +40,35 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
      nobody may grant more than they have. */}}
 {{- define "twinspan.rules" -}}
 - apiGroups: [twinspan.dev]
-  resources: [replicationlinks, failoverpolicies]
-  verbs: [get, list, watch, update, patch]   # update and patch: finalizers
+  resources: [replicationlinks]
+  verbs: [get, list, watch, patch]           # patch: its finalizer
+- apiGroups: [twinspan.dev]
+  resources: [failoverpolicies]
+  verbs: [get, list, watch]
 - apiGroups: [twinspan.dev]
   resources: [replicationlinks/status, failoverpolicies/status]
-  verbs: [get, update, patch]
+  verbs: [get, patch]
 - apiGroups: [twinspan.dev]
   resources: [replicationlinks/finalizers, failoverpolicies/finalizers]
   verbs: [update]                            # to own objects with blockOwnerDeletion
 - apiGroups: [""]
-  resources: [pods, services, secrets, persistentvolumeclaims, serviceaccounts]
+  resources: [pods, persistentvolumeclaims, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [secrets]                       # certificates and owners' passwords
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [coordination.k8s.io]
-  resources: [leases]
+  resources: [leases]                        # update: granted to workers
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
