@@ -53,22 +53,19 @@ void FailoverCaches::stop() {
 
 bool FailoverCaches::synced() const { return services_.synced() && slices_.synced(); }
 
-std::shared_ptr<const api::FailoverPolicy> FailoverCaches::policy_of(const kube::Key& link) const {
+std::vector<std::shared_ptr<const api::FailoverPolicy>> FailoverCaches::policies_of(const kube::Key& link) const {
   std::set<kube::Key> keys;
   {
     std::lock_guard lock(mutex_);
     if (const auto found = policies_of_link_.find(link); found != policies_of_link_.end()) keys = found->second;
   }
-  std::shared_ptr<const api::FailoverPolicy> oldest;
-  const auto age = [](const api::FailoverPolicy& one) {
-    return std::tie(one.metadata.creation_timestamp, one.metadata.name);
-  };
-  for (const kube::Key& key : keys) {
-    auto policy = cluster_.policies.find(key);
-    if (!policy || policy->metadata.deleting()) continue;
-    if (!oldest || age(*policy) < age(*oldest)) oldest = std::move(policy);
-  }
-  return oldest;
+  std::vector<std::shared_ptr<const api::FailoverPolicy>> out;
+  for (const kube::Key& key : keys)
+    if (auto policy = cluster_.policies.find(key); policy && !policy->metadata.deleting())
+      out.push_back(std::move(policy));
+  const auto age = [](const auto& one) { return std::tie(one->metadata.creation_timestamp, one->metadata.name); };
+  std::sort(out.begin(), out.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
+  return out;
 }
 
 std::optional<ServiceFacts> FailoverCaches::service(const kube::Key& key) const {

@@ -21,8 +21,8 @@ class FailoverCaches {
   void stop();
   bool synced() const;
 
-  // The policy that counts for a link: the oldest that names it and is not being deleted.
-  std::shared_ptr<const api::FailoverPolicy> policy_of(const kube::Key& link) const;
+  // The policies that name a link and are not being deleted, oldest first.
+  std::vector<std::shared_ptr<const api::FailoverPolicy>> policies_of(const kube::Key& link) const;
   std::optional<ServiceFacts> service(const kube::Key& key) const;
   std::vector<SliceFacts> slices_of(const kube::Key& service) const;
   void wrote_service(const Json& object);

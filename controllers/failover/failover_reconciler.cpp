@@ -26,6 +26,11 @@ std::vector<std::string> endpoint_names(const api::LinkSpec& spec) {
   return names;
 }
 
+bool lease_times_differ(const api::AssignmentStatus& status, const LeaseTiming& lease) {
+  return std::chrono::seconds(status.lease_duration_seconds.value_or(0)) != lease.duration ||
+         std::chrono::seconds(status.lease_renew_seconds.value_or(0)) != lease.renew;
+}
+
 kube::ObjectRef ref(const api::FailoverPolicy& policy) {
   return {"twinspan.dev/v1alpha1", "FailoverPolicy", policy.metadata.ns, policy.metadata.name, policy.metadata.uid};
 }
@@ -89,6 +94,18 @@ FailoverReconciler::Memory FailoverReconciler::remember(const kube::Key& key, co
       if (endpoint.role == "Primary" && endpoint.position)
         memory.primary_last_known = parse_position(*endpoint.position);
   return memory;
+}
+
+std::vector<api::FieldError> FailoverReconciler::errors_of(const api::FailoverPolicy& policy,
+                                                           const CachedLink& link) const {
+  // The other policies are looked at once for each version of the spec, and again as long as there is something wrong.
+  const bool known = policy.status.observed_generation == policy.metadata.generation &&
+                     !api::find_condition(policy.status.conditions, "Stalled");
+  std::vector<api::FailoverPolicy> others;
+  if (!known)
+    for (const auto& [key, other] : cluster_.policies.all())
+      if (key.ns == policy.metadata.ns && other->metadata.uid != policy.metadata.uid) others.push_back(*other);
+  return api::validate(policy, &link, others);
 }
 
 RoutingSeen FailoverReconciler::routing_of(const kube::Key& key, const api::FailoverPolicy* policy,
@@ -160,26 +177,48 @@ FailoverSeen FailoverReconciler::gather(const kube::Key& key, const CachedLink& 
 
 Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::stop_token stop) {
   const auto link = cluster_.links.find(key);
+  const auto policies = caches_.policies_of(key);
   if (!link || link->metadata.deleting()) {
     std::lock_guard lock(mutex_);
     memory_.erase(key);
+  }
+  if (!link) {
+    for (const auto& orphan : policies)
+      if (auto said = refuse(*orphan, api::to_string(api::validate(*orphan, nullptr, {})), stop); !said)
+        return std::unexpected(said.error());
     return kube::Requeue::none();
   }
-  if (link->invalid) return kube::Requeue::none();  // the link controller says so
-  const auto policy = caches_.policy_of(key);
-  if (policy)
-    if (const auto errors = api::validate(*policy, link.get(), {}); !errors.empty())
-      return refuse(*policy, api::to_string(errors), stop);
+  if (link->metadata.deleting() || link->invalid)
+    return kube::Requeue::none();  // the link controller says what it must
+  // The oldest policy counts; one that can't be acted upon is told so, and the link goes on as if it had none.
+  std::shared_ptr<const api::FailoverPolicy> policy;
+  for (const auto& candidate : policies) {
+    const auto errors = errors_of(*candidate, *link);
+    if (errors.empty() && !policy) {
+      policy = candidate;
+    } else if (auto said = refuse(*candidate,
+                                  errors.empty() ? fmt::format("spec.linkRef.name: \"{}\" has the policy {} already",
+                                                               key.name, policy->metadata.name)
+                                                 : api::to_string(errors),
+                                  stop);
+               !said) {
+      return std::unexpected(said.error());
+    }
+  }
 
   const FailoverRules rules = rules_of(*link, policy.get());
   const auto lease = cluster_.leases.find({key.ns, lease_name(key.name)});
   const RoutingSeen routing = routing_of(key, policy.get(), lease ? lease->record.holder_endpoint : "");
   const FailoverSeen seen = gather(key, *link, policy.get(), rules, routing);
   const Decision decision = decide(seen, rules);
-
+  // The agents learn of other lease times through the assignment they have.
+  const std::optional<Assignment> assign =
+      decision.assign || !seen.assignment || seen.paused || !lease_times_differ(*link->status.assignment, rules.lease)
+          ? decision.assign
+          : seen.assignment;
+  const bool new_assignment = assign && (assign != seen.assignment || !decision.assign);
   const bool waiting = decision.current.has_value();
   reports_.set_changing(key, waiting);
-  const bool new_assignment = decision.assign && decision.assign != seen.assignment;
   if (new_assignment || decision.current != seen.current)
     log::info("primary decided", {{"link", key.name},
                                   {"namespace", key.ns},
@@ -205,7 +244,7 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
     }
   }
   if (new_assignment)
-    if (auto saved = write_assignment(*link, *decision.assign, stop); !saved) return std::unexpected(saved.error());
+    if (auto saved = write_assignment(*link, *assign, rules.lease, stop); !saved) return std::unexpected(saved.error());
   if (policy) {
     if (decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
                               (seen.routing == Routing::kWithdrawn) != decision.route_to->empty()))
@@ -237,9 +276,12 @@ Status FailoverReconciler::write_status(const api::FailoverPolicy& policy, const
 }
 
 Status FailoverReconciler::write_assignment(const CachedLink& link, const Assignment& assignment,
-                                            std::stop_token stop) {
+                                            const LeaseTiming& lease, std::stop_token stop) {
+  Json wanted = to_json(assignment);
+  wanted["leaseDurationSeconds"] = duration_cast<std::chrono::seconds>(lease.duration).count();
+  wanted["leaseRenewSeconds"] = duration_cast<std::chrono::seconds>(lease.renew).count();
   const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
-                      {"status", {{"assignment", to_json(assignment)}}}};
+                      {"status", {{"assignment", wanted}}}};
   auto written = client_.merge_patch(kube::kReplicationLinks, {link.metadata.ns, link.metadata.name}, patch,
                                      kube::Subresource::kStatus, stop);
   if (!written) return std::unexpected(written.error());
@@ -313,8 +355,7 @@ Status FailoverReconciler::label_readers(const kube::Key& key, const CachedLink&
   return {};
 }
 
-Result<kube::Requeue> FailoverReconciler::refuse(const api::FailoverPolicy& policy, const std::string& message,
-                                                 std::stop_token stop) {
+Status FailoverReconciler::refuse(const api::FailoverPolicy& policy, const std::string& message, std::stop_token stop) {
   api::PolicyStatus status = policy.status;
   const WallTime now = clock_.wall_now();
   status.observed_generation = policy.metadata.generation;
@@ -328,10 +369,9 @@ Result<kube::Requeue> FailoverReconciler::refuse(const api::FailoverPolicy& poli
   };
   set("Ready", api::ConditionStatus::kFalse);
   set("Stalled", api::ConditionStatus::kTrue);
-  if (status == policy.status) return kube::Requeue::none();
+  if (status == policy.status) return {};
   events_.warning(ref(policy), "InvalidSpec", message);
-  if (auto saved = write_status(policy, status, stop); !saved) return std::unexpected(saved.error());
-  return kube::Requeue::none();
+  return write_status(policy, status, stop);
 }
 
 }  // namespace twinspan::controllers

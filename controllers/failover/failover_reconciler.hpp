@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "api/validate.hpp"
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/failover/failover_caches.hpp"
 #include "controllers/failover/story.hpp"
@@ -41,12 +42,14 @@ class FailoverReconciler {
   Memory remember(const kube::Key& key, const Lease* lease, const CachedLink& link);
   RoutingSeen routing_of(const kube::Key& key, const api::FailoverPolicy* policy, const std::string& primary) const;
   Status write_status(const api::FailoverPolicy& policy, const api::PolicyStatus& status, std::stop_token stop);
-  Status write_assignment(const CachedLink& link, const Assignment& assignment, std::stop_token stop);
+  Status write_assignment(const CachedLink& link, const Assignment& assignment, const LeaseTiming& lease,
+                          std::stop_token stop);
   Status write_services(const api::FailoverPolicy& policy, const std::string& to, std::stop_token stop);
   Status ensure_replica_services(const api::FailoverPolicy& policy, std::stop_token stop);
   Status label_readers(const kube::Key& key, const CachedLink& link, const api::FailoverPolicy& policy,
                        const FailoverSeen& seen, std::stop_token stop);
-  Result<kube::Requeue> refuse(const api::FailoverPolicy& policy, const std::string& message, std::stop_token stop);
+  std::vector<api::FieldError> errors_of(const api::FailoverPolicy& policy, const CachedLink& link) const;
+  Status refuse(const api::FailoverPolicy& policy, const std::string& message, std::stop_token stop);
 
   kube::Client& client_;
   const Clock& clock_;
