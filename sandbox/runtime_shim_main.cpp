@@ -76,10 +76,11 @@ std::set<pid_t> descendants() {
   return found;
 }
 
-// A process may fork while the list is being read: repeated until nobody new is found.
+// A process may fork while the list is being read: repeated until nobody new is found. Who is woken may fork for ever,
+// and what it forks needs no waking.
 void signal_everything(int number) {
   std::set<pid_t> told;
-  while (true) {
+  for (int pass = 0; pass == 0 || number != SIGCONT; ++pass) {
     size_t fresh = 0;
     for (const pid_t pid : descendants())
       if (told.insert(pid).second) {
