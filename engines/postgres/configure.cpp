@@ -22,7 +22,7 @@ Result<std::string> os_user_name() {
   return std::string(found->pw_name);
 }
 
-Result<bool> write_configuration(Children& children, const Layout& layout, const Settings& settings,
+Result<bool> write_configuration(Children& children, const Layout& layout, const Settings& settings, bool judge,
                                  const std::stop_token& stop) {
   const auto user = os_user_name();
   if (!user) return std::unexpected(user.error());
@@ -34,12 +34,13 @@ Result<bool> write_configuration(Children& children, const Layout& layout, const
     changed = changed || *wrote;
     return {};
   };
-  if (auto wrote = write(layout.hba_file(), render_hba()); !wrote) return std::unexpected(wrote.error());
+  if (auto wrote = write(layout.hba_file(), render_hba(settings.accept_clients)); !wrote)
+    return std::unexpected(wrote.error());
   if (auto wrote = write(layout.ident_file(), render_ident(*user)); !wrote) return std::unexpected(wrote.error());
   if (!exists(layout.pgdata() + "/PG_VERSION")) return changed;
   const std::string conf = render_conf(layout, settings);
   if (const auto old = read_file(layout.conf_file()); old && *old == conf) return changed;
-  if (!settings.parameters.empty()) {
+  if (judge) {
     const std::string trial = layout.conf_file() + ".trial";
     if (auto wrote = replace_file(trial, conf, 0600); !wrote) return std::unexpected(wrote.error());
     const Command command{layout.program("postgres"),

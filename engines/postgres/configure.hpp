@@ -11,10 +11,11 @@
 
 namespace twinspan::postgres {
 
-// Writes the three files. PostgreSQL judges a new postgresql.conf before it replaces the one in use, so that a wrong
-// value can't keep the instance from starting again: kInvalid with PostgreSQL's words, the old one stays. Answers
-// whether anything changed (reload then; Observation::pending_restart says what that didn't reach).
-Result<bool> write_configuration(Children& children, const Layout& layout, const Settings& settings,
+// Writes the three files; answers whether anything changed (reload then; Observation::pending_restart says what that
+// didn't reach). With `judge`, PostgreSQL judges the new postgresql.conf before it replaces the one in use, so that a
+// wrong value can't keep the instance from starting again: kInvalid with PostgreSQL's words, the old one stays. It
+// judges by the data directory, so before there is one postgresql.conf is not written.
+Result<bool> write_configuration(Children& children, const Layout& layout, const Settings& settings, bool judge,
                                  const std::stop_token& stop = {});
 
 // Copies certificate, key and CA from tls_dir to run_dir, the key readable by the owner alone as PostgreSQL demands.

@@ -122,7 +122,9 @@ void Postmaster::watch(pid_t pid, int pidfd, int log_fd) {
   Death death;
   death.noticed_at = clock.boot_now();
   death.asked_for = stop_asked_;
-  death.cleared = kill_server_processes(layout_.pgdata(), {pid}, kOrphansTime);
+  // However long it takes: while one of them lives the instance is not dead.
+  while (!kill_server_processes(layout_.pgdata(), {pid}, kOrphansTime))
+    log::error("processes of the instance survive SIGKILL, waiting for them", {{"pg_pid", pid}});
   death.cleared_at = clock.boot_now();
   if (pidfd >= 0) close(pidfd);
   while (log_open) {  // what it still had to say; nobody writes any more

@@ -25,7 +25,6 @@ struct Death {
   bool asked_for = false;  // stop() was called before
   BootTime noticed_at{};   // the postmaster was gone
   BootTime cleared_at{};   // its last orphan was gone
-  bool cleared = true;     // false: something survives in uninterruptible sleep
   std::string last_words;  // its last PANIC or FATAL line, for people
 };
 

@@ -82,6 +82,20 @@ std::vector<pid_t> server_processes(const std::string& pgdata, const std::vector
   return found;
 }
 
+bool has_wal_receiver(pid_t postmaster) {
+  for (const pid_t pid : server_processes("/nonexistent", {postmaster})) {
+    char path[64], title[256];
+    std::snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    const ssize_t got = read(fd, title, sizeof title);
+    close(fd);
+    if (got > 0 && std::string_view(title, static_cast<size_t>(got)).find(": walreceiver") != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
 bool kill_server_processes(const std::string& pgdata, const std::vector<pid_t>& parents,
                            std::chrono::milliseconds time) {
   timespec start{};

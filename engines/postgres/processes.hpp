@@ -14,6 +14,10 @@ namespace twinspan::postgres {
 // are not counted: they hold nothing any more.
 std::vector<pid_t> server_processes(const std::string& pgdata, const std::vector<pid_t>& parents);
 
+// Whether a child of `postmaster` is receiving WAL, by the title PostgreSQL gives its processes: works where SQL does
+// not.
+bool has_wal_receiver(pid_t postmaster);
+
 // SIGKILLs them until none is left. False where some outlived `time` (uninterruptible I/O). Uses no locks and waits for
 // nobody.
 bool kill_server_processes(const std::string& pgdata, const std::vector<pid_t>& parents,

@@ -156,7 +156,7 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
       {"wal_log_hints", "on"},
       {"fsync", "on"},
       {"full_page_writes", "on"},
-      {"hot_standby", settings.hot_standby ? "on" : "off"},
+      {"hot_standby", "on"},
       {"logging_collector", "off"},
       {"log_destination", "stderr"},
       {"log_line_prefix", "%p|%b|%u|%d|%a|%e|"},  // log_line.hpp takes it apart
@@ -175,15 +175,15 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
   return text;
 }
 
-std::string render_hba() {
+std::string render_hba(bool accept_clients) {
   return fmt::format(
       "# Written by twinspan-worker; changes made here are overwritten.\n"
       "local   all          {0}  peer map=twinspan\n"
       "hostssl replication  {1}  all  cert clientcert=verify-full\n"
       "hostssl postgres     {1}  all  cert clientcert=verify-full\n"
       "hostssl all          {1},{0}  all  reject\n"
-      "hostssl all          all  all  scram-sha-256\n",
-      kSuperuser, kReplicationRole);
+      "hostssl all          all  all  {2}\n",
+      kSuperuser, kReplicationRole, accept_clients ? "scram-sha-256" : "reject");
 }
 
 std::string render_ident(const std::string& os_user) {

@@ -74,7 +74,6 @@ TEST_F(Engine, OldPrimaryRejoinsByRewindAfterItsReplicaWasPromoted) {
   const auto death = east.wait_for_death();
   report("kill_to_reaped", start);
   ASSERT_TRUE(death);
-  EXPECT_TRUE(death->cleared);
   EXPECT_FALSE(death->asked_for);
   EXPECT_TRUE(server_processes(east.layout.pgdata(), {postmaster}).empty());
 

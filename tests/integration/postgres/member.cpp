@@ -78,7 +78,7 @@ Member::~Member() { postmaster.reset(); }
 
 Status Member::configure() {
   if (auto copied = copy_tls_files(layout); !copied) return std::unexpected(copied.error());
-  auto wrote = write_configuration(children_, layout, settings);
+  auto wrote = write_configuration(children_, layout, settings, true);
   if (!wrote) return std::unexpected(wrote.error());
   return {};
 }

@@ -1,0 +1,88 @@
+#include "worker/job_runner.hpp"
+
+#include <algorithm>
+
+namespace twinspan::worker {
+
+JobRunner::JobRunner(Jobs& jobs, const Clock& clock, std::function<void()> on_done)
+    : jobs_(jobs), clock_(clock), on_done_(std::move(on_done)) {}
+
+JobRunner::~JobRunner() { stop(); }
+
+void JobRunner::start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void JobRunner::stop() {
+  if (!thread_.joinable()) return;
+  cancel();
+  thread_.request_stop();
+  thread_.join();
+}
+
+std::optional<Job> JobRunner::running() const {
+  std::lock_guard lock(mutex_);
+  return job_;
+}
+
+std::optional<BootTime> JobRunner::due_at(const Job& job) const {
+  std::lock_guard lock(mutex_);
+  if (failures_ == 0 || failed_ != to_string(job)) return std::nullopt;
+  return not_before_;
+}
+
+bool JobRunner::submit(Job job, std::shared_ptr<const Desired> desired) {
+  if (const auto due = due_at(job); due && clock_.boot_now() < *due) return false;
+  {
+    std::lock_guard lock(mutex_);
+    if (job_) return false;
+    job_ = std::move(job);
+    desired_ = std::move(desired);
+    stop_job_ = std::stop_source();
+  }
+  wake_.raise();
+  return true;
+}
+
+void JobRunner::cancel() {
+  std::lock_guard lock(mutex_);
+  stop_job_.request_stop();
+}
+
+void JobRunner::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::optional<Job> job;
+    std::shared_ptr<const Desired> desired;
+    std::stop_token stop_job;
+    {
+      std::lock_guard lock(mutex_);
+      job = job_;
+      desired = desired_;
+      stop_job = stop_job_.get_token();
+    }
+    if (!job) {
+      wake_.wait(std::chrono::seconds(60), stop);
+      continue;
+    }
+    const auto done = jobs_.run(*job, *desired, stop_job);
+    {
+      std::lock_guard lock(mutex_);
+      if (done || done.error().code == Code::kCancelled) {
+        if (failed_ == to_string(*job)) failures_ = 0;
+      } else {
+        const std::string name = to_string(*job);
+        failures_ = failed_ == name ? std::min(failures_ + 1, 10) : 1;
+        failed_ = name;
+        // Copying gigabytes again is not for once a second; everything else is what a failover may wait for.
+        const bool heavy = std::holds_alternative<Clone>(*job) || std::holds_alternative<Rewind>(*job);
+        const std::chrono::milliseconds limit = heavy ? std::chrono::seconds(10) : std::chrono::seconds(1);
+        not_before_ = clock_.boot_now() + std::min(std::chrono::milliseconds(50) * (1 << failures_), limit);
+      }
+      job_.reset();
+      desired_.reset();
+    }
+    on_done_();
+  }
+}
+
+}  // namespace twinspan::worker

@@ -1,0 +1,107 @@
+#include "worker/servers.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/log.hpp"
+#include "engines/postgres/files.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+constexpr std::string_view kOperator = "twinspan-operator";
+
+net::OutgoingResponse plain(int status, std::string body) {
+  net::OutgoingResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  response.content_type = "text/plain";
+  return response;
+}
+
+}  // namespace
+
+Servers::Servers(const Options& options, const ReportBoard& board, const Metrics& metrics, std::function<bool()> alive)
+    : options_(options), board_(board), metrics_(metrics), alive_(std::move(alive)) {}
+
+Status Servers::start() {
+  net::ServerOptions health;
+  health.address = options_.address;
+  health.port = options_.health_port;
+  health.threads = 2;
+  health_ = std::make_unique<net::Server>(
+      health, [this](const net::IncomingRequest& request) { return this->health(request); });
+  if (auto started = health_->start(); !started) return started;
+  return start_status();
+}
+
+Status Servers::start_status() {
+  const auto certificate = postgres::read_file(options_.layout.certificate_file());
+  const auto key = postgres::read_file(options_.layout.key_file());
+  const auto ca = postgres::read_file(options_.layout.ca_file());
+  if (!certificate) return std::unexpected(certificate.error());
+  if (!key) return std::unexpected(key.error());
+  if (!ca) return std::unexpected(ca.error());
+  net::ServerOptions status;
+  status.address = options_.address;
+  status.port = options_.status_port;
+  status.threads = 2;
+  status.identity = net::TlsIdentity{*certificate, *key};
+  status.client_ca_pem = *ca;
+  status.require_client_certificate = true;
+  status_ = std::make_unique<net::Server>(
+      status, [this](const net::IncomingRequest& request) { return this->status(request); });
+  ca_pem_ = *ca;
+  certificate_pem_ = *certificate;
+  return status_->start();
+}
+
+void Servers::stop() {
+  if (status_) status_->stop();
+  if (health_) health_->stop();
+}
+
+void Servers::refresh_identity() {
+  const auto certificate = postgres::read_file(options_.layout.certificate_file());
+  const auto key = postgres::read_file(options_.layout.key_file());
+  const auto ca = postgres::read_file(options_.layout.ca_file());
+  if (!certificate || !key || !ca || !status_) return;
+  if (*ca != ca_pem_) {  // whom it trusts is fixed when a server starts
+    status_->stop();
+    status_.reset();
+    if (auto started = start_status(); !started)
+      log::error("status server does not start", {{"error", started.error().message}});
+  } else if (*certificate != certificate_pem_) {
+    status_->replace_identity({*certificate, *key});
+    certificate_pem_ = *certificate;
+  }
+}
+
+net::OutgoingResponse Servers::status(const net::IncomingRequest& request) const {
+  if (request.peer_common_name != kOperator) return plain(403, "only the operator may ask\n");
+  if (request.method != "GET" || request.path != "/status") return plain(404, "not found\n");
+  const auto latest = board_.latest();
+  if (!latest) return plain(503, "starting\n");
+  net::OutgoingResponse response;
+  response.body = to_json(latest->report).dump();
+  return response;
+}
+
+net::OutgoingResponse Servers::health(const net::IncomingRequest& request) const {
+  if (request.method != "GET") return plain(405, "only GET\n");
+  if (request.path == "/healthz") return alive_() ? plain(200, "ok\n") : plain(500, "the agent's main loop hangs\n");
+  if (request.path == "/readyz") {
+    const auto latest = board_.latest();
+    if (!latest) return plain(503, "starting\n");
+    const std::string state =
+        std::string(to_string(latest->report.role)) + " " + std::string(to_string(latest->report.state)) + "\n";
+    return plain(latest->ready ? 200 : 503, state);
+  }
+  if (request.path == "/metrics") {
+    net::OutgoingResponse response = plain(200, metrics_.text());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return response;
+  }
+  return plain(404, "not found\n");
+}
+
+}  // namespace twinspan::worker

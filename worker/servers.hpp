@@ -1,0 +1,58 @@
+// The agent's two HTTP servers: /status over mutual TLS for the operator alone; /healthz, /readyz, /metrics plain.
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "failover/report.hpp"
+#include "net/http.hpp"
+#include "worker/metrics.hpp"
+#include "worker/options.hpp"
+
+namespace twinspan::worker {
+
+// The newest report. Any thread.
+class ReportBoard {
+ public:
+  struct Published {
+    MemberReport report;
+    bool ready = false;
+  };
+  void publish(MemberReport report, bool ready) {
+    auto fresh = std::make_shared<const Published>(Published{std::move(report), ready});
+    std::lock_guard lock(mutex_);
+    latest_ = std::move(fresh);
+  }
+  std::shared_ptr<const Published> latest() const {  // nullptr before the first
+    std::lock_guard lock(mutex_);
+    return latest_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Published> latest_;
+};
+
+class Servers {
+ public:
+  // `alive` answers whether the main loop still turns.
+  Servers(const Options& options, const ReportBoard& board, const Metrics& metrics, std::function<bool()> alive);
+  Status start();
+  void stop();
+  void refresh_identity();  // new connections show the certificate that lies in run_dir now
+
+ private:
+  Status start_status();
+  net::OutgoingResponse status(const net::IncomingRequest& request) const;
+  net::OutgoingResponse health(const net::IncomingRequest& request) const;
+
+  const Options& options_;
+  const ReportBoard& board_;
+  const Metrics& metrics_;
+  const std::function<bool()> alive_;
+  std::string ca_pem_, certificate_pem_;
+  std::unique_ptr<net::Server> health_, status_;
+};
+
+}  // namespace twinspan::worker
