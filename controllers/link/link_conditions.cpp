@@ -70,6 +70,7 @@ class Judge {
   }
 
   Verdict lag() const {
+    if (primary_.empty()) return unknown("NoPrimary", "lag is measured against a primary, and there is none");
     const api::LagThreshold& bound = seen_.link->spec.lag_threshold;
     std::string unmeasured;
     for (const api::EndpointStatus& row : rows_) {

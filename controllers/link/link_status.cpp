@@ -99,7 +99,8 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
 }  // namespace
 
 std::string lag_text(double seconds) {
-  return seconds < 10 ? fmt::format("{:.1f}s", rounded(seconds)) : fmt::format("{:.0f}s", rounded(seconds));
+  const double shown = rounded(seconds);
+  return shown < 10 ? fmt::format("{:.1f}s", shown) : fmt::format("{:.0f}s", shown);
 }
 
 api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& endpoint,

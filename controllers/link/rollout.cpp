@@ -55,11 +55,10 @@ Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
   if (replica) return Replace{replica->name};
   if (seen.fails_over) return MovePrimary{leader->name};
   if (leader->spec->postgres->managed->storage.ephemeral)
-    return Wait{
-        "PrimaryIsEphemeral",
-        fmt::format("{} has an old template, but its data would be gone with its pod: create a FailoverPolicy of mode Automatic, so "
-                    "that a replica takes over first",
-                    leader->name)};
+    return Wait{"PrimaryIsEphemeral", fmt::format("{} has an old template, but its data would be gone with its pod: "
+                                                  "create a FailoverPolicy of mode Automatic, so "
+                                                  "that a replica takes over first",
+                                                  leader->name)};
   return Replace{leader->name};
 }
 

@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "controllers/link/render.hpp"
+#include "link_world.hpp"
+
+namespace twinspan::controllers::testing {
+namespace {
+
+// The rendered text against tests/golden/NAME.json; TWINSPAN_UPDATE_GOLDEN=1 writes it anew.
+void expect_golden(const std::string& name, const Json& rendered) {
+  const std::string path = std::string(TWINSPAN_SOURCE_DIR) + "/tests/golden/" + name + ".json";
+  const std::string text = rendered.dump(2) + "\n";
+  if (std::getenv("TWINSPAN_UPDATE_GOLDEN")) std::ofstream(path) << text;
+  std::stringstream golden;
+  golden << std::ifstream(path).rdbuf();
+  EXPECT_EQ(golden.str(), text) << "differs from " << path << "; if that is meant: TWINSPAN_UPDATE_GOLDEN=1";
+}
+
+Json full_json() {
+  Json json = link_json();
+  json["spec"]["postgres"]["ownerSecretRef"] = {{"name", "shop-owner"}};
+  json["spec"]["targets"][1]["postgres"]["managed"] = Json::parse(R"({
+    "image": "other/worker:2", "storage": {"ephemeral": true}, "nodeSelector": {"disk": "fast"},
+    "affinity": {"podAntiAffinity": {}}, "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "resources": {"limits": {"memory": "1Gi"}}})");
+  return json;
+}
+
+TEST(LinkRender, PodOfAVolume) {
+  const World world;
+  expect_golden("link_pod_volume", render_pod(*world.link, world.link->spec.source, render_config()));
+}
+
+TEST(LinkRender, EphemeralPodWithPlacement) {
+  const World world(full_json());
+  expect_golden("link_pod_ephemeral", render_pod(*world.link, world.link->spec.targets[1], render_config()));
+}
+
+TEST(LinkRender, EverythingElse) {
+  const World world;
+  Json all = Json::array({render_account(*world.link), render_role(*world.link), render_binding(*world.link),
+                          render_budget(*world.link), render_lease(*world.link),
+                          render_claim(*world.link, world.link->spec.source)});
+  expect_golden("link_objects", all);
+}
+
+TEST(LinkRender, PodHashChangesExactlyWithWhatIsInThePod) {
+  const auto hash = [](const Json& json, const RenderConfig& config = render_config()) {
+    const World world(json);
+    return pod_hash(*world.link, world.link->spec.source, config);
+  };
+  const std::string before = hash(link_json());
+  const auto changed = [&](const char* pointer, const Json& value) {
+    Json json = link_json();
+    json[Json::json_pointer(pointer)] = value;
+    return hash(json) != before;
+  };
+  EXPECT_EQ(hash(link_json()), before);
+  EXPECT_TRUE(changed("/spec/source/postgres/managed/resources/requests/cpu", "500m"));
+  EXPECT_TRUE(changed("/spec/source/postgres/managed/image", "other:1"));
+  EXPECT_TRUE(changed("/spec/source/postgres/managed/nodeSelector", {{"a", "b"}}));
+  EXPECT_TRUE(changed("/spec/postgres/ownerSecretRef", {{"name", "x"}}));
+  // The agent follows these by itself: no pod is replaced for them.
+  EXPECT_FALSE(changed("/spec/source/postgres/managed/parameters", {{"work_mem", "8MB"}}));
+  EXPECT_FALSE(changed("/spec/source/postgres/managed/storage/size", "20Gi"));
+  EXPECT_FALSE(changed("/spec/postgres/durability", {{"mode", "Sync"}}));
+  EXPECT_FALSE(changed("/metadata/generation", 9));
+  RenderConfig other = render_config();
+  other.worker_image = "registry.example/twinspan-worker:1.1";
+  EXPECT_NE(hash(link_json(), other), before);
+}
+
+// What was applied comes back from the API server with server-set fields, and must still count as unchanged.
+TEST(LinkRender, HashSurvivesWhatTheServerAdds) {
+  const World world;
+  for (Json object : {render_account(*world.link), render_role(*world.link), render_binding(*world.link),
+                      render_budget(*world.link)}) {
+    object["metadata"]["uid"] = "u";
+    object["metadata"]["managedFields"] = Json::array();
+    object["metadata"]["labels"]["their.example/label"] = "1";
+    if (object["kind"] == "PodDisruptionBudget") object["status"] = {{"currentHealthy", 3}};
+    EXPECT_FALSE(decode_owned(object)->hash.empty()) << object["kind"];
+  }
+  Json role = render_role(*world.link);
+  role["rules"][0]["verbs"].push_back("delete");
+  EXPECT_TRUE(decode_owned(role)->hash.empty());
+  Json budget = render_budget(*world.link);
+  budget["spec"]["maxUnavailable"] = 2;
+  EXPECT_TRUE(decode_owned(budget)->hash.empty());
+}
+
+TEST(LinkRender, LongestNamesStayWithinKubernetesLimits) {
+  const std::string thirty(30, 'a');
+  EXPECT_LE(pod_name(thirty, thirty).size(), 63u);
+  EXPECT_LE(tls_secret_name(thirty, thirty).size(), 253u);
+}
+
+}  // namespace
+}  // namespace twinspan::controllers::testing
