@@ -1,0 +1,75 @@
+"""Fixtures: the target, the one link most scenarios share, what a scenario needs of its target, and evidence on failure."""
+import re
+
+import pytest
+
+import figures
+from link import Link
+from operators import Operators
+from target import Target
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(*abilities): what the target must have, see target.Target")
+
+
+@pytest.fixture(scope="session")
+def target():
+    found = Target()
+    yield found
+    found.collect("at-the-end")
+    found.close()
+
+
+@pytest.fixture(autouse=True)
+def abilities(request, target):
+    for marker in request.node.iter_markers("needs"):
+        missing = set(marker.args) - target.has
+        if missing:
+            pytest.skip(f"SKIPPED on this target ({target.kind}): it has no {', '.join(sorted(missing))}")
+
+
+@pytest.fixture(scope="session")
+def operators(target):
+    return Operators(target)
+
+
+@pytest.fixture(scope="session")
+def declared(target):
+    """The link of examples/, applied once; on the sandbox and wherever volumes are missing the ephemeral one."""
+    link = Link(target, "shop", "examples/postgres-volumes.yaml" if "volumes" in target.has else "examples/postgres.yaml")
+    link.apply()
+    yield link
+    link.remove()
+
+
+@pytest.fixture
+def link(declared):
+    """The shared link, healthy. What an earlier scenario left broken is put away, so that one failure stays one."""
+    declared.apply()
+    try:
+        declared.wait_healthy(60)
+    except AssertionError:
+        declared.remove()
+        declared._owner = None
+        declared.apply()
+        declared.wait_healthy(90)
+    return declared
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "target" in item.funcargs:
+        folder = item.funcargs["target"].collect(re.sub(r"[^\w-]+", "-", item.name))
+        report.sections.append(("evidence", str(folder)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    rows = figures.table()
+    if rows:
+        terminalreporter.section("measured")
+        for row in rows:
+            terminalreporter.write_line(row)
+    figures.save()

@@ -1,0 +1,41 @@
+"""kill -9 of the primary's PostgreSQL under load, again and again."""
+import os
+import time
+
+import pytest
+
+import figures
+from trial import Trial
+from waiting import until
+
+KILLS = int(os.environ.get("E2E_KILLS", "20"))
+
+
+@pytest.mark.needs("node")
+def test_killed_postmasters_are_replaced_without_loss(link):
+    rounds = []
+    with Trial(link, "process-death") as trial:
+        for number in range(KILLS):
+            old, killed = trial.kill_postmaster()
+            gap = trial.writer.resumed(killed)
+            new = link.wait_primary([name for name in link.endpoint_names() if name != old])
+            link.wait_replica(old, 30 - (time.monotonic() - killed))
+            rejoin = time.monotonic() - killed
+            link.wait_healthy(30)
+            record = until("the policy's history", lambda: (link.policy_status().get("history") or [None])[0], 10)
+            assert (record["from"], record["to"]) == (old, new), f"round {number}: history says {record}"
+            trial.writer.wait_for(50)
+            rounds.append({"round": number, "from": old, "to": new, "gap_ms": round(1000 * gap), "rejoin_ms": round(1000 * rejoin),
+                           "history": record})
+            print(f"  kill {number + 1}: {old} -> {new}, gap {1000 * gap:.0f} ms, back after {rejoin:.1f} s, "
+                  f"history says {record.get('recoveryMilliseconds')} ms", flush=True)
+        acknowledged = len(trial.writer.acknowledged)
+    gaps, rejoins = figures.spread([one["gap_ms"] for one in rounds]), figures.spread([one["rejoin_ms"] for one in rounds])
+    figures.keep("failover.json", {"kills": len(rounds), "acknowledged": acknowledged, "lost": 0, "gap_ms": gaps, "rejoin_ms": rejoins,
+                                   "rounds": rounds})
+    figures.record(f"kill -9, {KILLS} times: no writes, median", gaps["median"], "ms", "< 2000")
+    figures.record("kill -9: no writes, worst", gaps["max"], "ms", "< 4000")
+    figures.record("kill -9: old primary streams again, worst", rejoins["max"] / 1000, "s", "< 30")
+    figures.record("kill -9: acknowledged writes", acknowledged, "", "0 lost")
+    assert gaps["median"] < 2000, f"median gap {gaps['median']} ms: {gaps}"
+    assert gaps["max"] < 4000, f"worst gap {gaps['max']} ms: {gaps}"

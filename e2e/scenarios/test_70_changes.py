@@ -1,0 +1,130 @@
+"""What people change on a link: parameters, replicas, pause, and its end."""
+import time
+
+import pytest
+
+import figures
+import processes
+import prober
+import sql
+from link import Link, condition
+from trial import Trial
+from waiting import until, within
+
+
+def one_replica(documents):
+    link = documents["ReplicationLink"]
+    del link["spec"]["targets"][1]
+
+
+@pytest.fixture(scope="module")
+def changing(target):
+    link = Link(target, "changes", "examples/postgres-volumes.yaml" if "volumes" in target.has else "examples/postgres.yaml", one_replica)
+    link.apply()
+    link.wait_healthy(90)
+    yield link
+    link.remove()
+
+
+def with_parameters(link, parameters):
+    """The merge patch that gives every endpoint these parameters besides those it has."""
+    spec = link.object()["spec"]
+    for endpoint in (spec["source"], *spec["targets"]):
+        endpoint["postgres"]["managed"].setdefault("parameters", {}).update(parameters)
+    return {"spec": {"source": spec["source"], "targets": spec["targets"]}}
+
+
+def shown(link, parameter):
+    return {name: sql.ask(link.instance_dsn(name), f"SHOW {parameter}")[0][0] for name in link.endpoint_names()}
+
+
+def wait_shown(link, parameter, value, seconds):
+    def everywhere():
+        try:
+            now = shown(link, parameter)
+        except Exception as error:  # an instance that restarts refuses for a moment
+            return str(error)
+        return set(now.values()) == {value} or f"{now}"
+    return within(f"{parameter} = {value} on every instance", everywhere, seconds, every=0.2)
+
+
+def test_a_parameter_is_reloaded_without_a_restart(changing):
+    began = {name: sql.ask(changing.instance_dsn(name), "SELECT pg_postmaster_start_time()")[0][0] for name in changing.endpoint_names()}
+    changing.change(with_parameters(changing, {"work_mem": "8MB"}))
+    figures.record("parameter reloaded everywhere", wait_shown(changing, "work_mem", "8MB", 30), "s")
+    changing.wait_healthy(30)
+    after = {name: sql.ask(changing.instance_dsn(name), "SELECT pg_postmaster_start_time()")[0][0] for name in changing.endpoint_names()}
+    assert after == began, "an instance was restarted for a parameter that a reload applies"
+
+
+def test_a_parameter_that_needs_a_restart_is_rolled_out(changing):
+    wanted = str(int(shown(changing, "max_connections")[changing.primary()]) + 20)
+    with Trial(changing, "restart") as trial:
+        changing.change(with_parameters(changing, {"max_connections": wanted}))
+        figures.record("parameter with restart, everywhere", wait_shown(changing, "max_connections", wanted, 60), "s")
+        changing.wait_healthy(60)
+        trial.writer.wait_for(20)
+        figures.record("parameter with restart: writes paused", 1000 * trial.writer.longest_pause(0), "ms")
+
+
+def test_a_replica_is_added_and_removed(changing):
+    before = changing.belongings()
+    spec = changing.object()["spec"]
+    added = {**spec["targets"][0], "name": "west-2"}
+    began = time.monotonic()
+    changing.change({"spec": {"targets": [*spec["targets"], added]}})
+    changing.wait_healthy(90)
+    figures.record("replica added, streams", time.monotonic() - began, "s")
+    assert changing.endpoints()["west-2"]["state"] == "Streaming"
+    slots = "SELECT count(*) FROM pg_stat_replication"
+    changing.change({"spec": {"targets": spec["targets"]}})
+    within("the replica's objects gone", lambda: changing.belongings() == before or f"{set(changing.belongings()) ^ set(before)}", 60)
+    changing.wait_healthy(60)
+    assert sorted(changing.endpoints()) == sorted(changing.endpoint_names())
+
+
+@pytest.mark.needs("node")
+def test_a_paused_link_is_left_alone(changing):
+    changing.change({"spec": {"paused": True}})
+    until("the pause is seen", lambda: condition(changing.object(), "Paused").get("status") == "True" or "no condition Paused", 15)
+    primary, holder = changing.primary(), changing.lease()["spec"]["leaseTransitions"]
+    versions = {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()}
+    processes.kill(changing.postmaster(primary))
+    # Nothing may happen for longer than a failover or the lease takes: this waits for time, since absence has no event.
+    time.sleep(12)
+    other = [name for name in changing.endpoint_names() if name != primary][0]
+    assert sql.ask(changing.instance_dsn(other), "SELECT pg_is_in_recovery()") == [(True,)], f"{other} was promoted while paused"
+    assert changing.lease()["spec"]["leaseTransitions"] == holder, "the epoch grew while paused"
+    assert {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()} == versions, "pods were replaced while paused"
+    assert processes.postmaster(changing.pod(primary)["metadata"]["uid"]) is None, "PostgreSQL was started again while paused"
+    changing.change({"spec": {"paused": False}})
+    figures.record("pause ended after a death, healthy", changing.wait_healthy(60), "s")
+
+
+def test_a_deleted_link_leaves_nothing(changing):
+    assert changing.belongings(), "nothing carries the link's label: the test would prove nothing"
+    began = time.monotonic()
+    changing.target.kubectl("-n", changing.namespace, "delete", "failoverpolicy", changing.policy_name)
+    changing.target.kubectl("-n", changing.namespace, "delete", "replicationlink", changing.name, "--timeout=60s", seconds=70)
+    gone = lambda: changing.belongings() == [] or f"left: {changing.belongings()}"
+    within("nothing is left of the link", gone, 30)
+    figures.record("link deleted, nothing left", time.monotonic() - began, "s")
+
+
+@pytest.mark.needs("volumes")
+def test_a_link_told_to_keep_its_data_keeps_its_volumes(target):
+    def keeping(documents):
+        one_replica(documents)
+        documents["ReplicationLink"]["metadata"]["annotations"] = {"twinspan.dev/keep-data": "true"}
+
+    link = Link(target, "keeping", edit=keeping)
+    try:
+        link.apply()
+        link.wait_healthy(90)
+        sql.ask(link.service_dsn(), "CREATE TABLE kept AS SELECT 42 AS answer")
+        link.target.kubectl("-n", link.namespace, "delete", "failoverpolicy", link.policy_name)
+        link.target.kubectl("-n", link.namespace, "delete", "replicationlink", link.name, "--timeout=60s", seconds=70)
+        claims = [f"persistentvolumeclaim/{link.name}-{name}-data" for name in ("east", "west")]
+        within("only the volumes are left", lambda: link.belongings() == claims or f"{link.belongings()}", 30)
+    finally:
+        link.remove()
