@@ -212,6 +212,13 @@ void Agent::apply(const MemberAction& action, const MemberView& view, const Leas
     return;
   }
   if (lease.busy) return;  // an order to the keeper changes what is decided upon
+  // What is being done to the database ends before the lease is spoken for: a handover still has its final position to
+  // say.
+  const auto running = runner_.running();
+  const bool settling =
+      running && (std::holds_alternative<HandOver>(*running) || std::holds_alternative<StartPrimary>(*running) ||
+                  std::holds_alternative<Promote>(*running) || std::holds_alternative<StopReceiver>(*running));
+  if (settling && (std::holds_alternative<TakeLease>(action) || std::holds_alternative<ReleaseLease>(action))) return;
   std::visit(
       [&]<class Action>(const Action& act) {
         if constexpr (std::is_same_v<Action, TakeLease>) {

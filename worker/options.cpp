@@ -16,7 +16,7 @@ std::expected<Options, int> parse_options(int argc, const char* const* argv) {
   app.add_option("--address", options.address, "IP address of this pod; everything listens there")->required();
   app.add_option("--data-dir", options.layout.data_dir, "Volume for the data")->required();
   app.add_option("--run-dir", options.layout.run_dir, "Volume for the socket and configuration")->required();
-  app.add_option("--tls-dir", options.layout.tls_dir, "Mounted Secret with tls.crt, tls.key, ca.crt")->required();
+  app.add_option("--tls-dir", options.layout.tls_dir, "Mounted Secret with tls.crt, tls.key, client.crt, client.key, ca.crt")->required();
   app.add_option("--owner-dir", options.owner_dir, "Mounted Secret with username and password of the database's owner")
       ->required();
   app.add_option("--postgres-bin-dir", options.layout.bin_dir, "PostgreSQL's programs")->required();

@@ -72,9 +72,10 @@ void Prober::take_in(const postgres::Observation& seen, uint64_t life) {
   } else if (seen.in_recovery) {
     seconds = lag_.disconnected(now);
   }
-  // A timeline that is new here has its history on disk by now.
+  // A timeline that is new here has its history on disk by now. A replica without a receiver may answer an older one:
+  // what it last checkpointed on.
   std::optional<std::vector<TimelineSwitch>> history;
-  if (const Local local = local_.copy(); local.timeline != seen.timeline && seen.timeline > 0) {
+  if (const Local local = local_.copy(); local.timeline.value_or(0) < seen.timeline) {
     history.emplace();
     if (seen.timeline > 1)
       if (const auto text =

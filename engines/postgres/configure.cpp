@@ -64,22 +64,24 @@ Result<bool> write_configuration(Children& children, const Layout& layout, const
 
 Result<bool> copy_tls_files(const Layout& layout) {
   // Read all before writing any: a half-rotated set must not be installed.
-  const auto certificate = read_file(layout.tls_dir + "/tls.crt");
-  if (!certificate) return std::unexpected(certificate.error());
-  const auto key = read_file(layout.tls_dir + "/tls.key");
-  if (!key) return std::unexpected(key.error());
-  const auto ca = read_file(layout.tls_dir + "/ca.crt");
-  if (!ca) return std::unexpected(ca.error());
+  // The certificate comes after its key, so that whoever sees a new certificate finds the key that belongs to it.
+  const std::vector<std::pair<std::string, std::string>> files = {{"ca.crt", layout.ca_file()},
+                                                                  {"tls.key", layout.key_file()},
+                                                                  {"tls.crt", layout.certificate_file()},
+                                                                  {"client.key", layout.client_key_file()},
+                                                                  {"client.crt", layout.client_certificate_file()}};
+  std::vector<std::string> contents;
+  for (const auto& [name, path] : files) {
+    auto content = read_file(layout.tls_dir + "/" + name);
+    if (!content) return std::unexpected(content.error());
+    contents.push_back(std::move(*content));
+  }
   bool changed = false;
-  const auto copy = [&](const std::string& path, const std::string& content) -> Status {
-    const auto wrote = replace_file(path, content, 0600);
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto wrote = replace_file(files[i].second, contents[i], 0600);
     if (!wrote) return std::unexpected(wrote.error());
     changed = changed || *wrote;
-    return {};
-  };
-  if (auto done = copy(layout.ca_file(), *ca); !done) return std::unexpected(done.error());
-  if (auto done = copy(layout.key_file(), *key); !done) return std::unexpected(done.error());
-  if (auto done = copy(layout.certificate_file(), *certificate); !done) return std::unexpected(done.error());
+  }
   return changed;
 }
 

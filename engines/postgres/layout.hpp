@@ -9,7 +9,8 @@ struct Layout {
   std::string bin_dir;   // of PostgreSQL's programs
   std::string data_dir;  // a volume that outlives the pod
   std::string run_dir;   // socket, configuration, private copies of keys; empty after a restart of the pod
-  std::string tls_dir;   // the mounted Secret: tls.crt, tls.key, ca.crt
+  std::string
+      tls_dir;  // the mounted Secret: tls.crt, tls.key (served), client.crt, client.key (shown to an upstream), ca.crt
 
   std::string program(const std::string& name) const { return bin_dir + "/" + name; }
   std::string pgdata() const { return data_dir + "/pgdata"; }
@@ -20,6 +21,8 @@ struct Layout {
   std::string ident_file() const { return run_dir + "/pg_ident.conf"; }
   std::string certificate_file() const { return run_dir + "/tls.crt"; }
   std::string key_file() const { return run_dir + "/tls.key"; }
+  std::string client_certificate_file() const { return run_dir + "/client.crt"; }
+  std::string client_key_file() const { return run_dir + "/client.key"; }
   std::string ca_file() const { return run_dir + "/ca.crt"; }
 };
 

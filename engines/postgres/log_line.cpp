@@ -35,10 +35,26 @@ LogLine parse_log_line(std::string_view line) {
 log::Level level_of(const LogLine& line) {
   if (line.severity == "PANIC") return log::Level::kError;
   // FATAL ends a session, often by the client's own fault or by an ordered stop: no failure of the instance.
+  if (line.backend == "startup" && line.message.starts_with("waiting for WAL")) return log::Level::kDebug;
   if (line.sqlstate == "57P03") return log::Level::kDebug;  // asked while it starts up
   if (line.severity == "FATAL" || line.severity == "ERROR" || line.severity == "WARNING") return log::Level::kWarn;
   if (line.severity.starts_with("DEBUG")) return log::Level::kDebug;
   return log::Level::kInfo;
+}
+
+bool LogRepeats::pass(const LogLine& line) {
+  constexpr size_t kRemembered = 64;
+  const bool continues = line.severity.empty() && line.message.starts_with('\t');
+  const bool explains = line.severity == "DETAIL" || line.severity == "HINT" || line.severity == "CONTEXT";
+  if (continues || explains) return last_passed_;
+  // What clients cause is passed as it is: each may be another one.
+  if (line.backend == "client backend") return last_passed_ = true;
+  const auto now = now_();
+  if (passed_.size() >= kRemembered) passed_.clear();
+  const auto [entry, fresh] = passed_.try_emplace(line.backend + '\n' + line.message, now);
+  last_passed_ = fresh || now - entry->second >= std::chrono::seconds(10);
+  if (last_passed_) entry->second = now;
+  return last_passed_;
 }
 
 }  // namespace twinspan::postgres

@@ -50,6 +50,7 @@ class LogReader {
     const bool final_word =
         parsed.severity == "PANIC" || (parsed.severity == "FATAL" && parsed.backend != "client backend");
     if (final_word) last_words_ = parsed.message;
+    if (!repeats_.pass(parsed)) return;
     log::write(level_of(parsed), "postgres",
                {{"severity", parsed.severity},
                 {"text", parsed.message},
@@ -60,6 +61,7 @@ class LogReader {
                 {"sqlstate", parsed.sqlstate}});
   }
 
+  LogRepeats repeats_;
   int fd_;
   std::string line_;
   std::string last_words_;
