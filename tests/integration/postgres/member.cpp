@@ -54,14 +54,22 @@ Member::Member(Children& children, const Authority& authority, const std::string
   }
   const auto now = SystemClock().wall_now();
   pki::CertificateRequest request;
-  request.common_name = kReplicationRole;
-  request.dns_names = {"orders-" + endpoint + "-0"};
-  request.server = request.client = true;
+  request.common_name = "orders-" + endpoint + "-0";
+  request.dns_names = {request.common_name};
+  request.server = true;
   request.not_before = now - std::chrono::hours(1);
   request.not_after = now + std::chrono::hours(24);
-  const auto pair = pki::issue(authority.ca, request).value();
-  std::ofstream(layout.tls_dir + "/tls.crt") << pair.certificate_pem;
-  std::ofstream(layout.tls_dir + "/tls.key") << pair.key_pem;
+  // As the link controller issues them: neither serves for the other's purpose.
+  const auto serving = pki::issue(authority.ca, request).value();
+  request.common_name = kReplicationRole;
+  request.dns_names = {};
+  request.server = false;
+  request.client = true;
+  const auto replicating = pki::issue(authority.ca, request).value();
+  std::ofstream(layout.tls_dir + "/tls.crt") << serving.certificate_pem;
+  std::ofstream(layout.tls_dir + "/tls.key") << serving.key_pem;
+  std::ofstream(layout.tls_dir + "/client.crt") << replicating.certificate_pem;
+  std::ofstream(layout.tls_dir + "/client.key") << replicating.key_pem;
   std::ofstream(layout.tls_dir + "/ca.crt") << authority.ca.certificate_pem;
   settings.endpoint = std::move(endpoint);
   settings.address = fmt::format("127.0.77.{}", number);
