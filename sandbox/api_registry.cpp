@@ -71,8 +71,11 @@ std::string random_uid() {
                      low & 0xFFFFFFFFFFFFull);
 }
 
-Registry::Registry(Store& store, Catalog& catalog, const Clock& clock)
-    : store_(store), catalog_(catalog), clock_(clock) {}
+Registry::Registry(Store& store, Catalog& catalog, const Clock& clock, int service_network)
+    : store_(store),
+      catalog_(catalog),
+      clock_(clock),
+      next_address_((static_cast<uint32_t>(service_network) << 8) + 10) {}
 
 std::string Registry::now() const { return to_rfc3339(clock_.wall_now()); }
 

@@ -45,7 +45,8 @@ struct Deleted {
 
 class Registry {
  public:
-  Registry(Store& store, Catalog& catalog, const Clock& clock);
+  // Services get 127.96.N.10 and what follows, N being `service_network`.
+  Registry(Store& store, Catalog& catalog, const Clock& clock, int service_network = 0);
 
   Answer<Object> get(const Kind& kind, const kube::Key& key) const;
   Answer<Object> create(const Kind& kind, const std::string& ns, Json object, const WriteOptions& options);
@@ -75,7 +76,7 @@ class Registry {
   Catalog& catalog_;
   const Clock& clock_;
   std::mutex addresses_mutex_;
-  uint32_t next_address_ = 10;
+  uint32_t next_address_;
 };
 
 std::string random_uid();

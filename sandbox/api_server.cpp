@@ -54,7 +54,7 @@ struct ApiServer::Impl {
   explicit Impl(ApiOptions given)
       : options(std::move(given)),
         store(options.history),
-        registry(store, catalog, clock),
+        registry(store, catalog, clock, options.service_network),
         access(store),
         routes(options, store, catalog, registry, access, faults),
         collector(store, catalog, registry, options.collect_interval) {}

@@ -24,6 +24,7 @@ struct ApiOptions {
   std::chrono::seconds watch_timeout{1800};         // where the client names none
   std::chrono::milliseconds collect_interval{500};  // the garbage collector's longest pause
   size_t threads = 512;
+  int service_network = 0;  // Services get 127.96.N.10 and what follows: sandboxes of one machine differ (NetworkLane)
 };
 
 // A call on a pod that only who runs pods can answer.

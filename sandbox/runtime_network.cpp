@@ -34,6 +34,5 @@ NetworkLane::~NetworkLane() {
   if (socket_ >= 0) close(socket_);
 }
 std::string NetworkLane::pod_network() const { return fmt::format("127.20.{}.", number_); }
-std::string NetworkLane::service_network() const { return fmt::format("127.96.{}.", number_); }
 
 }  // namespace twinspan::sandbox

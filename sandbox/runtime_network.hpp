@@ -7,15 +7,16 @@
 
 namespace twinspan::sandbox {
 
-// A number 1 to 250 that is this process's alone while the object lives: pods get 127.20.N.x, Services 127.96.N.x.
+// A number 1 to 250 that is this process's alone while the object lives: pods get 127.20.N.x, Services 127.96.N.x
+// (ApiOptions::service_network).
 class NetworkLane {
  public:
   static Result<NetworkLane> claim();
   NetworkLane(NetworkLane&&) noexcept;
   NetworkLane& operator=(NetworkLane&&) noexcept;
   ~NetworkLane();
-  std::string pod_network() const;      // "127.20.N."
-  std::string service_network() const;  // "127.96.N."
+  std::string pod_network() const;        // "127.20.N."
+  int number() const { return number_; }  // Services: 127.96.N.x
 
  private:
   NetworkLane(int number, int socket) : number_(number), socket_(socket) {}
