@@ -200,8 +200,13 @@ net::OutgoingResponse Routes::serve(ApiCall& call) {
     return answer(out.error());
   };
   if (fault.status && !fault.write_then_fail) return fail_with(*fault.status);
+  // A collection read by metadata.name is authorised as that one object (Kubernetes: RBAC, "Referring to resources").
+  constexpr std::string_view kByName = "metadata.name=";
+  const std::string selector = call.query("fieldSelector");
+  const bool by_name = call.name.empty() && selector.starts_with(kByName) && selector.find(',') == std::string::npos;
+  const std::string accessed = by_name ? selector.substr(kByName.size()) : call.name;
   if (!access_.allowed(call.user,
-                       {call.verb, call.kind->group, call.kind->plural, call.subresource, call.ns, call.name, ""}))
+                       {call.verb, call.kind->group, call.kind->plural, call.subresource, call.ns, accessed, ""}))
     return forbidden("");
 
   net::OutgoingResponse out;
