@@ -71,8 +71,10 @@ Json render_binding(const api::ReplicationLink& link) {
 
 Json render_budget(const api::ReplicationLink& link) {
   Json budget = render_meta(link, "policy/v1", "PodDisruptionBudget", budget_name(link.metadata.name), "", true);
+  // All but one. Not maxUnavailable: that needs an owner with a scale subresource, and blocks every eviction without
+  // one.
   budget["spec"] = {
-      {"maxUnavailable", 1},
+      {"minAvailable", link.spec.targets.size()},
       {"selector",
        {{"matchLabels", {{std::string(kLinkLabel), link.metadata.name}, {std::string(kNameLabel), kWorkerName}}}}}};
   annotate_hash(budget);

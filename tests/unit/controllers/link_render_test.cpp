@@ -89,7 +89,7 @@ TEST(LinkRender, HashSurvivesWhatTheServerAdds) {
   role["rules"][0]["verbs"].push_back("delete");
   EXPECT_TRUE(decode_owned(role)->hash.empty());
   Json budget = render_budget(*world.link);
-  budget["spec"]["maxUnavailable"] = 2;
+  budget["spec"]["minAvailable"] = 1;
   EXPECT_TRUE(decode_owned(budget)->hash.empty());
 }
 
