@@ -97,8 +97,10 @@ struct WorkQueue::Impl {
   }
 
   void add_after(States::iterator it, std::chrono::milliseconds delay) {
+    const BootTime now = clock.boot_now();
+    add_due(now);  // a delay that is over is an addition of its own and must not swallow this one
     State& state = it->second;
-    const BootTime at = clock.boot_now() + delay;
+    const BootTime at = now + delay;
     if (state.due && *state.due <= at) return;
     if (state.due) due.erase({*state.due, it->first});
     state.due = at;
