@@ -287,5 +287,25 @@ TEST_F(Engine, FrozenServerTimesOutAndIsStoppedAnyway) {
   EXPECT_TRUE(server_processes(east.layout.pgdata(), {}).empty());
 }
 
+TEST_F(Engine, WalWithoutSpaceEndsTheInstanceAtOnceAndSaysWhy) {
+  const char* small = getenv("TWINSPAN_SMALL_DISK");  // made by main() where it may mount
+  if (small == nullptr) GTEST_SKIP() << "needs to be started as root, to mount a small tmpfs";
+  Member north(children, authority, small, "north", 3);
+  north.settings.parameters["min_wal_size"] = "32MB";
+  ASSERT_NO_FATAL_FAILURE(make_primary(north));
+  ASSERT_OK(north.sql("CREATE UNLOGGED TABLE fill (x text)"));
+  const auto start = Timer::now();
+  std::jthread client([&] {
+    auto session = Session::open(local_conninfo(north.layout, north.settings.port), seconds(5));
+    while (session && session->alive())
+      if (!session->simple("SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000))", seconds(10))) break;
+  });
+  const auto death = north.wait_for_death(seconds(60));
+  report("disk_filled_to_reaped", start);
+  ASSERT_TRUE(death);
+  EXPECT_FALSE(death->asked_for);
+  EXPECT_NE(death->last_words.find("No space left on device"), std::string::npos) << death->last_words;
+}
+
 }  // namespace
 }  // namespace twinspan::postgres::testing
