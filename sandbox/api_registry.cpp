@@ -52,14 +52,10 @@ bool wants_new_generation(const Kind& kind, const Json& before, const Json& afte
   return rest(before) != rest(after);
 }
 
-std::string finalizer_free(const Json& object) {
+bool has_finalizers(const Json& object) {
   const auto finalizers = object["metadata"].find("finalizers");
-  return finalizers == object["metadata"].end() || finalizers->empty() ? "yes" : "";
+  return finalizers != object["metadata"].end() && !finalizers->empty();
 }
-
-bool has_finalizers(const Json& object) { return finalizer_free(object).empty(); }
-
-SchemaView schema_of(const Kind& kind) { return kind.schema; }
 
 }  // namespace
 
@@ -189,7 +185,7 @@ Answer<Object> Registry::store_create(const Kind& kind, const kube::Key& key, Js
   if (kind.generation) metadata["generation"] = 1;
   if (kind.status) object.erase("status");
   if (!applied)
-    track_update(nullptr, object, schema_of(kind), {options.manager, kind.api_version(), "", now()});
+    track_update(nullptr, object, kind.schema, {options.manager, kind.api_version(), "", now()});
   else if (!managed.is_null())
     metadata["managedFields"] = managed;
 
@@ -359,9 +355,10 @@ Answer<Object> Registry::finish_update(const Kind& kind, const kube::Key& key, c
     return conflict(kind.resource(), key.name,
                     fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}", uid,
                                 old_metadata["uid"].get<std::string>()));
-  Json managed = applied ? metadata.value("managedFields", Json()) : old_metadata.value("managedFields", Json());
-  if (!applied && metadata.contains("managedFields") && metadata["managedFields"] == Json::array())
-    managed = Json();  // an empty list resets it
+  // Who owns what may be rewritten (kubectl does so when it turns to server-side apply); an empty list forgets it all.
+  Json managed = metadata.value("managedFields", Json());
+  if (managed.is_null()) managed = old_metadata.value("managedFields", Json());
+  if (managed == Json::array() || managed == Json::array({Json::object()})) managed = Json();
 
   if (status_only(subresource)) {  // of the object given, only the status counts
     Json status = object.value("status", Json());
@@ -390,12 +387,14 @@ Answer<Object> Registry::finish_update(const Kind& kind, const kube::Key& key, c
   else
     final_metadata["managedFields"] = managed;
 
-  Json tracked = object;
   set_defaults(object, kind.schema);
   default_builtin(kind, object);
   if (!applied) {
     Json reference = before;
-    if (managed.is_null()) reference["metadata"].erase("managedFields");
+    if (managed.is_null())
+      reference["metadata"].erase("managedFields");
+    else
+      reference["metadata"]["managedFields"] = managed;
     track_update(&reference, object, kind.schema, {options.manager, kind.api_version(), subresource, now()});
   }
   Causes causes = validate_metadata(kind, object, &before);

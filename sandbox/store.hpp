@@ -90,8 +90,9 @@ class Store {
   mutable std::condition_variable_any changed_;
   mutable uint64_t wakes_ = 0;
   std::map<ResourceName, Shelf> shelves_;
-  uint64_t revision_ = 1;
-  uint64_t compacted_ = 0;
+  static constexpr uint64_t kFirst = 1000;  // as if there had been a past, and all of it compacted away
+  uint64_t revision_ = kFirst;
+  uint64_t compacted_ = kFirst;
 };
 
 uint64_t revision_of(const Json& object);  // of metadata.resourceVersion; 0 where absent or not a number
