@@ -119,7 +119,8 @@ Result<MemberReport> parse_member_report(const Json& json) try {
     take(past, "end", end);
     report.history.push_back({past.at("timeline").get<uint32_t>(), end.value_or(Position{})});
   }
-  for (const auto& [name, one] : json.value("downstreams", Json::object()).items()) {
+  const Json downstreams = json.value("downstreams", Json::object());  // named: items() refers to it
+  for (const auto& [name, one] : downstreams.items()) {
     MemberReport::Downstream& seen = report.downstreams[name];
     take(one, "state", seen.state);
     take(one, "syncState", seen.sync_state);
