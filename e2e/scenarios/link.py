@@ -29,6 +29,7 @@ class Link:
         self.writes = next(one["name"] for one in services if one["selects"] == "Primary")
         self.reads = next(one["name"] for one in services if one["selects"] == "Replicas")
         self._owner = None
+        self.hopeless = None  # why a fresh one did not become healthy
 
     # What is there.
 
@@ -121,6 +122,16 @@ class Link:
         self.target.kubectl("-n", self.namespace, "delete", "replicationlink,failoverpolicy", "--all",
                             f"--timeout={seconds}s", "--ignore-not-found", seconds=seconds + 10, check=False)
         self.target.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=60s", seconds=70)
+
+    def start_over(self):
+        self.remove()
+        self._owner = None
+        self.apply()
+        try:
+            self.wait_healthy(90)
+        except AssertionError as error:
+            self.hopeless = str(error)
+            raise
 
     # Waiting for what should become of it.
 

@@ -54,7 +54,7 @@ def postmaster(pod_uid):
 
 
 def child_titled(parent, title):
-    """A child whose title begins so, as PostgreSQL names its processes."""
+    """A child whose title holds this, as PostgreSQL names its processes."""
     for pid in _all():
         if _parent(pid) == parent and title.encode() in _read(f"/proc/{pid}/cmdline"):
             return pid

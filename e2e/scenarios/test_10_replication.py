@@ -59,7 +59,7 @@ def test_lag_in_kubectl_get_is_within_two_seconds_of_the_truth(link):
             shown = float(printed.rstrip("s")) if re.fullmatch(r"[\d.]+s", printed) else None
             shown_and_true.append((shown, min(truth_before, truth_after), max(truth_before, truth_after)))
 
-        receiver = processes.child_titled(link.postmaster(replica), "postgres: walreceiver")
+        receiver = processes.child_titled(link.postmaster(replica), "walreceiver")
         assert receiver, f"no WAL receiver on {replica}"
         with processes.Frozen(receiver):
             end = time.monotonic() + 7
