@@ -212,13 +212,14 @@ struct Intake {
   bool begun = false;  // `chunk` has seen something
   bool ended = false;  // `chunk` wants no more
 
+  // All of it outlives the exchange.
   void attach(httplib::Request& request, const std::function<bool(std::string_view)>& chunk,
-              const std::function<void(int)>& opened) {
-    request.response_handler = [this, &opened](const httplib::Response& head) {
+              const std::function<void(int)>* opened) {
+    request.response_handler = [this, opened](const httplib::Response& head) {
       answer.status = head.status;
       answer.headers.assign(head.headers.begin(), head.headers.end());
       answer.body.clear();
-      if (opened) opened(head.status);
+      if (opened && *opened) (*opened)(head.status);
       return true;
     };
     request.content_receiver = [this, &chunk](const char* data, size_t size, uint64_t, uint64_t) {
@@ -271,7 +272,7 @@ Result<Response> Client::receive(const Request& request, const std::function<boo
   httplib::Request out = to_httplib(request, impl_->host_header);
   const bool read = out.method == "GET";
   Intake intake;
-  intake.attach(out, chunk, {});
+  intake.attach(out, chunk, nullptr);
   auto done = impl_->exchange(out, request.timeout, stop, [&] { return read && !intake.begun; });
   if (!done && !intake.ended) return std::unexpected(done.error());
   if (done) intake.answer.status = done->status;
@@ -284,7 +285,7 @@ Result<Response> Client::stream(const Request& request, const std::function<bool
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   httplib::Request out = to_httplib(request, impl_->host_header);
   Intake intake;
-  intake.attach(out, chunk, opened);
+  intake.attach(out, chunk, &opened);
   const std::unique_ptr<Line> line = impl_->open();
   line->limit(SteadyClock::time_point::max(), request.timeout);
   auto done = line->exchange(out, stop);

@@ -10,7 +10,7 @@ namespace {
 
 class Reflection : public ::testing::Test, public ReflectorSink {
  protected:
-  ~Reflection() override { reflector.stop(); }
+  void TearDown() override { reflector.stop(); }
   void upsert(Json&& object) override {
     std::lock_guard lock(mutex);
     held[key_of(object).name] = resource_version_of(object);
