@@ -59,7 +59,7 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       watch_client_(with_timeout(config, milliseconds(10000))),
       // Two attempts must fit between a renewal that is due and the fence.
       lease_client_(with_timeout(config, std::max<milliseconds>(options_.lease.renew, milliseconds(1000)))),
-      store_(lease_client_, clock_, {options_.ns, options_.link + "-primary"}, options_.lease),
+      store_(lease_client_, clock_, {options_.ns, options_.link + "-primary"}),
       keeper_(store_, clock_, {options_.endpoint, instance_, options_.lease},
               {[this](BootTime fence_at) { guard_.extend(fence_at); }, [this] { changed_.raise(); },
                [this](bool succeeded) { metrics_.renewal(succeeded); }}),
@@ -91,6 +91,7 @@ void Agent::link_changed(const std::shared_ptr<const api::ReplicationLink>& link
     log::error("the link can't be understood", {{"error", desired.error().message}});
     return;
   }
+  if (desired->lease) keeper_.set_timing(*desired->lease);
   {
     std::lock_guard lock(desired_mutex_);
     if (desired_ && desired_->generation != desired->generation) upkeep_due_ = true;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "worker/options.hpp"
+
 namespace twinspan::worker {
 namespace {
 
@@ -48,6 +50,9 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
     if (!cause)
       return fail(Code::kInvalid, fmt::format("status.assignment.cause: \"{}\" is no cause", assignment->cause));
     desired.assignment = Assignment{{assignment->epoch}, assignment->primary, assignment->previous, *cause};
+    if (assignment->lease_duration_seconds && assignment->lease_renew_seconds)
+      desired.lease = lease_timing(std::chrono::seconds(*assignment->lease_duration_seconds),
+                                   std::chrono::seconds(*assignment->lease_renew_seconds));
   }
 
   const api::Endpoint* self = nullptr;

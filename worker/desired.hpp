@@ -10,6 +10,7 @@
 #include "core/result.hpp"
 #include "engines/postgres/settings.hpp"
 #include "failover/assignment.hpp"
+#include "failover/lease.hpp"
 #include "failover/member.hpp"
 
 namespace twinspan::worker {
@@ -18,6 +19,7 @@ struct Desired {
   int64_t generation = 0;
   bool paused = false;
   std::optional<Assignment> assignment;
+  std::optional<LeaseTiming> lease;  // nullopt: as the command line says
   std::string database;
   DivergedRule diverged = DivergedRule::kHalt;
   bool warm = false;           // replicas answer no clients

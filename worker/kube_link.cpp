@@ -17,8 +17,8 @@ kube::ReflectorOptions only(const kube::Key& key) {
 
 }  // namespace
 
-KubeLeaseStore::KubeLeaseStore(kube::Client& client, const Clock& clock, kube::Key key, LeaseTiming timing)
-    : client_(client), clock_(clock), key_(std::move(key)), timing_(timing) {}
+KubeLeaseStore::KubeLeaseStore(kube::Client& client, const Clock& clock, kube::Key key)
+    : client_(client), clock_(clock), key_(std::move(key)) {}
 
 Result<StoredLease> KubeLeaseStore::read(std::stop_token stop) {
   const auto object = client_.get(kube::kLeases, key_, std::move(stop));
@@ -26,9 +26,10 @@ Result<StoredLease> KubeLeaseStore::read(std::stop_token stop) {
   return parse_lease(*object);
 }
 
-Result<StoredLease> KubeLeaseStore::write(const LeaseRecord& record, bool acquisition, std::stop_token stop) {
+Result<StoredLease> KubeLeaseStore::write(const LeaseRecord& record, std::chrono::milliseconds duration,
+                                          bool acquisition, std::stop_token stop) {
   const auto object =
-      client_.merge_patch(kube::kLeases, key_, lease_patch(record, timing_, clock_.wall_now(), acquisition),
+      client_.merge_patch(kube::kLeases, key_, lease_patch(record, duration, clock_.wall_now(), acquisition),
                           kube::Subresource::kNone, std::move(stop));
   if (!object) return std::unexpected(object.error());
   return parse_lease(*object);

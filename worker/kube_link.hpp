@@ -16,15 +16,15 @@ namespace twinspan::worker {
 class KubeLeaseStore final : public LeaseStore {
  public:
   // `client`: with a short request time-out, and used for nothing else.
-  KubeLeaseStore(kube::Client& client, const Clock& clock, kube::Key key, LeaseTiming timing);
+  KubeLeaseStore(kube::Client& client, const Clock& clock, kube::Key key);
   Result<StoredLease> read(std::stop_token stop) override;
-  Result<StoredLease> write(const LeaseRecord& record, bool acquisition, std::stop_token stop) override;
+  Result<StoredLease> write(const LeaseRecord& record, std::chrono::milliseconds duration, bool acquisition,
+                            std::stop_token stop) override;
 
  private:
   kube::Client& client_;
   const Clock& clock_;
   const kube::Key key_;
-  const LeaseTiming timing_;
 };
 
 // Handlers are called on the watches' own threads and only pass on what came.

@@ -37,6 +37,21 @@ void LeaseKeeper::stop() {
   thread_.join();
 }
 
+void LeaseKeeper::set_timing(const LeaseTiming& timing) {
+  std::lock_guard lock(mutex_);
+  if (timing.duration == timing_.duration && timing.renew == timing_.renew && timing.margin == timing_.margin) return;
+  timing_ = timing;
+  LeaseObservation observation(timing);
+  if (observation_.record()) observation.observe(*observation_.record(), changed_at_);
+  observation_ = std::move(observation);
+  // The tenure keeps the time it was promised for: a longer one counts once the others can read of it.
+}
+
+LeaseTiming LeaseKeeper::timing() const {
+  std::lock_guard lock(mutex_);
+  return timing_;
+}
+
 bool LeaseKeeper::mine(const LeaseRecord& record) const {
   return record.holder_endpoint == config_.endpoint && record.holder_instance == config_.instance;
 }
@@ -45,6 +60,7 @@ void LeaseKeeper::note(const StoredLease& lease, BootTime received_at) {
   const auto& known = observation_.record();
   if (known && order_of(lease.record.version) <= order_of(known->version)) return;
   observation_.observe(lease.record, received_at);
+  changed_at_ = received_at;
   holder_duration_ = lease.duration;
   // Somebody else has it, or it was released: whatever this clock says, the right is gone.
   if (tenure_ && !(mine(lease.record) && lease.record.epoch == tenure_->epoch())) tenure_.reset();
@@ -130,8 +146,9 @@ void LeaseKeeper::carry_out(const Take& take, const std::stop_token& stop) {
   record.epoch = take.epoch;
   record.holder_endpoint = config_.endpoint;
   record.holder_instance = config_.instance;
+  const LeaseTiming timing = this->timing();
   const BootTime sent = clock_.boot_now();
-  const auto written = store_.write(record, true, stop);
+  const auto written = store_.write(record, timing.duration, true, stop);
   if (!written) {
     log::warn("lease not taken", {{"epoch", take.epoch.value}, {"error", written.error().message}});
     reread(stop);  // the answer may be all that was lost
@@ -143,7 +160,7 @@ void LeaseKeeper::carry_out(const Take& take, const std::stop_token& stop) {
     note(*written, clock_.boot_now());
     // The watch may have shown something newer meanwhile.
     if (const auto& known = observation_.record(); known && mine(*known) && known->epoch == take.epoch) {
-      tenure_.emplace(config_.timing, take.epoch, sent);
+      tenure_.emplace(timing, take.epoch, sent);
       fence_at = tenure_->fence_at();
     }
   }
@@ -163,8 +180,9 @@ void LeaseKeeper::renew(bool promoted, const std::stop_token& stop) {
   }
   record.promoted = promoted;
   record.release.reset();
+  const LeaseTiming timing = this->timing();
   const BootTime sent = clock_.boot_now();
-  const auto written = store_.write(record, false, stop);
+  const auto written = store_.write(record, timing.duration, false, stop);
   if (hooks_.renewed) hooks_.renewed(written.has_value());
   if (!written) {
     if (!stop.stop_requested())
@@ -181,7 +199,7 @@ void LeaseKeeper::renew(bool promoted, const std::stop_token& stop) {
     std::lock_guard lock(mutex_);
     note(*written, clock_.boot_now());
     if (tenure_ && tenure_->epoch() == record.epoch) {
-      tenure_->renewed(sent);
+      tenure_.emplace(timing, record.epoch, sent);
       fence_at = tenure_->fence_at();
     }
   }
@@ -200,7 +218,7 @@ void LeaseKeeper::carry_out(const Release& release, const std::stop_token& stop)
     record.holder_endpoint.clear();
     record.holder_instance.clear();
     record.release = release;
-    const auto written = store_.write(record, false, stop);
+    const auto written = store_.write(record, timing().duration, false, stop);
     if (written) {
       std::lock_guard lock(mutex_);
       note(*written, clock_.boot_now());

@@ -21,7 +21,9 @@ class LeaseStore {
   virtual ~LeaseStore() = default;
   virtual Result<StoredLease> read(std::stop_token stop) = 0;  // never from a cache
   // `record.version` is the precondition (kConflict). Answers the lease as written.
-  virtual Result<StoredLease> write(const LeaseRecord& record, bool acquisition, std::stop_token stop) = 0;
+  // `duration` is what its holder promises.
+  virtual Result<StoredLease> write(const LeaseRecord& record, std::chrono::milliseconds duration, bool acquisition,
+                                    std::stop_token stop) = 0;
 };
 
 // Any thread may call any method but start() and stop().
@@ -29,7 +31,7 @@ class LeaseKeeper {
  public:
   struct Config {
     std::string endpoint, instance;
-    LeaseTiming timing;
+    LeaseTiming timing;  // until set_timing()
   };
   // Called on the keeper's thread, without its lock.
   struct Hooks {
@@ -54,6 +56,9 @@ class LeaseKeeper {
   void observed(const StoredLease& lease, BootTime received_at);
   View view() const;
 
+  // How long the lease lasts from the next acquisition or renewal on, which is when the others learn of it too.
+  void set_timing(const LeaseTiming& timing);
+
   // Orders; false while another one is under way. What came of it shows in view().
   bool take(const std::string& version, Epoch epoch);
   bool mark_promoted();
@@ -75,6 +80,7 @@ class LeaseKeeper {
   void carry_out(const Release& release, const std::stop_token& stop);
   void renew(bool promoted, const std::stop_token& stop);
   void reread(const std::stop_token& stop);
+  LeaseTiming timing() const;
   void note(const StoredLease& lease, BootTime received_at);  // with the lock held
   bool mine(const LeaseRecord& record) const;
   BootTime next_wake(BootTime now) const;
@@ -84,7 +90,9 @@ class LeaseKeeper {
   const Config config_;
   const Hooks hooks_;
   mutable std::mutex mutex_;
+  LeaseTiming timing_;
   LeaseObservation observation_;
+  BootTime changed_at_{};  // when the lease's present version arrived here
   std::chrono::milliseconds holder_duration_{0};
   std::optional<LeaseTenure> tenure_;
   std::optional<Order> order_;

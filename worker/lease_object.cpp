@@ -55,12 +55,12 @@ Result<StoredLease> parse_lease(const Json& object) {
   return lease;
 }
 
-Json lease_patch(const LeaseRecord& record, const LeaseTiming& timing, WallTime renewed_at, bool acquisition) {
+Json lease_patch(const LeaseRecord& record, std::chrono::milliseconds duration, WallTime renewed_at, bool acquisition) {
   Json notes = Json::object();
   Json spec = {{"renewTime", to_rfc3339_micro(renewed_at)},
                {"leaseTransitions", record.epoch.value},
                {"holderIdentity", record.held() ? record.holder_endpoint + "/" + record.holder_instance : ""},
-               {"leaseDurationSeconds", std::chrono::ceil<std::chrono::seconds>(timing.duration).count()}};
+               {"leaseDurationSeconds", std::chrono::ceil<std::chrono::seconds>(duration).count()}};
   notes[kPromoted] = record.promoted ? Json(std::to_string(record.epoch.value)) : Json(nullptr);
   if (acquisition) {
     spec["acquireTime"] = to_rfc3339_micro(renewed_at);

@@ -21,6 +21,6 @@ Result<StoredLease> parse_lease(const Json& object);
 
 // JSON merge patch that makes `record` of whatever the lease was, with `record.version` as precondition. `renewed_at`
 // for people. An acquisition sets acquireTime and removes what the last release said.
-Json lease_patch(const LeaseRecord& record, const LeaseTiming& timing, WallTime renewed_at, bool acquisition);
+Json lease_patch(const LeaseRecord& record, std::chrono::milliseconds duration, WallTime renewed_at, bool acquisition);
 
 }  // namespace twinspan::worker

@@ -4,6 +4,10 @@
 
 namespace twinspan::worker {
 
+LeaseTiming lease_timing(std::chrono::milliseconds duration, std::chrono::milliseconds renew) {
+  return {duration, renew, duration / 5};
+}
+
 std::expected<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
   int64_t duration_seconds = 5, renew_milliseconds = 1000;
@@ -16,7 +20,9 @@ std::expected<Options, int> parse_options(int argc, const char* const* argv) {
   app.add_option("--address", options.address, "IP address of this pod; everything listens there")->required();
   app.add_option("--data-dir", options.layout.data_dir, "Volume for the data")->required();
   app.add_option("--run-dir", options.layout.run_dir, "Volume for the socket and configuration")->required();
-  app.add_option("--tls-dir", options.layout.tls_dir, "Mounted Secret with tls.crt, tls.key, client.crt, client.key, ca.crt")->required();
+  app.add_option("--tls-dir", options.layout.tls_dir,
+                 "Mounted Secret with tls.crt, tls.key, client.crt, client.key, ca.crt")
+      ->required();
   app.add_option("--owner-dir", options.owner_dir, "Mounted Secret with username and password of the database's owner")
       ->required();
   app.add_option("--postgres-bin-dir", options.layout.bin_dir, "PostgreSQL's programs")->required();
@@ -44,10 +50,7 @@ std::expected<Options, int> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return std::unexpected(app.exit(error));
   }
-  options.lease.duration = std::chrono::seconds(duration_seconds);
-  options.lease.renew = std::chrono::milliseconds(renew_milliseconds);
-  // A fifth of the time for fencing and for clocks that drift apart.
-  options.lease.margin = options.lease.duration / 5;
+  options.lease = lease_timing(std::chrono::seconds(duration_seconds), std::chrono::milliseconds(renew_milliseconds));
   if (options.lease.renew * 2 + options.lease.margin > options.lease.duration) {
     std::cerr << "--lease-renew-milliseconds: must leave room for two renewals in --lease-duration-seconds\n";
     return std::unexpected(2);

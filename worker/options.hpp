@@ -20,6 +20,9 @@ struct Options {
   std::string log_level = "info";
 };
 
+// A fifth of the time is left for fencing and for clocks that drift apart.
+LeaseTiming lease_timing(std::chrono::milliseconds duration, std::chrono::milliseconds renew);
+
 // The options, or the exit code where the program has to end (--help, a wrong flag): everything is said already.
 std::expected<Options, int> parse_options(int argc, const char* const* argv);
 

@@ -1,0 +1,241 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "worker/desired.hpp"
+#include "worker/lease_object.hpp"
+#include "worker/member_status.hpp"
+#include "worker/options.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+api::ReplicationLink link() {
+  api::ReplicationLink link;
+  link.metadata.name = "orders";
+  link.metadata.generation = 7;
+  const auto endpoint = [](const char* name, const char* from) {
+    api::Endpoint one;
+    one.name = name;
+    if (*from != 0) one.from = from;
+    one.postgres = api::PostgresEndpoint{};
+    one.postgres->managed = api::ManagedPostgres{};
+    return one;
+  };
+  link.spec.source = endpoint("east", "");
+  link.spec.targets = {endpoint("west", "east"), endpoint("west-2", "west"), endpoint("south", "")};
+  for (const char* name : {"east", "west", "west-2", "south"}) {
+    api::EndpointStatus status;
+    status.name = name;
+    status.state = "Streaming";
+    status.address = std::string("10.0.0.") + std::to_string(link.status.endpoints.size() + 1);
+    link.status.endpoints.push_back(status);
+  }
+  api::AssignmentStatus assignment;
+  assignment.epoch = 3;
+  assignment.primary = "east";
+  assignment.previous = "west";
+  assignment.cause = "Switchover";
+  assignment.lease_duration_seconds = 10;
+  assignment.lease_renew_seconds = 2;
+  link.status.assignment = assignment;
+  return link;
+}
+
+Desired desired(const std::string& endpoint, const api::ReplicationLink& of = link()) {
+  const auto made = desired_from(of, endpoint, "10.0.0.9", 5432);
+  EXPECT_TRUE(made) << made.error().message;
+  return made.value_or(Desired{});
+}
+
+TEST(Desired, UpstreamIsFromWhereThatLeadsToThePrimary) {
+  const Desired d = desired("west-2");
+  struct Case {
+    const char *endpoint, *primary, *upstream;
+  };
+  for (const Case& one : std::vector<Case>{{"west", "east", "east"},
+                                           {"west-2", "east", "west"},
+                                           {"south", "east", "east"},
+                                           {"east", "east", ""},
+                                           {"west-2", "west", "west"},
+                                           {"east", "west", "west"},
+                                           {"west", "west-2", "west-2"},  // `from: east` means the primary
+                                           {"east", "west-2", "west-2"},
+                                           {"west-2", "south", "west"},
+                                           {"west", "south", "south"},
+                                           {"west", "", ""}})
+    EXPECT_EQ(upstream_of(d, one.endpoint, one.primary), one.upstream) << one.endpoint << " of " << one.primary;
+}
+
+TEST(Desired, FollowsThePrimaryWhileTheOneInBetweenIsGone) {
+  api::ReplicationLink of = link();
+  of.status.endpoints[1].state = "Disconnected";
+  EXPECT_EQ(upstream_of(desired("west-2", of), "west-2", "east"), "east");
+}
+
+TEST(Desired, CirclesFollowThePrimary) {
+  api::ReplicationLink of = link();
+  of.spec.targets[0].from = "west-2";
+  EXPECT_EQ(upstream_of(desired("west", of), "west", "east"), "east");
+  EXPECT_EQ(upstream_of(desired("west", of), "west-2", "east"), "east");
+}
+
+TEST(Desired, SlotsAreForDirectDownstreamsAlone) {
+  EXPECT_EQ(downstreams_of(desired("east"), "east", "east"), (std::vector<std::string>{"south", "west"}));
+  EXPECT_EQ(downstreams_of(desired("west"), "west", "east"), std::vector<std::string>{"west-2"});
+  EXPECT_TRUE(downstreams_of(desired("south"), "south", "east").empty());
+}
+
+TEST(Desired, SynchronousStandbysAreThoseThatWouldStreamFromHere) {
+  api::ReplicationLink of = link();
+  of.spec.postgres.durability.mode = api::DurabilityMode::kSync;
+  of.spec.postgres.durability.replicas = 2;
+  EXPECT_EQ(desired("east", of).settings.sync_candidates, (std::vector<std::string>{"west", "south"}));
+  EXPECT_EQ(desired("west", of).settings.sync_candidates, (std::vector<std::string>{"east", "west-2", "south"}));
+  EXPECT_EQ(desired("west", of).settings.sync_replicas, 2);
+  EXPECT_TRUE(desired("west").settings.sync_candidates.empty());
+}
+
+TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
+  const Desired d = desired("west");
+  EXPECT_EQ(d.members.size(), 3U);
+  EXPECT_EQ(d.members.at("east"), (postgres::Upstream{"east", "orders-east-0", "10.0.0.1", 5432}));
+  EXPECT_EQ(d.assignment, (Assignment{{3}, "east", "west", Cause::kSwitchover}));
+  ASSERT_TRUE(d.lease);
+  EXPECT_EQ(d.lease->duration, std::chrono::seconds(10));
+  EXPECT_EQ(d.lease->renew, std::chrono::seconds(2));
+  EXPECT_EQ(d.lease->margin, std::chrono::seconds(2));
+  EXPECT_FALSE(desired_from(link(), "north", "10.0.0.9", 5432));
+}
+
+Json object_of(const LeaseRecord& record, bool acquisition, Json before = Json::object()) {
+  before.merge_patch(lease_patch(record, std::chrono::seconds(5), WallTime{}, acquisition));
+  return before;
+}
+
+TEST(LeaseObject, ReadsBackWhatItWrites) {
+  LeaseRecord held{"12", "east", "uid-1-abc", {4}, true, std::nullopt};
+  const Json object = object_of(held, true);
+  ASSERT_TRUE(parse_lease(object));
+  EXPECT_EQ(parse_lease(object)->record, held);
+  EXPECT_EQ(parse_lease(object)->duration, std::chrono::seconds(5));
+  EXPECT_EQ(object["spec"]["holderIdentity"], "east/uid-1-abc");
+  LeaseRecord released{"13", "", "", {4}, true, Release{"east", Cause::kSwitchover, Position{0x3000148}}};
+  const Json after = object_of(released, false, object);
+  EXPECT_EQ(parse_lease(after)->record, released);
+  EXPECT_EQ(after["metadata"]["annotations"]["twinspan.dev/final-position"], "0/3000148");
+  // The next acquisition says nothing of it any more, and is not promoted.
+  const Json next = object_of({"14", "west", "uid-2", {5}, false, std::nullopt}, true, after);
+  EXPECT_TRUE(next["metadata"]["annotations"].empty()) << next.dump();
+  EXPECT_EQ(next["metadata"]["resourceVersion"], "14");
+}
+
+TEST(LeaseObject, RefusesWhatItCannotUnderstand) {
+  EXPECT_FALSE(parse_lease(Json::object()));
+  for (const char* name : {"twinspan.dev/release-cause", "twinspan.dev/final-position"}) {
+    Json object = object_of({"1", "", "", {1}, false, Release{"east", Cause::kShutdown, Position{1}}}, false);
+    object["metadata"]["annotations"][name] = "nonsense";
+    ASSERT_FALSE(parse_lease(object));
+    EXPECT_NE(parse_lease(object).error().message.find(name), std::string::npos);
+  }
+  const auto empty = parse_lease({{"metadata", {{"resourceVersion", "1"}}}, {"spec", {{"leaseTransitions", 0}}}});
+  ASSERT_TRUE(empty);
+  EXPECT_FALSE(empty->record.held());
+}
+
+MemberReport report(const Local& local, const MemberAction& action = Wait{"Replica"}) {
+  MemberView view;
+  view.self = "west";
+  view.process = local.process;
+  const Desired d = desired("west");
+  return member_report({local, &d, view, action, "10.0.0.2"});
+}
+
+Local streaming() {
+  Local local;
+  local.data = DataShape::kReplica;
+  local.process = ProcessState::kReplicaRunning;
+  local.sql_healthy = true;
+  local.seen.emplace();
+  local.seen->in_recovery = true;
+  local.seen->receiver = postgres::Observation::Receiver{"streaming", {100}, 0};
+  local.lag_seconds = 0;
+  local.lag_bytes = 0;
+  return local;
+}
+
+TEST(MemberStatus, NamesWhatAReplicaDoes) {
+  EXPECT_EQ(report(streaming()).state, MemberState::kStreaming);
+  Local local = streaming();
+  local.seen->receiver.reset();
+  EXPECT_EQ(report(local).state, MemberState::kDisconnected);
+  local.seen.reset();
+  EXPECT_EQ(report(local).state, MemberState::kStarting);
+  local.doing = MemberState::kRewinding;
+  EXPECT_EQ(report(local).state, MemberState::kRewinding);
+  EXPECT_EQ(report(Local{}).state, MemberState::kEmpty);
+}
+
+TEST(MemberStatus, ADivergedReplicaSaysWhyAndWhatNext) {
+  Local local;
+  local.data = DataShape::kReplica;
+  local.comparison = Local::Comparison{{2}, 0, {postgres::Kinship::kForked, "the log here ends at 0/5", std::nullopt}};
+  const MemberReport said = report(local, Halt{"Diverged"});
+  EXPECT_EQ(said.state, MemberState::kDiverged);
+  EXPECT_NE(said.message.find("the log here ends at 0/5"), std::string::npos);
+  EXPECT_NE(said.message.find("spec.postgres.diverged"), std::string::npos);
+}
+
+TEST(MemberStatus, ReadyMeansStreamingOrWithinTheLagBound) {
+  EXPECT_TRUE(is_ready(report(streaming()), 1));
+  Local cut = streaming();
+  cut.seen->receiver.reset();
+  cut.lag_seconds = 0.5;
+  EXPECT_TRUE(is_ready(report(cut), 1));
+  cut.lag_seconds = 2;
+  EXPECT_FALSE(is_ready(report(cut), 1));
+  cut.lag_seconds.reset();  // not measured is not zero
+  EXPECT_FALSE(is_ready(report(cut), 1));
+  Local primary;
+  primary.data = DataShape::kPrimary;
+  primary.process = ProcessState::kPrimaryRunning;
+  EXPECT_FALSE(is_ready(report(primary), 1));
+  primary.writable = true;
+  EXPECT_TRUE(is_ready(report(primary), 1));
+}
+
+TEST(Options, AskForALeaseThatLeavesRoomToRenew) {
+  std::vector<const char*> words{"twinspan-worker",
+                                 "--namespace",
+                                 "shop",
+                                 "--link",
+                                 "orders",
+                                 "--endpoint",
+                                 "east",
+                                 "--pod-name",
+                                 "p",
+                                 "--pod-uid",
+                                 "u",
+                                 "--address",
+                                 "127.0.0.1",
+                                 "--data-dir",
+                                 "/d",
+                                 "--run-dir",
+                                 "/r",
+                                 "--tls-dir",
+                                 "/t",
+                                 "--owner-dir",
+                                 "/o",
+                                 "--postgres-bin-dir",
+                                 "/b"};
+  const auto options = parse_options(static_cast<int>(words.size()), words.data());
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->lease.margin, std::chrono::seconds(1));
+  words.insert(words.end(), {"--lease-duration-seconds", "2", "--lease-renew-milliseconds", "1000"});
+  ::testing::internal::CaptureStderr();
+  EXPECT_FALSE(parse_options(static_cast<int>(words.size()), words.data()));
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("--lease-renew-milliseconds"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace twinspan::worker
