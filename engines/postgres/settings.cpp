@@ -25,6 +25,13 @@ const std::map<std::string, std::string>& defaults() {
       {"log_min_messages", "warning"},
       {"log_checkpoints", "off"},
       {"dynamic_shared_memory_type", "posix"},
+      // PostgreSQL's own defaults, said aloud. They are part of a replica's recovery floor: a line that is there while
+      // it recovers and gone once it is promoted would count as a change that needs a restart, of the new primary,
+      // after every failover.
+      {"max_connections", "100"},
+      {"max_worker_processes", "8"},
+      {"max_prepared_transactions", "0"},
+      {"max_locks_per_transaction", "64"},
   };
   return values;
 }

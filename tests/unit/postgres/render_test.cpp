@@ -58,6 +58,17 @@ TEST(Settings, RecoveryNeverGetsLessThanThePrimaryHad) {
   EXPECT_NE(conf.find("max_worker_processes = '20'\n"), std::string::npos);
 }
 
+TEST(Settings, ReplicaOfAPrimaryWithDefaultsNeedsNoRestartWhenPromoted) {
+  Settings replica = settings();
+  replica.recovery_floor = {{"max_connections", 100},
+                            {"max_worker_processes", 8},
+                            {"max_wal_senders", 16},
+                            {"max_prepared_transactions", 0},
+                            {"max_locks_per_transaction", 64}};
+  EXPECT_EQ(render_conf(kLayout, replica), render_conf(kLayout, settings()))
+      << "a line that goes away is a change, too";
+}
+
 TEST(Settings, WithoutUpstreamNothingIsReceived) {
   Settings s = settings();
   EXPECT_NE(render_conf(kLayout, s).find("primary_conninfo = ''\n"), std::string::npos);
