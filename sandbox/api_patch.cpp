@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sandbox/api_protobuf.hpp"
+
 namespace twinspan::sandbox {
 
 Answer<Json> json_patch(const Json& object, const Json& patch) {
@@ -186,6 +188,7 @@ Answer<std::vector<Json>> parse_yaml_documents(const std::string& text) {
 }
 
 Answer<Json> parse_body(const std::string& text) {
+  if (is_protobuf(text)) return from_protobuf(text);
   Json out = Json::parse(text, nullptr, false);
   if (!out.is_discarded()) return out;
   auto documents = parse_yaml_documents(text);

@@ -118,8 +118,6 @@ net::OutgoingResponse Routes::handle(const net::IncomingRequest& request) {
     if (auto done = unstored(request, *user)) return std::move(*done);
 
     // /api/VERSION/… or /apis/GROUP/VERSION/…, then [namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]
-    if (request.header("Content-Type").find("protobuf") != std::string::npos)
-      return answer(refuse(415, "UnsupportedMediaType", "the sandbox reads JSON and YAML, not protobuf").error());
     const auto no_such_path = [] {
       return answer(refuse(404, "NotFound", "the server could not find the requested resource").error());
     };
