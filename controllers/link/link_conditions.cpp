@@ -92,6 +92,9 @@ class Judge {
     if (wanted.mode == api::DurabilityMode::kAsync) return yes("Async", "commits wait for no replica");
     const EndpointSeen* primary = seen_.find(primary_);
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
+    if (const api::Condition* known = api::find_condition(seen_.link->status.conditions, "DurabilityMet");
+        known && primary && primary->member.pending())
+      return {known->status, known->reason, known->message};
     if (!report) return unknown("PrimaryNotHeard", "the primary does not say which replicas commits wait for");
     int64_t answering = 0;
     for (const auto& [name, downstream] : report->downstreams)
@@ -124,8 +127,8 @@ class Judge {
   }
 
   std::string taken_message() const {
-    return fmt::format("{} belongs to something else: rename this link or its endpoint, or remove that object",
-                       *plan_.taken);
+    return fmt::format("{}: {} belongs to something else: rename this link or its endpoint, or remove that object",
+                       plan_.taken_field, *plan_.taken);
   }
 
   Verdict without_primary() const {

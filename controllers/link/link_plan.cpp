@@ -95,9 +95,18 @@ class Planner {
       if (other(endpoint.pod)) plan_.taken = "Pod " + pod_name(name(), endpoint.name);
       if (other(endpoint.claim)) plan_.taken = "PersistentVolumeClaim " + claim_name(name(), endpoint.name);
       if (other(endpoint.tls)) plan_.taken = "Secret " + tls_secret_name(name(), endpoint.name);
-      if (plan_.taken) return true;
+      if (!plan_.taken) continue;
+      plan_.taken_field = name_field(endpoint.name);
+      return true;
     }
     return false;
+  }
+
+  std::string name_field(const std::string& endpoint) const {
+    const auto& targets = link_.spec.targets;
+    for (size_t index = 0; index < targets.size(); ++index)
+      if (targets[index].name == endpoint) return fmt::format("spec.targets[{}].name", index);
+    return "spec.source.name";
   }
 
   void keep(const kube::Resource& resource, const std::shared_ptr<const Owned>& there, Json object) {

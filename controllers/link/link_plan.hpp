@@ -53,6 +53,7 @@ struct LinkPlan {
   // What keeps the objects from being as they should, for people; empty: they are.
   std::string waiting_reason, waiting_message;
   std::optional<std::string> taken;  // an object's name that another link or person holds: nothing was planned
+  std::string taken_field;           // with it: the field that asks for that name
   std::optional<std::chrono::milliseconds> next_check;  // nothing else will bring us back by then
 };
 

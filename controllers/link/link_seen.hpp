@@ -22,6 +22,8 @@ struct MemberView {
 
   // A report old enough to be doubted is not used: what it said is Unknown then.
   static constexpr std::chrono::milliseconds kTrusted{3000};
+  // This operator has only just begun to ask: what an earlier one wrote down still stands.
+  bool pending() const { return !report && failures == 0 && age < kTrusted; }
   const MemberReport* fresh() const { return report && (failures == 0 || age < kTrusted) ? &*report : nullptr; }
 };
 

@@ -117,6 +117,9 @@ api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& en
   }
   if (const MemberReport* report = endpoint.member.fresh()) {
     fill_heard(seen, *report, primary, row);
+  } else if (const bool same_pod = before && before->instance && row.address && before->address == row.address;
+             same_pod && endpoint.member.pending() && (before->role == to_string(Role::kPrimary)) == primary) {
+    return *before;
   } else {
     fill_unheard(endpoint, pod, row);
     if (before) {

@@ -128,6 +128,7 @@ TEST(LinkPlan, AnotherLinksObjectIsNeverTouched) {
   const LinkPlan plan = world.plan();
   EXPECT_EQ(lines(plan), Lines{});
   EXPECT_EQ(plan.taken, "Pod orders-west-0");
+  EXPECT_EQ(plan.taken_field, "spec.targets[0].name");
 }
 
 class RemovedEndpoint : public ::testing::Test {

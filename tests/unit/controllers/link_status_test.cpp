@@ -176,6 +176,22 @@ TEST(LinkStatus, UnheardMembersAreUnknownButTheirLastPositionStays) {
   EXPECT_EQ(condition(status, "LagWithinThreshold"), "Unknown LagNotMeasured");
 }
 
+TEST(LinkStatus, ANewOperatorChangesNothingBeforeItHasAsked) {
+  World world;
+  world.link->spec.postgres.durability.mode = api::DurabilityMode::kSync;
+  world.link->status = status_of(world);
+  for (World::Member& member : world.members) member.view = {};
+  EXPECT_EQ(urgency_of(world.link->status, status_of(world)), Urgency::kNone);
+  for (World::Member& member : world.members) member.view.age = std::chrono::seconds(3);  // long enough
+  EXPECT_EQ(status_of(world).endpoints[1].state, "Unknown");
+  EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard");
+  for (World::Member& member : world.members) member.view = {};
+  world["west"].pod->ip = "10.9.9.9";  // another pod than the one that row speaks of
+  EXPECT_EQ(status_of(world).endpoints[1].state, "Unknown");
+  world.lease->record.holder_endpoint = "west-2";  // the lease has moved on since
+  EXPECT_EQ(status_of(world).endpoints[0].state, "Unknown");
+}
+
 TEST(LinkStatus, LagIsTheFurthestReplicas) {
   World world;
   world.report("west").lag_seconds = 0.44;
