@@ -184,17 +184,17 @@ Answer<Object> Registry::store_create(const Kind& kind, const kube::Key& key, Js
   metadata["creationTimestamp"] = now();
   if (kind.generation) metadata["generation"] = 1;
   if (kind.status) object.erase("status");
+  set_defaults(object, kind.schema);
+  default_builtin(kind, object);
   if (!applied)
     track_update(nullptr, object, kind.schema, {options.manager, kind.api_version(), "", now()});
   else if (!managed.is_null())
     metadata["managedFields"] = managed;
-
-  set_defaults(object, kind.schema);
-  default_builtin(kind, object);
   prepare_builtin(kind, object);
   Causes causes = validate_metadata(kind, object, nullptr);
-  for (Cause& cause : validate(object, kind.schema, "", {!kind.custom})) causes.push_back(std::move(cause));
-  if (causes.empty() && kind.custom) causes = validate_rules(object, nullptr, kind.schema, "");
+  for (Cause& cause :
+       kind.custom ? validate_custom(object, nullptr, kind.schema) : validate(object, kind.schema, "", {true}))
+    causes.push_back(std::move(cause));
   if (causes.empty())
     for (Cause& cause : validate_builtin(kind, object, nullptr)) causes.push_back(std::move(cause));
   if (!causes.empty()) return invalid(kind.group, kind.kind, key.name, std::move(causes));
@@ -398,8 +398,9 @@ Answer<Object> Registry::finish_update(const Kind& kind, const kube::Key& key, c
     track_update(&reference, object, kind.schema, {options.manager, kind.api_version(), subresource, now()});
   }
   Causes causes = validate_metadata(kind, object, &before);
-  for (Cause& cause : validate(object, kind.schema, "", {!kind.custom})) causes.push_back(std::move(cause));
-  if (causes.empty() && kind.custom) causes = validate_rules(object, &before, kind.schema, "");
+  for (Cause& cause :
+       kind.custom ? validate_custom(object, &before, kind.schema) : validate(object, kind.schema, "", {true}))
+    causes.push_back(std::move(cause));
   if (causes.empty() && !status_only(subresource))
     for (Cause& cause : validate_builtin(kind, object, &before)) causes.push_back(std::move(cause));
   if (!causes.empty()) return invalid(kind.group, kind.kind, key.name, std::move(causes));

@@ -68,6 +68,9 @@ Causes validate(const Json& value, SchemaView schema, const std::string& path, S
 // x-kubernetes-validations of the whole tree. `old_value`: nullptr on creation.
 Causes validate_rules(const Json& value, const Json* old_value, SchemaView schema, const std::string& path);
 
+// Both, of a whole custom resource: rules run only where no error of the schema makes them meaningless.
+Causes validate_custom(const Json& value, const Json* old_value, SchemaView schema);
+
 std::string join_path(const std::string& path, std::string_view field);
 
 }  // namespace twinspan::sandbox

@@ -283,7 +283,7 @@ void run_rules(const Json& value, const Json* old_value, SchemaView schema, cons
           if (const auto said = (*text)->text(value, old_value); said && !said->empty()) message = *said;
       }
       if (!verdict) message = fmt::format("{} evaluating rule: {}", verdict.error().message, rule.value("rule", ""));
-      const std::string shown = value.is_object() || value.is_array() ? Json(type_of(value)).dump() : value.dump();
+      const std::string shown = Json(type_of(value)).dump();  // the real server names the type, never the value
       const std::string reason = rule.value("reason", "FieldValueInvalid");
       if (reason == "FieldValueRequired")
         causes.push_back(required_value(field, message));
@@ -394,6 +394,28 @@ Causes validate(const Json& value, SchemaView schema, const std::string& path, S
 Causes validate_rules(const Json& value, const Json* old_value, SchemaView schema, const std::string& path) {
   Causes causes;
   run_rules(value, old_value, schema, path, causes);
+  return causes;
+}
+
+bool any_rules(const Json& schema) {
+  if (schema.is_object() && schema.contains("x-kubernetes-validations")) return true;
+  return schema.is_structured() && std::any_of(schema.begin(), schema.end(), any_rules);
+}
+
+Causes validate_custom(const Json& value, const Json* old_value, SchemaView schema) {
+  Causes causes = validate(value, schema, "");
+  static const std::set<std::string> kBlocking = {"FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong",
+                                                  "FieldValueTooMany", "FieldValueTypeInvalid"};
+  const bool blocked =
+      std::any_of(causes.begin(), causes.end(), [](const Cause& cause) { return kBlocking.contains(cause.reason); });
+  if (!blocked) {
+    for (Cause& cause : validate_rules(value, old_value, schema, "")) causes.push_back(std::move(cause));
+  } else if (any_rules(schema.node())) {
+    causes.push_back({"FieldValueInvalid",
+                      "Invalid value: null: some validation rules were not checked because the object was invalid; "
+                      "correct the existing errors to complete validation",
+                      "<nil>"});
+  }
   return causes;
 }
 
