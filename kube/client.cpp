@@ -294,6 +294,7 @@ Status Client::watch(const Resource& resource, std::string_view ns, const WatchO
   auto answer = impl_->call(
       std::move(request), impl_->config.request_timeout, stop,
       [&](net::Client& connections, net::Request& attempt) {
+        attempt.head_timeout = attempt.timeout;
         attempt.timeout = silence;
         return connections.stream(
             attempt, [&](std::string_view chunk) { return !stop.stop_requested() && decoder.push(chunk); }, stop,

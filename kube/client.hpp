@@ -21,7 +21,7 @@ struct ListOptions {
   std::string label_selector{};
   std::string field_selector{};
   std::string resource_version{};  // "0": any, from the API server's cache; empty: a quorum read
-  int page = 500;                  // 0: everything in one answer
+  int page = 500;                  // 0: everything in one answer; else a version other than "0" means exactly it
 };
 
 struct WatchOptions {

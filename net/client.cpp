@@ -29,6 +29,10 @@ class Line final : public httplib::ClientImpl {
     deadline_ = deadline;
     silence_ = silence;
   }
+  void limit_silence(std::chrono::milliseconds silence) {  // from now on, within an exchange
+    silence_ = silence;
+    if (connection_) connection_->limit(deadline_, silence_);
+  }
   // Result or, where the transport failed, the error. `fresh` tells whether this request opened the connection.
   Result<httplib::Response> exchange(httplib::Request& request, const std::stop_token& stop) {
     fresh_ = false;
@@ -284,10 +288,15 @@ Result<Response> Client::stream(const Request& request, const std::function<bool
   if (auto usable = impl_->usable(); !usable) return std::unexpected(usable.error());
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   httplib::Request out = to_httplib(request, impl_->host_header);
-  Intake intake;
-  intake.attach(out, chunk, &opened);
   const std::unique_ptr<Line> line = impl_->open();
-  line->limit(SteadyClock::time_point::max(), request.timeout);
+  const std::function<void(int)> begun = [&](int status) {
+    line->limit_silence(request.timeout);
+    if (opened) opened(status);
+  };
+  Intake intake;
+  intake.attach(out, chunk, &begun);
+  line->limit(SteadyClock::time_point::max(),
+              request.head_timeout.count() > 0 ? request.head_timeout : request.timeout);
   auto done = line->exchange(out, stop);
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   if (!done && !intake.ended) return std::unexpected(done.error());

@@ -42,6 +42,7 @@ struct Request {
   std::string body{};
   std::string content_type{};
   std::chrono::milliseconds timeout{10000};
+  std::chrono::milliseconds head_timeout{0};  // of a stream: how long its status may take; 0: as `timeout`
 };
 
 // Keeps up to `connections` kept-alive connections and uses them from any thread, one request each at a time.

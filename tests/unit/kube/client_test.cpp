@@ -172,6 +172,43 @@ TEST_F(ClientTest, AWatchGivesEventsAndEndsWithTheServersError) {
             (std::vector<std::pair<WatchType, std::string>>{{WatchType::kAdded, "b"}, {WatchType::kDeleted, "a"}}));
 }
 
+TEST_F(ClientTest, AWatchThatIsNeverAnsweredTimesOut) {
+  std::stop_source over;
+  api.intercept = [&](const net::IncomingRequest&) -> std::optional<net::OutgoingResponse> {
+    wait_for(seconds(30), over.get_token());
+    return std::nullopt;
+  };
+  Config config = api.config();
+  config.request_timeout = milliseconds(200);
+  const auto ended = Client(config).watch(kConfigMaps, "ns", {.timeout = seconds(300)}, [](WatchType, Json&&) {}, {});
+  over.request_stop();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::kTimeout);
+}
+
+TEST_F(ClientTest, AnOpenWatchMayBeSilentForLongerThanARequestMayTake) {
+  Config config = api.config();
+  config.request_timeout = milliseconds(200);
+  Client hasty(config);
+  std::atomic<bool> open{false};
+  std::jthread writer([&] {
+    EXPECT_TRUE(eventually([&] { return open.load(); }));
+    wait_for(milliseconds(500), {});
+    api.put("configmaps", "ns", "late");
+  });
+  int events = 0;
+  std::stop_source stop;
+  const auto ended = hasty.watch(
+      kConfigMaps, "ns", {.timeout = seconds(300), .on_open = [&] { open = true; }},
+      [&](WatchType, Json&&) {
+        ++events;
+        stop.request_stop();
+      },
+      stop.get_token());
+  EXPECT_EQ(events, 1);
+  EXPECT_EQ(ended.error().code, Code::kCancelled);
+}
+
 TEST_F(ClientTest, CountsRequestsUnderTheNamesOfClientGo) {
   (void)client.get(kConfigMaps, {"ns", "none"});
   const std::string text = metrics_text();
