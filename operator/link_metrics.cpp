@@ -104,8 +104,9 @@ prometheus::MetricFamily build_metrics() {
   return build.take();
 }
 
-std::string all_metrics_text(const controllers::Cluster& cluster) {
-  std::vector<prometheus::MetricFamily> families = link_metrics(cluster);
+std::string all_metrics_text(const controllers::Cluster& cluster, bool links) {
+  std::vector<prometheus::MetricFamily> families;
+  if (links) families = link_metrics(cluster);
   families.push_back(build_metrics());
   return kube::metrics_text() + prometheus::TextSerializer().Serialize(families);
 }

@@ -12,7 +12,7 @@ namespace twinspan {
 std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& cluster);
 // twinspan_build_info.
 prometheus::MetricFamily build_metrics();
-// Everything /metrics serves: kube's registry, links, build.
-std::string all_metrics_text(const controllers::Cluster& cluster);
+// Everything /metrics serves: kube's registry, build and, where wanted, links.
+std::string all_metrics_text(const controllers::Cluster& cluster, bool links);
 
 }  // namespace twinspan

@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <cstdio>
 
 #include "core/clock.hpp"
@@ -14,6 +16,8 @@ int main(int argc, char** argv) {
     return options.error().code == 0 ? 0 : 2;
   }
   twinspan::log::configure(options->log_level, {{"component", "operator"}});
+  // Each arena keeps what lists of objects once needed; with one per thread that is most of the process's memory.
+  mallopt(M_ARENA_MAX, 2);
   const twinspan::Signals signals(std::chrono::seconds(30));
   auto config = options->kubeconfig.empty() ? twinspan::kube::default_config()
                                             : twinspan::kube::kubeconfig(options->kubeconfig, "");

@@ -107,7 +107,7 @@ class Operator {
 
   bool start_servers() {
     health_ = health_server(options_.health, [this] { return ready_ ? std::string() : "caches are not filled yet"; });
-    metrics_ = metrics_server(options_.metrics, [this] { return all_metrics_text(cluster_); });
+    metrics_ = metrics_server(options_.metrics, [this](bool links) { return all_metrics_text(cluster_, links); });
     for (const auto& [server, what] : {std::pair{health_.get(), "health"}, {metrics_.get(), "metrics"}})
       if (auto started = server->start(); !started) {
         log::error("can't listen", {{"server", what}, {"error", started.error().message}});

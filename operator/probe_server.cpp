@@ -30,10 +30,11 @@ std::unique_ptr<net::Server> health_server(const ListenAddress& address, std::fu
   });
 }
 
-std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string()> body) {
+std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string(bool links)> body) {
   return std::make_unique<net::Server>(plain(address), [body = std::move(body)](const net::IncomingRequest& request) {
     if (request.path != "/metrics") return text(404, "not found: ask /metrics\n");
-    net::OutgoingResponse response = text(200, body());
+    const auto links = request.query.find("links");
+    net::OutgoingResponse response = text(200, body(links == request.query.end() || links->second != "none"));
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   });

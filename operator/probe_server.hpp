@@ -12,6 +12,8 @@ namespace twinspan {
 
 // `ready` answers with why not, or empty.
 std::unique_ptr<net::Server> health_server(const ListenAddress& address, std::function<std::string()> ready);
-std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string()> text);
+// `text` is told whether the links' own series are wanted: with many links they are most of the text, and
+// `/metrics?links=none` leaves them out.
+std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string(bool links)> text);
 
 }  // namespace twinspan

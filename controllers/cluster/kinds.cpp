@@ -76,6 +76,12 @@ std::string trouble_of(const Json& status) {
 
 std::string decoded(const Json& data, const char* key) { return kube::base64_decode(text(data, key)).value_or(""); }
 
+// Ten thousand links stay in memory: what nobody decides by (kubectl's copy of the manifest above all) does not.
+void slim(api::ObjectMeta& meta) {
+  meta.labels.clear();
+  std::erase_if(meta.annotations, [](const auto& one) { return !one.first.starts_with("twinspan.dev/"); });
+}
+
 }  // namespace
 
 Result<CachedLink> decode_link(const Json& json) {
@@ -84,6 +90,7 @@ Result<CachedLink> decode_link(const Json& json) {
     static_cast<api::ReplicationLink&>(link) = std::move(*parsed);
     if (const auto errors = api::validate(link); !errors.empty())
       link.invalid = Error{Code::kInvalid, api::to_string(errors), false};
+    slim(link.metadata);
     return link;
   } else {
     // A spec of another version, or one that no schema checked. The status still has to say so.
@@ -92,6 +99,7 @@ Result<CachedLink> decode_link(const Json& json) {
   auto meta = api::parse_object_meta(at(json, "metadata"));
   if (!meta) return std::unexpected(meta.error());
   link.metadata = std::move(*meta);
+  slim(link.metadata);
   if (auto status = api::parse_link_status(json.value("status", Json::object()))) link.status = std::move(*status);
   return link;
 }
