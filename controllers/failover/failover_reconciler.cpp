@@ -249,8 +249,10 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
     if (decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
                               (seen.routing == Routing::kWithdrawn) != decision.route_to->empty()))
       if (auto done = write_services(*policy, *decision.route_to, stop); !done) return std::unexpected(done.error());
-    if (auto done = ensure_replica_services(*policy, stop); !done) return std::unexpected(done.error());
-    if (auto done = label_readers(key, *link, *policy, seen, stop); !done) return std::unexpected(done.error());
+    if (readers_may_change(waiting, seen.step_for)) {
+      if (auto done = ensure_replica_services(*policy, stop); !done) return std::unexpected(done.error());
+      if (auto done = label_readers(key, *link, *policy, seen, stop); !done) return std::unexpected(done.error());
+    }
   }
   if (!seen.lease) return kube::Requeue::after(kSteadyLook);
   if (!waiting && !new_assignment) {

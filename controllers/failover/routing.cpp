@@ -139,4 +139,8 @@ RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::
   return seen;
 }
 
+bool readers_may_change(bool primary_moves, std::chrono::milliseconds step_for) {
+  return !primary_moves || step_for >= std::chrono::seconds(5);
+}
+
 }  // namespace twinspan::controllers

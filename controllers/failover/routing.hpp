@@ -1,5 +1,6 @@
 // The Services of a policy: what they should look like, where they point, and whether their EndpointSlices agree. Pure.
 #pragma once
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -51,5 +52,10 @@ struct RoutingSeen {
 // `services` and `slices`: those of the policy's Services, by name; absent: not there. `pod`: the primary's.
 RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::string, ServiceFacts>& services,
                          const std::map<std::string, std::vector<SliceFacts>>& slices, const std::string& pod);
+
+// Whether the Replicas Services may change now. kube-proxy carries out a change at once, and one that follows it up to
+// a second later: while the primary moves, nothing may come shortly before the flip. A change that is stuck doesn't
+// keep a replica that lags behind a Service for ever.
+bool readers_may_change(bool primary_moves, std::chrono::milliseconds step_for);
 
 }  // namespace twinspan::controllers

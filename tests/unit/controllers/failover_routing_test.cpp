@@ -60,6 +60,14 @@ TEST(Routing, AMissingServiceIsUnknownSoThatItIsWritten) {
   EXPECT_EQ(read_routing(policy(), {}, {}, "orders-east-0").routing, Routing::kUnknown);
 }
 
+// A second change within a second reaches traffic late: the flip must be the first.
+TEST(Routing, ReadersRestWhileThePrimaryMovesButNotForEver) {
+  EXPECT_TRUE(readers_may_change(false, std::chrono::milliseconds(0)));
+  EXPECT_FALSE(readers_may_change(true, std::chrono::milliseconds(0)));
+  EXPECT_FALSE(readers_may_change(true, std::chrono::milliseconds(4999)));
+  EXPECT_TRUE(readers_may_change(true, std::chrono::milliseconds(5000)));
+}
+
 TEST(Routing, AnEndpointThatIsNotReadyReceivesNothing) {
   const Json slice = Json::parse(
       R"({"metadata": {"labels": {"kubernetes.io/service-name": "orders-rw", "twinspan.dev/link": "orders"}},
