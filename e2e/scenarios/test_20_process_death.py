@@ -26,9 +26,9 @@ def test_killed_postmasters_are_replaced_without_loss(link):
             assert (record["from"], record["to"]) == (old, new), f"round {number}: history says {record}"
             trial.writer.wait_for(50)
             rounds.append({"round": number, "from": old, "to": new, "gap_ms": round(1000 * gap), "rejoin_ms": round(1000 * rejoin),
-                           "history": record})
+                           "timeline_ms": trial.timeline(killed, new), "history": record})
             print(f"  kill {number + 1}: {old} -> {new}, gap {1000 * gap:.0f} ms, back after {rejoin:.1f} s, "
-                  f"history says {record.get('recoveryMilliseconds')} ms", flush=True)
+                  f"history says {record.get('recoveryMilliseconds')} ms, {rounds[-1]['timeline_ms']}", flush=True)
         acknowledged = len(trial.writer.acknowledged)
     gaps, rejoins = figures.spread([one["gap_ms"] for one in rounds]), figures.spread([one["rejoin_ms"] for one in rounds])
     figures.keep("failover.json", {"kills": len(rounds), "acknowledged": acknowledged, "lost": 0, "gap_ms": gaps, "rejoin_ms": rejoins,

@@ -28,6 +28,7 @@ class Trial:
         self.writer = Writer(self.dsn, f"{self.name}-{time.time_ns()}")
         self.writer.prepare()
         self.routing = Routing(self.link.target.api, self.link.namespace, self.link.writes)
+        self.reading = Routing(self.link.target.api, self.link.namespace, self.link.reads)
         self._pods = Watch(
             self.link.target.api, f"/api/v1/namespaces/{self.link.namespace}/pods",
             f"labelSelector=twinspan.dev%2Flink%3D{self.link.name}", self._pod_changed,
@@ -63,6 +64,7 @@ class Trial:
         self.writer.stop()
         self._pods.stop()
         self.routing.stop()
+        self.reading.stop()
         with self._lock:
             for one in self._probers.values():
                 one.stop()
@@ -96,3 +98,18 @@ class Trial:
     def first_write_accepted(self, endpoint, after):
         moments = [write.ended for write in self.accepted() if write.instance == endpoint and write.began > after]
         return min(moments, default=None)
+
+    def timeline(self, moment, new_primary):
+        """Where the time since `moment` went, in milliseconds: the new primary writes, the Service leads to it, the client writes."""
+        address = self.link.pod(new_primary)["status"]["podIP"]
+        since = lambda at: round(1000 * (at - moment)) if at else None
+        routed = [at for at, addresses in self.routing.history if at > moment and addresses == [address]]
+        acknowledged = [at for _, at in self.writer.acknowledged if at > moment]
+        failed = [at for at, _ in self.writer.failures if at > moment]
+        return {
+            "new_primary_writes": since(self.first_write_accepted(new_primary, moment)),
+            "service_leads_there": since(min(routed, default=None)),
+            "client_writes": since(min((at for at in acknowledged if failed and at > failed[0]), default=None)),
+            "slices_of_writes": [since(at) for at, _ in self.routing.history if at > moment],
+            "slices_of_reads": [since(at) for at, _ in self.reading.history if at > moment],
+        }
