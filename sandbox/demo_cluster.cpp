@@ -113,6 +113,10 @@ Status DemoCluster::start_operator() {
   launch.work_dir = state_;
   launch.log_file = state_ / "operator.log";
   operator_ = std::make_unique<Container>(options_.programs / "twinspan-sandbox-shim", launch, clock_, [] {});
+  constexpr std::chrono::milliseconds kPoll{5};
+  while (!operator_->started_pid() && !operator_->exit()) wait_for(kPoll, {});
+  if (const auto exit = operator_->exit(); exit && !exit->start_error.empty())
+    return fail(Code::kUnavailable, fmt::format("{}: {}", launch.program, exit->start_error));
   return {};
 }
 

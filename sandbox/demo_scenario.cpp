@@ -46,6 +46,7 @@ std::string Scenario::primary() {
 }
 
 std::string Scenario::what_is_missing() {
+  if (!cluster_.operator_runs()) return "the operator has ended, see its log";
   const auto now = link();
   if (!now) return now.error().message;
   const Json status = status_of(*now);

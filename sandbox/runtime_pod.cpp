@@ -273,8 +273,15 @@ Result<ServiceAccountToken> PodRunner::mint_token(const std::string& audience, i
   if (!audience.empty()) spec["audiences"] = Json::array({audience});
   spec["boundObjectRef"] = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"name", key_.name}, {"uid", uid_}};
   const Json request{{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenRequest"}, {"spec", spec}};
-  auto answer = context_.client.raw(
-      "POST", fmt::format("/api/v1/namespaces/{}/serviceaccounts/{}/token", key_.ns, service_account_), request);
+  const std::string path = fmt::format("/api/v1/namespaces/{}/serviceaccounts/{}/token", key_.ns, service_account_);
+  auto answer = context_.client.raw("POST", path, request);
+  if (!answer && answer.error().code == Code::kNotFound && service_account_ == "default") {
+    // What the service account controller of a real cluster does for every namespace.
+    const Json account{
+        {"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "default"}, {"namespace", key_.ns}}}};
+    (void)context_.client.create(kube::kServiceAccounts, account);
+    answer = context_.client.raw("POST", path, request);
+  }
   if (!answer)
     return fail(Code::kUnavailable,
                 fmt::format("serviceaccount \"{}\": no token: {}", service_account_, answer.error().message));

@@ -190,14 +190,14 @@ TEST_F(FailoverTest, DeletedLinkLeavesNothingRunning) {
   writer_->stop();
   ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, kLink));
   const auto deadline = std::chrono::steady_clock::now() + 60s;
-  size_t pods = 1;
-  while (pods > 0 && std::chrono::steady_clock::now() < deadline) {
-    pods = 0;
-    ASSERT_TRUE(cluster_->client().list(kube::kPods, kLink.ns, {}, [&](Json&&) { ++pods; }));
+  size_t left = 1;
+  while (left > 0 && std::chrono::steady_clock::now() < deadline) {
+    left = scenario_->link() ? 1 : 0;
+    for (const kube::Resource& kind : {kube::kPods, kube::kServices, kube::kRoles, kube::kPodDisruptionBudgets})
+      ASSERT_TRUE(cluster_->client().list(kind, kLink.ns, {}, [&](Json&&) { ++left; }));
     wait_for(20ms, {});
   }
-  EXPECT_EQ(pods, 0U);
-  EXPECT_FALSE(scenario_->link());
+  EXPECT_EQ(left, 0U);
 }
 
 }  // namespace

@@ -267,6 +267,13 @@ TEST_F(RuntimeTest, PodHasItsServiceAccountsAccess) {
   EXPECT_THAT(denied.error().message, testing::HasSubstr("system:serviceaccount:shop:runner"));
 }
 
+TEST_F(RuntimeTest, DefaultServiceAccountIsMadeWherePodsNeedIt) {
+  Json object = shell("plain", "echo up; sleep 600");
+  object["spec"].erase("serviceAccountName");
+  create(kube::kPods, object);
+  EXPECT_TRUE(eventually([&] { return log("plain") == "up\n"; })) << status("plain").dump(2);
+}
+
 TEST_F(RuntimeTest, ServiceFollowsReadinessSelectorAndDeletion) {
   create(kube::kPods, server("a"));
   create(kube::kPods, server("b"));
