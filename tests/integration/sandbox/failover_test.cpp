@@ -186,6 +186,7 @@ TEST_F(FailoverTest, OperatorKilledInTheMiddleIsCarriedOnByTheNext) {
   expect_nothing_lost();
 }
 
+// The Services stay: they are the policy's.
 TEST_F(FailoverTest, DeletedLinkLeavesNothingRunning) {
   writer_->stop();
   ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, kLink));
@@ -193,7 +194,7 @@ TEST_F(FailoverTest, DeletedLinkLeavesNothingRunning) {
   size_t left = 1;
   while (left > 0 && std::chrono::steady_clock::now() < deadline) {
     left = scenario_->link() ? 1 : 0;
-    for (const kube::Resource& kind : {kube::kPods, kube::kServices, kube::kRoles, kube::kPodDisruptionBudgets})
+    for (const kube::Resource& kind : {kube::kPods, kube::kRoles, kube::kRoleBindings, kube::kPodDisruptionBudgets})
       ASSERT_TRUE(cluster_->client().list(kind, kLink.ns, {}, [&](Json&&) { ++left; }));
     wait_for(20ms, {});
   }
