@@ -210,7 +210,8 @@ std::optional<std::string> wanted_elsewhere(const FailoverSeen& seen, const Fail
   return std::nullopt;
 }
 
-constexpr uint64_t kSwitchoverLagBytes = 16 << 20;  // what a handover sends in well under a second
+constexpr std::chrono::milliseconds kReportSettles{1000};  // agents measure and are asked several times in it
+constexpr uint64_t kSwitchoverLagBytes = 16 << 20;         // what a handover sends in well under a second
 
 std::optional<std::string> switchover_refusal(const FailoverSeen& seen, const std::string& target) {
   const MemberSeen* candidate = member(seen, target);
@@ -318,7 +319,9 @@ Decision changing(const FailoverSeen& seen, const FailoverRules& rules, const Le
   decision.current = ongoing(seen, lease, Step::kPromoting, old_primary, assignment.cause);
   const MemberSeen* candidate = member(seen, assignment.primary);
   // Replicas that were connected have all of a clean stop; one that was not can't get it any more.
+  // A report may have been measured a moment before the last of it arrived: judged once it has had time to say so.
   const bool short_of_it = candidate && candidate->fresh && lease.release && lease.release->final_position &&
+                           seen.lease_unchanged_for >= kReportSettles &&
                            candidate->report->received < *lease.release->final_position;
   const bool handed_over = !lease.held() && lease.release && lease.release->final_position && !short_of_it;
   if (assignment.cause == Cause::kSwitchover && !handed_over && (!lease.held() || seen.lease_may_be_taken)) {

@@ -89,10 +89,12 @@ FailoverReconciler::Memory FailoverReconciler::remember(const kube::Key& key, co
         memory.primary_last_known = seen->report->received;
     }
   }
-  if (!memory.primary_last_known)
+  if (!memory.primary_last_known && lease) {
+    const LeaseRecord& record = lease->record;
+    const std::string last = record.held() || !record.release ? record.holder_endpoint : record.release->endpoint;
     for (const api::EndpointStatus& endpoint : link.status.endpoints)
-      if (endpoint.role == "Primary" && endpoint.position)
-        memory.primary_last_known = parse_position(*endpoint.position);
+      if (endpoint.name == last && endpoint.position) memory.primary_last_known = parse_position(*endpoint.position);
+  }
   return memory;
 }
 

@@ -187,6 +187,10 @@ TEST(FailoverDecision, TransitionTableIsTheGoldenOne) {
     seen.lease->release = Release{"east", Cause::kSwitchover, Position{1000}};
     seen.lease_may_be_taken = true;
     add("switchover, handed over", seen);
+    seen.lease->release->final_position = Position{1001};
+    add("switchover, handed over, candidate reports less", seen);
+    seen.lease_unchanged_for = milliseconds(1000);
+    add("switchover, handed over, candidate lacks the end", seen);
     seen.lease->release->final_position.reset();
     add("switchover, ended without handing over", seen);
   }
