@@ -1,0 +1,310 @@
+"""The operator alone, with 1,000 and 10,000 links, on a real etcd and kube-apiserver. Workers are pretended."""
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+
+import figures
+import machinery
+
+NAMESPACE = "bench"
+PATH = f"/apis/twinspan.dev/v1alpha1/namespaces/{NAMESPACE}/replicationlinks"
+SPEC_BYTES = 1024
+CONTROLLER_RUNTIME = {  # 0.25, 10,000 objects of 1 KB, the same kind of machine
+    "cold": {"seconds": [38, 48], "cpuSeconds": 12, "peakMiB": 195},
+    "warm": {"seconds": 3.1, "cpuSeconds": 2.7, "peakMiB": 247},
+    "changeMilliseconds": {"median": 13, "p99": 30},
+}
+
+
+def link(number):
+    """A link of three endpoints whose spec is SPEC_BYTES long, padded with parameters of PostgreSQL."""
+    def endpoint(name, upstream=None):
+        out = {"name": name, "postgres": {"managed": {"version": 15, "storage": {"size": "10Gi"},
+               "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+               "parameters": {"max_connections": "200", "work_mem": "4MB"}}}}
+        if upstream:
+            out["from"] = upstream
+        return out
+
+    spec = {"engine": "Postgres", "topology": "ActivePassive", "source": endpoint("east"),
+            "targets": [endpoint("west", "east"), endpoint("west-2", "east")],
+            "postgres": {"database": "shop", "durability": {"mode": "Sync", "replicas": 1}, "diverged": "Rewind"}}
+    parameters = spec["source"]["postgres"]["managed"]["parameters"]
+    padding = iter(["effective_cache_size", "maintenance_work_mem", "random_page_cost", "statement_timeout",
+                    "autovacuum_naptime", "log_min_duration_statement", "default_statistics_target", "temp_buffers",
+                    "deadlock_timeout", "checkpoint_timeout", "idle_in_transaction_session_timeout", "seq_page_cost"])
+    values = {"effective_cache_size": "512MB", "maintenance_work_mem": "64MB", "random_page_cost": "1.1",
+              "seq_page_cost": "1.0", "default_statistics_target": "100", "temp_buffers": "8MB"}
+    for name in padding:
+        if len(json.dumps(spec, separators=(",", ":"))) >= SPEC_BYTES:
+            break
+        parameters[name] = values.get(name, "60s")
+    return {"apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
+            "metadata": {"name": f"link-{number:05d}", "namespace": NAMESPACE}, "spec": spec}
+
+
+def in_parallel(server, jobs, threads=6):
+    """Runs job(connection) for each, on connections that are kept."""
+    todo = queue.SimpleQueue()
+    for job in jobs:
+        todo.put(job)
+    failures = []
+
+    def work():
+        connection = server.connect()
+        try:
+            while not failures:
+                todo.get_nowait()(connection)
+        except queue.Empty:
+            pass
+        except Exception as error:  # pylint: disable=broad-except
+            failures.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failures:
+        raise failures[0]
+
+
+def install_crds(source, connection):
+    import yaml  # Debian's python3-yaml
+    for file in sorted(os.listdir(os.path.join(source, "crds"))):
+        if file.endswith(".yaml"):
+            with open(os.path.join(source, "crds", file)) as text:
+                machinery.call(connection, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                               yaml.safe_load(text))
+    machinery.call(connection, "POST", "/api/v1/namespaces",
+                   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for _ in range(300):
+        try:
+            return machinery.call(connection, "GET", PATH + "?limit=1")
+        except RuntimeError:
+            time.sleep(0.1)
+    raise RuntimeError("the API server does not serve replicationlinks")
+
+
+def is_right(item):
+    """Whether a status says all that a link whose workers stream must say."""
+    status = item.get("status", {})
+    conditions = {one["type"]: one for one in status.get("conditions", [])}
+    return (status.get("observedGeneration") == item["metadata"]["generation"] and
+            conditions.get("Ready", {}).get("status") == "True" and status.get("primary") == "east" and
+            len(status.get("endpoints", [])) == 3 and status.get("replicas") == "2/2")
+
+
+def right_links(connection):
+    return sum(is_right(item) for item in machinery.call(connection, "GET", PATH)["items"])
+
+
+class Phase:
+    """What a stretch of time cost the operator and the API server."""
+
+    def __init__(self, server, operator=None):
+        self.server, self.operator = server, operator
+        self.before = server.cpu_seconds()
+        self.cpu_before = operator.process.cpu_seconds() if operator else 0.0
+        self.began = time.monotonic()
+
+    def end(self, operator, seconds):
+        elapsed = time.monotonic() - self.began
+        after = self.server.cpu_seconds()
+        spent = {name: round(after[name] - self.before[name], 2) for name in after}
+        return {
+            "seconds": round(seconds, 3),
+            "cpuSeconds": round(operator.process.cpu_seconds() - self.cpu_before, 2),
+            "peakMiB": round(operator.process.peak_mib(), 1),
+            "residentMiB": round(operator.process.resident_mib(), 1),
+            "apiServerCpuSeconds": spent["kube-apiserver"],
+            "etcdCpuSeconds": spent["etcd"],
+            "serversShareOfMachine": round(sum(spent.values()) / elapsed / len(os.sched_getaffinity(0)), 2),
+        }
+
+
+def cold(server, program, arguments, count, connection):
+    """Nothing has a status yet; until a watch has seen the right status of every link."""
+    version = machinery.call(connection, "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
+    watch = machinery.StatusWatch(server, PATH, version)
+    phase = Phase(server)
+    operator = machinery.Operator(program, server, arguments)
+    try:
+        if not watch.wait(lambda seen: len(seen) >= count, 60 + count / 20):
+            raise RuntimeError(f"cold start: {len(watch.seen)} of {count} statuses seen")
+        result = phase.end(operator, watch.last - operator.started)
+        watch.stop()
+        metrics = operator.metrics()
+        result["writes"] = machinery.writes(metrics)
+        result["reconciles"] = machinery.reconciles(metrics)
+        result["reconcileErrors"] = machinery.reconcile_errors(metrics)
+        patches = {kind: sum(value for name, value in metrics.items()
+                             if name.startswith(f"rest_client_request_duration_seconds_{kind}{{") and 'verb="PATCH"' in name)
+                   for kind in ("sum", "count")}
+        result["millisecondsPerStatusPatch"] = round(1000 * patches["sum"] / max(1, patches["count"]), 2)
+        result["apiServerCpuMillisecondsPerLink"] = round(1000 * result["apiServerCpuSeconds"] / count, 2)
+        result["linksRight"] = right_links(connection)
+        if result["linksRight"] != count:
+            raise RuntimeError(f"cold start: only {result['linksRight']} of {count} statuses are right")
+    finally:
+        operator.stop()
+    return result
+
+
+def warm(server, program, arguments, count):
+    """Every status is right already; until every link was reconciled. Leaves the operator running."""
+    phase = Phase(server)
+    operator = machinery.Operator(program, server, arguments)
+    try:
+        synced = operator.wait(operator.ready, 120, 0.005)
+        seconds = operator.wait(lambda: machinery.reconciles(operator.metrics()) >= count, 120, 0.01)
+        result = phase.end(operator, seconds)
+        result["cachesFilledSeconds"] = round(synced, 3)
+        time.sleep(1)  # what would still be written
+        result["writes"] = machinery.writes(operator.metrics())
+        if result["writes"] != 0:
+            raise RuntimeError(f"warm start: {result['writes']} writes, where none is needed")
+    except BaseException:
+        operator.stop()
+        raise
+    return operator, result
+
+
+def idle(operator, seconds):
+    time.sleep(2)
+    before = operator.process.cpu_seconds()
+    time.sleep(seconds)
+    return {"seconds": seconds, "cpuSeconds": round(operator.process.cpu_seconds() - before, 2),
+            "residentMiB": round(operator.process.resident_mib(), 1)}
+
+
+def changes(server, connection, operator, count, how_many):
+    """One spec change at a time, from the sending of the PATCH until a watch has seen the status speak of it."""
+    version = machinery.call(connection, "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
+    watch = machinery.StatusWatch(server, PATH, version)
+    cpu = operator.process.cpu_seconds()
+    from_sent, from_answered = [], []
+    for round_number in range(how_many):
+        name = f"link-{(round_number * 37) % count:05d}"
+        patch = {"spec": {"source": {"postgres": {"managed": {"parameters": {"work_mem": f"{5 + round_number}MB"}}}}}}
+        sent = time.monotonic()
+        answer = machinery.call(connection, "PATCH", f"{PATH}/{name}", patch, "application/merge-patch+json")
+        answered = time.monotonic()
+        generation = answer["metadata"]["generation"]
+        if not watch.wait(lambda seen, n=name, g=generation: seen.get(n, (0, 0))[0] >= g, 30):
+            raise RuntimeError(f"change of {name}: its status never spoke of generation {generation}")
+        seen_at = watch.seen[name][1]
+        from_sent.append(1000 * (seen_at - sent))
+        from_answered.append(1000 * (seen_at - answered))
+        time.sleep(0.02)
+    watch.stop()
+    return {"milliseconds": figures.summary(from_sent, 2), "millisecondsAfterAnswer": figures.summary(from_answered, 2),
+            "cpuMillisecondsPerChange": round(1000 * (operator.process.cpu_seconds() - cpu) / how_many, 2)}
+
+
+def scrape(operator):
+    """What one full scrape of /metrics costs: the links' own metrics are many."""
+    before, began = operator.process.cpu_seconds(), time.monotonic()
+    size = operator.scrape_bytes()
+    return {"seconds": round(time.monotonic() - began, 3), "bytes": size,
+            "cpuSeconds": round(operator.process.cpu_seconds() - before, 2),
+            "residentMiBAfter": round(operator.process.resident_mib(), 1)}
+
+
+def measure(source, options, count):
+    program = os.path.join(options.bin, "twinspan-operator")
+    print(f"operator: {count} links", flush=True)
+    server = machinery.ApiServer(source, options.port)
+    try:
+        connection = server.connect(timeout=300)
+        install_crds(source, connection)
+        began = time.monotonic()
+        in_parallel(server, [lambda one, n=n: machinery.call(one, "POST", PATH, link(n)) for n in range(count)])
+        print(f"  {count} links created in {time.monotonic() - began:.1f} s", flush=True)
+        time.sleep(3)
+        result = {"links": count, "specBytes": len(json.dumps(link(0)["spec"], separators=(",", ":")))}
+        result["cold"] = cold(server, program, options.operator_argument, count, connection)
+        print(f"  cold {result['cold']['seconds']} s", flush=True)
+        time.sleep(3)
+        operator, result["warm"] = warm(server, program, options.operator_argument, count)
+        try:
+            print(f"  warm {result['warm']['seconds']} s", flush=True)
+            result["idle"] = idle(operator, options.idle)
+            result["change"] = changes(server, server.connect(), operator, count, options.changes)
+            result["scrape"] = scrape(operator)
+        finally:
+            operator.stop()
+        return result
+    finally:
+        if options.keep:
+            print(f"  left running: {server.kubeconfig}")
+        else:
+            server.stop()
+
+
+def judge(result):
+    """Against the targets: a third of controller-runtime's CPU time and memory, warm under 1 s, latency no worse."""
+    reference = CONTROLLER_RUNTIME
+    targets = {
+        "coldCpuSeconds": (result["cold"]["cpuSeconds"], reference["cold"]["cpuSeconds"] / 3),
+        "coldPeakMiB": (result["cold"]["peakMiB"], reference["cold"]["peakMiB"] / 3),
+        "warmSeconds": (result["warm"]["seconds"], 1.0),
+        "warmCpuSeconds": (result["warm"]["cpuSeconds"], reference["warm"]["cpuSeconds"] / 3),
+        "warmPeakMiB": (result["warm"]["peakMiB"], reference["warm"]["peakMiB"] / 3),
+        "changeMedianMilliseconds": (result["change"]["milliseconds"]["median"], reference["changeMilliseconds"]["median"]),
+        "changeP99Milliseconds": (result["change"]["milliseconds"]["p99"], reference["changeMilliseconds"]["p99"]),
+    }
+    return {name: {"measured": measured, "target": round(target, 2), "met": measured <= target}
+            for name, (measured, target) in targets.items()}
+
+
+def show(result):
+    rows = []
+    for phase in ("cold", "warm"):
+        one = result[phase]
+        rows.append([phase, one["seconds"], one["cpuSeconds"], one["peakMiB"], one["writes"], one["apiServerCpuSeconds"],
+                     one["serversShareOfMachine"]])
+    rows.append(["idle", result["idle"]["seconds"], result["idle"]["cpuSeconds"], result["idle"]["residentMiB"], "-", "-", "-"])
+    figures.table(f"operator, {result['links']} links of {result['specBytes']} bytes",
+                  ["", "seconds", "CPU s", "MiB", "writes", "API server CPU s", "servers' share"], rows)
+    figures.table("spec change until its status is seen, milliseconds", figures.SUMMARY_COLUMNS,
+                  [figures.summary_row("from sending", result["change"]["milliseconds"]),
+                   figures.summary_row("from the answer", result["change"]["millisecondsAfterAnswer"])])
+    if "targets" in result:
+        figures.table("targets", ["", "measured", "target", ""],
+                      [[name, one["measured"], one["target"], "met" if one["met"] else "MISSED"]
+                       for name, one in result["targets"].items()])
+
+
+def run(source, options):
+    program = os.path.join(options.bin, "twinspan-operator")
+    if subprocess.run([program, "--help"], capture_output=True, check=False).returncode != 0:
+        sys.exit(f"bench: {program} does not run: make build")
+    result = figures.busy(figures.heading(source, program))
+    result["what"] = "twinspan-operator alone, on etcd and kube-apiserver 1.34 on the same machine, TLS, loopback"
+    result["stubbed"] = ("workers: the operator runs with --pretend-workers, which takes every worker to run and stream. It "
+                         "fills all its caches, reconciles every link and writes its status (conditions, three endpoints) as "
+                         "always; it creates no pods, secrets or leases, asks no workers and runs no failover controller. "
+                         "etcd runs with --unsafe-no-fsync. There are no nodes and no other controllers")
+    result["meaning"] = {
+        "cold": "process start until a watch saw a current status with conditions on every link; none had one before",
+        "warm": "process start until caches are filled and every link was reconciled; without a single write",
+        "idle": "after that, nothing changes",
+        "change": "PATCH of one spec sent until a watch saw the status that speaks of it, one at a time",
+        "cpuSeconds": "utime + stime of the operator in the phase", "peakMiB": "VmHWM since its start",
+        "serversShareOfMachine": "CPU time of kube-apiserver and etcd by the time that all cores had",
+        "scrape": "one GET /metrics with every link's series",
+    }
+    result["compare"] = {"controller-runtime 0.25, 10,000 objects": CONTROLLER_RUNTIME}
+    result["sizes"] = []
+    for count in [int(one) for one in options.links.split(",")]:
+        one = measure(source, options, count)
+        if count == 10000:
+            one["targets"] = judge(one)
+        result["sizes"].append(one)
+        show(one)
+    figures.write(options.results, "operator", result)
