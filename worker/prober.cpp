@@ -49,20 +49,24 @@ std::chrono::milliseconds Prober::look(const std::stop_token& stop) {
     session_.emplace(std::move(*opened));
     session_life_ = local.life;
   }
-  const auto seen = postgres::observe(*session_, kPatience, stop);
+  auto seen = postgres::observe(*session_, kPatience, stop);
   if (!seen) {
     if (stop.stop_requested()) return kAfterFailure;
     failed(seen.error(), local.life);
     return kAfterFailure;
   }
-  take_in(*seen, local.life);
+  take_in(std::move(*seen), local.life);
   return kInterval;
 }
 
-void Prober::take_in(const postgres::Observation& seen, uint64_t life) {
+void Prober::take_in(postgres::Observation seen, uint64_t life) {
   const BootTime now = clock_.boot_now();
-  if (lag_life_ != life) lag_.reset();
+  if (lag_life_ != life) {
+    lag_.reset();
+    downstream_lag_.reset();
+  }
   lag_life_ = life;
+  if (!seen.in_recovery) downstream_lag_.measure(now, seen.received, seen.senders);
   const bool streaming = seen.in_recovery && seen.receiver && seen.receiver->status == "streaming";
   std::optional<double> seconds;
   std::optional<uint64_t> bytes;

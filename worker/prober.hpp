@@ -24,7 +24,7 @@ class Prober {
   void run(const std::stop_token& stop);
   // One look; answers how long to wait until the next.
   std::chrono::milliseconds look(const std::stop_token& stop);
-  void take_in(const postgres::Observation& seen, uint64_t life);
+  void take_in(postgres::Observation seen, uint64_t life);
   void failed(const Error& error, uint64_t life);
 
   const postgres::Layout layout_;
@@ -32,6 +32,7 @@ class Prober {
   const Clock& clock_;
   LocalState& local_;
   postgres::LagMeter lag_;
+  postgres::DownstreamLag downstream_lag_;
   uint64_t lag_life_ = 0;
   std::optional<postgres::Session> session_;
   uint64_t session_life_ = 0;

@@ -36,6 +36,17 @@ std::string advice(const LinkSeen& seen, const MemberReport& report) {
       report.message, report.message.empty() ? "" : "; ");
 }
 
+// A replica measures its own lag best, except when it hears nothing and doesn't know: then the primary knows better, to
+// the second in which replicas tell it how far they are.
+std::optional<double> lag_of(const LinkSeen& seen, const MemberReport& report, const std::string& name) {
+  const EndpointSeen* primary = seen.find(seen.primary());
+  const MemberReport* upstream = primary ? primary->member.fresh() : nullptr;
+  if (!report.lag_seconds || !upstream) return report.lag_seconds;
+  const auto downstream = upstream->downstreams.find(name);
+  if (downstream == upstream->downstreams.end() || !downstream->second.lag_seconds) return report.lag_seconds;
+  return std::max(*report.lag_seconds, *downstream->second.lag_seconds - 1.0);
+}
+
 void fill_heard(const LinkSeen& seen, const MemberReport& report, bool primary, api::EndpointStatus& row) {
   row.state = to_string(report.state);
   if (!primary && report.role == Role::kReplica) row.role = to_string(Role::kReplica);
@@ -44,7 +55,7 @@ void fill_heard(const LinkSeen& seen, const MemberReport& report, bool primary, 
   if (report.timeline) row.timeline = *report.timeline;
   if (!primary) {
     if (report.lag_bytes) row.lag_bytes = static_cast<int64_t>(*report.lag_bytes);
-    if (report.lag_seconds) row.lag_seconds = rounded(*report.lag_seconds);
+    if (const auto lag = lag_of(seen, report, row.name)) row.lag_seconds = rounded(*lag);
     if (!report.upstream.empty()) row.upstream = report.upstream;
   }
   if (report.progress && report.progress->total_bytes > 0)

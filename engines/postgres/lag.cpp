@@ -38,4 +38,14 @@ void LagMeter::reset() {
   current_at_.reset();
 }
 
+void DownstreamLag::measure(BootTime now, Position end, std::vector<Observation::Sender>& senders) {
+  std::map<std::string, LagMeter> kept;
+  for (Observation::Sender& sender : senders) {
+    if (!sender.replayed) continue;
+    LagMeter& meter = kept[sender.application] = std::move(meters_[sender.application]);
+    sender.lag_seconds = meter.connected(now, end, *sender.replayed);
+  }
+  meters_ = std::move(kept);
+}
+
 }  // namespace twinspan::postgres

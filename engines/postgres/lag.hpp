@@ -2,9 +2,13 @@
 // already past what is replayed here. Unlike the last commit's time stamp it doesn't grow while the primary is idle.
 #pragma once
 #include <deque>
+#include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/clock.hpp"
+#include "engines/postgres/observe.hpp"
 #include "failover/types.hpp"
 
 namespace twinspan::postgres {
@@ -26,6 +30,18 @@ class LagMeter {
   };
   std::deque<Sample> ahead_;  // moments at which the upstream's end was not yet replayed, oldest first
   std::optional<BootTime> current_at_;
+};
+
+// The same as an upstream sees it, for each that receives from it: it knows its own end, so that a replica which hears
+// nothing, and therefore takes itself to be up to date, is told from one that is. A replica says how far it has
+// replayed once a second (wal_receiver_status_interval): the answer may be so much too large. One thread.
+class DownstreamLag {
+ public:
+  void measure(BootTime now, Position end, std::vector<Observation::Sender>& senders);  // fills lag_seconds
+  void reset() { meters_.clear(); }
+
+ private:
+  std::map<std::string, LagMeter> meters_;
 };
 
 }  // namespace twinspan::postgres

@@ -119,6 +119,24 @@ TEST(Judge, AnotherSystemIsForeignWhateverItsHistory) {
 
 BootTime at(int64_t milliseconds) { return BootTime(std::chrono::milliseconds(milliseconds)); }
 
+TEST(DownstreamLag, GrowsWhileAReplicaConfirmsNothing) {
+  DownstreamLag lag;
+  std::vector<Observation::Sender> senders(1);
+  senders[0].application = "west";
+  senders[0].replayed = Position{100};
+  const BootTime begin{};
+  lag.measure(begin, Position{100}, senders);
+  EXPECT_EQ(senders[0].lag_seconds, 0);
+  for (int second = 1; second <= 5; ++second) {
+    lag.measure(begin + std::chrono::seconds(second), Position{100 + 10u * second}, senders);
+    EXPECT_EQ(senders[0].lag_seconds, second - 1);
+  }
+  std::vector<Observation::Sender> nobody;
+  lag.measure(begin + std::chrono::seconds(6), Position{200}, nobody);
+  lag.measure(begin + std::chrono::seconds(7), Position{200}, senders);
+  EXPECT_EQ(senders[0].lag_seconds, 0) << "a new connection starts anew";
+}
+
 TEST(LagMeter, MeasuresTheAgeOfWhatIsMissing) {
   LagMeter lag;
   EXPECT_EQ(lag.disconnected(at(0)), std::nullopt);
