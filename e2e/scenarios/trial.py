@@ -109,6 +109,7 @@ class Trial:
         return {
             "new_primary_writes": since(self.first_write_accepted(new_primary, moment)),
             "service_leads_there": since(min(routed, default=None)),
+            "client_connected": since(min((at for at in self.writer.connections if failed and at > failed[0]), default=None)),
             "client_writes": since(min((at for at in acknowledged if failed and at > failed[0]), default=None)),
             "slices_of_writes": [since(at) for at, _ in self.routing.history if at > moment],
             "slices_of_reads": [since(at) for at, _ in self.reading.history if at > moment],

@@ -21,6 +21,7 @@ class Writer(threading.Thread):
         self.acknowledged = []  # (number, moment of the acknowledgement); appended by this thread only
         self.failures = []  # (moment, error)
         self.retried = set()
+        self.connections = []  # moments at which one was made
 
     def run(self):
         number, session = 1, None
@@ -28,6 +29,7 @@ class Writer(threading.Thread):
             try:
                 if session is None:
                     session = sql.Session(self._dsn, CONNECT_SECONDS)
+                    self.connections.append(time.monotonic())
                 session.query(
                     "INSERT INTO e2e_writes (run, n) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self._run, number),
                     WRITE_SECONDS,

@@ -1,5 +1,5 @@
 // Every manifest of tests/bad_manifests is refused by the generated parser or by validate, with the field named. Which
-// of them the API server refuses by itself is what e2e/bad_manifests finds out on a real one.
+// of them the API server refuses by itself is what e2e/scenarios/test_80_bad_input.py finds out on a real one.
 #include <gtest/gtest.h>
 
 #include <filesystem>
