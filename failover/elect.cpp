@@ -74,10 +74,11 @@ ElectionResult elect(const ElectionInput& input) {
 
   if (input.final_position) {
     const uint64_t lost = behind(*input.final_position, has);
-    if (lost > input.max_lag_bytes)
+    const uint64_t allowed = input.durability.synchronous ? 0 : input.max_lag_bytes;
+    if (lost > allowed)
       return Refused{"CandidateTooFarBehind",
                      fmt::format("{} is {} behind the end of the old primary's log, {} allowed", best.name, bytes(lost),
-                                 bytes(input.max_lag_bytes))};
+                                 bytes(allowed))};
     return Elected{best.name, lost};
   }
   // What the old primary had beyond the furthest of enough replicas was never acknowledged.

@@ -121,6 +121,7 @@ Result<MemberReport> parse_member_report(const Json& json) try {
   }
   const Json downstreams = json.value("downstreams", Json::object());  // named: items() refers to it
   for (const auto& [name, one] : downstreams.items()) {
+    if (!one.is_object()) throw std::invalid_argument(fmt::format("downstreams.{}: expected an object", name));
     MemberReport::Downstream& seen = report.downstreams[name];
     take(one, "state", seen.state);
     take(one, "syncState", seen.sync_state);
