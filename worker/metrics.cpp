@@ -1,10 +1,10 @@
 #include "worker/metrics.hpp"
 
-#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -72,7 +72,9 @@ void Metrics::report(const MemberReport& report) {
   impl_->streaming.Set(replica && report.state == MemberState::kStreaming ? 1 : 0);
   impl_->position.Set(report.received ? static_cast<double>(report.received->value) : 0);
   impl_->timeline.Set(report.timeline.value_or(0));
-  impl_->downstreams.Set(static_cast<double>(report.downstreams.size()));
+  impl_->downstreams.Set(static_cast<double>(
+      std::count_if(report.downstreams.begin(), report.downstreams.end(),
+                    [](const auto& downstream) { return downstream.second.state == "streaming"; })));
   impl_->restart_pending.Set(report.restart_pending ? 1 : 0);
 }
 

@@ -17,11 +17,17 @@ uint64_t percent(const std::optional<Progress>& progress) {
   return progress && progress->total_bytes ? 100 * progress->done_bytes / progress->total_bytes : 0;
 }
 
+// In half seconds, and only where it is more than replicas' once-a-second answers explain.
+double unheard(const std::optional<double>& lag_seconds) {
+  return lag_seconds.value_or(0) < 2 ? 0 : std::floor(*lag_seconds * 2);
+}
+
 bool same_downstreams(const MemberReport& a, const MemberReport& b) {
   return std::equal(a.downstreams.begin(), a.downstreams.end(), b.downstreams.begin(), b.downstreams.end(),
                     [](const auto& x, const auto& y) {
                       return x.first == y.first && x.second.state == y.second.state &&
-                             x.second.sync_state == y.second.sync_state;
+                             x.second.sync_state == y.second.sync_state &&
+                             unheard(x.second.lag_seconds) == unheard(y.second.lag_seconds);
                     });
 }
 

@@ -36,15 +36,18 @@ std::string advice(const LinkSeen& seen, const MemberReport& report) {
       report.message, report.message.empty() ? "" : "; ");
 }
 
-// A replica measures its own lag best, except when it hears nothing and doesn't know: then the primary knows better, to
-// the second in which replicas tell it how far they are.
+// Replicas tell their primary once a second how far they are: below this its view of them says nothing.
+constexpr double kTellingLagSeconds = 2;
+
+// A replica measures its own lag best, except when it hears nothing and doesn't know: then the primary knows better.
 std::optional<double> lag_of(const LinkSeen& seen, const MemberReport& report, const std::string& name) {
   const EndpointSeen* primary = seen.find(seen.primary());
   const MemberReport* upstream = primary ? primary->member.fresh() : nullptr;
   if (!report.lag_seconds || !upstream) return report.lag_seconds;
   const auto downstream = upstream->downstreams.find(name);
-  if (downstream == upstream->downstreams.end() || !downstream->second.lag_seconds) return report.lag_seconds;
-  return std::max(*report.lag_seconds, *downstream->second.lag_seconds - 1.0);
+  if (downstream == upstream->downstreams.end()) return report.lag_seconds;
+  const double known = downstream->second.lag_seconds.value_or(0);
+  return known >= kTellingLagSeconds ? std::max(*report.lag_seconds, known) : report.lag_seconds;
 }
 
 void fill_heard(const LinkSeen& seen, const MemberReport& report, bool primary, api::EndpointStatus& row) {

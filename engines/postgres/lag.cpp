@@ -45,6 +45,11 @@ void DownstreamLag::measure(BootTime now, Position end, std::vector<Observation:
     LagMeter& meter = kept[sender.application] = std::move(meters_[sender.application]);
     sender.lag_seconds = meter.connected(now, end, *sender.replayed);
   }
+  for (auto& [name, meter] : meters_) {
+    if (kept.contains(name)) continue;
+    senders.push_back({name, "lost", "", {}, {}, meter.disconnected(now)});
+    kept[name] = std::move(meter);
+  }
   meters_ = std::move(kept);
 }
 

@@ -37,7 +37,9 @@ class LagMeter {
 // replayed once a second (wal_receiver_status_interval): the answer may be so much too large. One thread.
 class DownstreamLag {
  public:
-  void measure(BootTime now, Position end, std::vector<Observation::Sender>& senders);  // fills lag_seconds
+  // Fills lag_seconds, and adds whoever received before and does no more, with the state "lost": its lag goes on
+  // growing.
+  void measure(BootTime now, Position end, std::vector<Observation::Sender>& senders);
   void reset() { meters_.clear(); }
 
  private:
