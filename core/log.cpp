@@ -55,8 +55,7 @@ void write(Level level, std::string_view message, Fields fields) {
   line["msg"] = message;
   line.update(sink().always);
   add(line, fields);
-  sink().logger->log(to_spdlog(level),
-                     line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  sink().logger->log(to_spdlog(level), line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 }  // namespace twinspan::log

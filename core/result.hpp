@@ -8,16 +8,16 @@
 namespace twinspan {
 
 enum class Code {
-  kInvalid,        // the input is wrong; the message names the field, the value and what was expected
+  kInvalid,  // the input is wrong; the message names the field, the value and what was expected
   kNotFound,
   kAlreadyExists,
-  kConflict,       // the resourceVersion or another precondition no longer holds: read again, decide again
-  kGone,           // the resourceVersion has been compacted (HTTP 410): list again
-  kDenied,         // not authenticated or not authorised
-  kThrottled,      // HTTP 429
-  kUnavailable,    // the other side can't be reached, or answers 5xx
+  kConflict,     // the resourceVersion or another precondition no longer holds: read again, decide again
+  kGone,         // the resourceVersion has been compacted (HTTP 410): list again
+  kDenied,       // not authenticated or not authorised
+  kThrottled,    // HTTP 429
+  kUnavailable,  // the other side can't be reached, or answers 5xx
   kTimeout,
-  kCancelled,      // the stop token was set
+  kCancelled,  // the stop token was set
   kInternal,
 };
 

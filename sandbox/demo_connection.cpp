@@ -53,7 +53,8 @@ Result<Connection> connect(const WriterTarget& target) {
                                               target.connect_timeout.count()));
     state = PQconnectPoll(connection.get());
   }
-  PQsetNoticeProcessor(connection.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection.get(), [](void*, const char*) {}, nullptr);
   return connection;
 }
 

@@ -156,18 +156,19 @@ TEST(LagMeter, MeasuresTheAgeOfWhatIsMissing) {
 }
 
 TEST(Observation, IsReadFromOneJsonValue) {
-  const auto seen = parse_observation(R"json({"recovery":true,"timeline":2,"received":"0/3000148","replayed":"0/3000100",
+  const auto seen =
+      parse_observation(R"json({"recovery":true,"timeline":2,"received":"0/3000148","replayed":"0/3000100",
     "receiver":{"status":"streaming","end":"0/3000148","silent":0.25},"senders":[{"application":"west-2","state":"streaming",
     "sync":"async","flushed":"0/3000148","replayed":null,"lag":0.5}],"slots":[{"name":"twinspan_west_2","active":true,"wal":"reserved"}],
     "pending":["max_connections"],"version":"15.20 (Debian)"})json");
   ASSERT_TRUE(seen) << seen.error().message;
-EXPECT_TRUE(seen->in_recovery);
-EXPECT_EQ(seen->received, Position{0x3000148});
-EXPECT_EQ(seen->receiver->status, "streaming");
-EXPECT_EQ(seen->senders.at(0).replayed, std::nullopt);
-EXPECT_EQ(seen->senders.at(0).lag_seconds, 0.5);
-EXPECT_EQ(seen->pending_restart, std::vector<std::string>{"max_connections"});
-for (const char* wrong : {"", "[]", "{}", R"({"recovery":1})"}) EXPECT_FALSE(parse_observation(wrong)) << wrong;
+  EXPECT_TRUE(seen->in_recovery);
+  EXPECT_EQ(seen->received, Position{0x3000148});
+  EXPECT_EQ(seen->receiver->status, "streaming");
+  EXPECT_EQ(seen->senders.at(0).replayed, std::nullopt);
+  EXPECT_EQ(seen->senders.at(0).lag_seconds, 0.5);
+  EXPECT_EQ(seen->pending_restart, std::vector<std::string>{"max_connections"});
+  for (const char* wrong : {"", "[]", "{}", R"({"recovery":1})"}) EXPECT_FALSE(parse_observation(wrong)) << wrong;
 }
 
 }  // namespace
