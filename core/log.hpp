@@ -1,9 +1,9 @@
 // Logs are a constant message plus keys, one JSON object a line on stderr. No secrets. Any thread may log.
 #pragma once
+#include <concepts>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -20,9 +20,8 @@ struct Field {
   Field(std::string_view k, const char* v) : key(k), value(std::string(v)) {}
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
-  template <class Integer>
-  requires std::is_integral_v<Integer> Field(std::string_view k, Integer v)
-      : key(k), value(static_cast<long long>(v)) {}
+  template <std::integral Integer>
+  Field(std::string_view k, Integer v) : key(k), value(static_cast<long long>(v)) {}
 };
 using Fields = std::initializer_list<Field>;
 
