@@ -55,6 +55,7 @@ Status read(const Json& json, const Path& at, std::vector<T>& out, const Rule& r
   if (!json.is_array()) return wrong(at, json, "a list");
   if (auto ok = expect_items(json, at, json.size(), rule); !ok) return ok;
   out.clear();
+  out.reserve(json.size());
   for (const Json& item : json) {
     const Path here{&at, {}, static_cast<int64_t>(out.size())};
     if (auto ok = read(item, here, out.emplace_back(), rule.items ? *rule.items : Rule{}); !ok) return ok;

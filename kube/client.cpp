@@ -11,6 +11,7 @@
 #include "kube/credential.hpp"
 #include "kube/list_splitter.hpp"
 #include "kube/metrics.hpp"
+#include "kube/object_parser.hpp"
 #include "kube/pace.hpp"
 #include "kube/watch_decoder.hpp"
 #include "net/http.hpp"
@@ -57,10 +58,9 @@ Result<Key> key_of(const Json& object, const Resource& resource) {
   return Key{text(*metadata, "namespace"), text(*metadata, "name")};
 }
 
-Result<Json> parse(const net::Response& response) {
-  Json body = Json::parse(response.body, nullptr, false);
+Result<Json> checked(Json&& body) {
   if (body.is_discarded()) return fail(Code::kUnavailable, "the API server's answer is no JSON");
-  return body;
+  return std::move(body);
 }
 
 // Seconds, as the API server sends it; nullopt where absent or a date.
@@ -155,8 +155,8 @@ struct Client::Impl {
     return call(std::move(request), config.request_timeout, stop,
                 [&](net::Client& connections, net::Request& attempt) { return connections.send(attempt, stop); });
   }
-  Result<Json> send_json(std::string_view method, std::string path, const Json* body, std::string_view content_type,
-                         const std::stop_token& stop) {
+  Result<net::Response> exchange_json(std::string_view method, std::string path, const Json* body,
+                                      std::string_view content_type, const std::stop_token& stop) {
     net::Request request;
     request.method = method;
     request.path = std::move(path);
@@ -165,9 +165,13 @@ struct Client::Impl {
       request.body = body->dump(-1, ' ', false, Json::error_handler_t::replace);
       request.content_type = content_type;
     }
-    auto answer = send(std::move(request), stop);
+    return send(std::move(request), stop);
+  }
+  Result<Json> send_json(std::string_view method, std::string path, const Json* body, std::string_view content_type,
+                         const std::stop_token& stop) {
+    auto answer = exchange_json(method, std::move(path), body, content_type, stop);
     if (!answer) return std::unexpected(answer.error());
-    return parse(*answer);
+    return checked(Json::parse(answer->body, nullptr, false));
   }
 
   // One page; the list without its items.
@@ -252,8 +256,10 @@ Result<Json> Client::update(const Resource& resource, const Json& object, Subres
 
 Result<Json> Client::merge_patch(const Resource& resource, const Key& key, const Json& patch, Subresource sub,
                                  std::stop_token stop) {
-  return impl_->send_json("PATCH", with(resource.path(key.ns, key.name), sub), &patch, "application/merge-patch+json",
-                          stop);
+  auto answer = impl_->exchange_json("PATCH", with(resource.path(key.ns, key.name), sub), &patch,
+                                     "application/merge-patch+json", stop);
+  if (!answer) return std::unexpected(answer.error());
+  return checked(parse_object(answer->body));
 }
 
 Result<Json> Client::apply(const Resource& resource, const Json& object, std::string_view manager, Subresource sub,

@@ -45,7 +45,7 @@ struct DeleteOptions {
 // An answer of the API server other than 2xx is an Error whose message is the server's own, with the fields it names.
 // What the server asks to be repeated later (429 and 5xx with Retry-After) is repeated as long as
 // config.request_timeout allows; a 401 is repeated once with fresh credentials. Connections are kept and shared; each
-// watch has one of its own.
+// watch has one of its own. Lists, watches and merge patches leave metadata.managedFields out (object_parser.hpp).
 class Client {
  public:
   explicit Client(Config config);

@@ -49,7 +49,7 @@ class Informer final : private ReflectorSink {
     return out;
   }
   // Read-your-writes: what a write answered goes in at once, unless the watch has already brought something newer.
-  void wrote(const Json& object) { upsert(Json(object)); }
+  void wrote(const Json& object) { take(object); }
 
  private:
   struct Entry {
@@ -60,7 +60,8 @@ class Informer final : private ReflectorSink {
     uint64_t version = 0;
     std::chrono::steady_clock::time_point since;
   };
-  void upsert(Json&& object) override;
+  void upsert(Json&& object) override { take(object); }
+  void take(const Json& object);
   void erase(const Key& key, uint64_t version) override;
   void retain(const std::vector<Key>& keys, uint64_t list_version) override;
   void bury(const Key& key, uint64_t version);  // under mutex_

@@ -12,7 +12,7 @@ namespace twinspan::kube {
 
 // Of two versions of one object the larger counts, whichever way and in whichever order they come.
 template <class T>
-void Informer<T>::upsert(Json&& object) {
+void Informer<T>::take(const Json& object) {
   const Key key = key_of(object);
   const uint64_t version = version_number(resource_version_of(object));
   std::lock_guard ordered(order_);
@@ -30,7 +30,6 @@ void Informer<T>::upsert(Json&& object) {
     decoded = fail(Code::kInvalid, error.what());
   }
   if (!decoded) return note_undecodable(plural_, key, decoded.error().message);
-  object = nullptr;  // before the value is stored: never both at once
   const Value after = std::make_shared<const T>(std::move(*decoded));
   Value before;
   {

@@ -2,10 +2,32 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kube/object_parser.hpp"
+
 namespace twinspan::kube {
+namespace {
+
+// Where the next character of meaning stands: a quote or backslash inside a string, a quote or bracket outside.
+size_t end_of_run(std::string_view text, size_t at, bool in_string) {
+  if (in_string) {
+    while (at < text.size() && text[at] != '"' && text[at] != '\\') ++at;
+    return at;
+  }
+  for (; at < text.size(); ++at) switch (text[at]) {
+      case '"':
+      case '[':
+      case ']':
+      case '{':
+      case '}': return at;
+      default: break;
+    }
+  return at;
+}
+
+}  // namespace
 
 bool ListSplitter::item_complete() {
-  Json item = Json::parse(item_, nullptr, false);
+  Json item = parse_object(item_);
   item_.clear();
   if (!item.is_object()) return !(bad_ = true);
   ++items_;
@@ -71,8 +93,7 @@ bool ListSplitter::push(std::string_view chunk) {
   for (size_t i = 0; i < chunk.size(); ++i) {
     // Fast path: inside an item everything up to the next character of meaning is copied at once.
     if (in_items_ && depth_ >= 3 && !escaped_) {
-      const size_t stop = chunk.find_first_of(in_string_ ? "\"\\" : "\"[]{}", i);
-      const size_t end = stop == chunk.npos ? chunk.size() : stop;
+      const size_t end = end_of_run(chunk, i, in_string_);
       item_.append(chunk.substr(i, end - i));
       i = end;
       if (i == chunk.size()) break;

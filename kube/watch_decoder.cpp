@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kube/api_error.hpp"
+#include "kube/object_parser.hpp"
 
 namespace twinspan::kube {
 
@@ -30,7 +31,7 @@ bool WatchDecoder::push(std::string_view chunk) {
 
 bool WatchDecoder::line(std::string_view text) {
   if (text.find_first_not_of(" \r\t") == text.npos) return true;
-  Json event = Json::parse(text, nullptr, false);
+  Json event = parse_object(text);
   const auto type = event.is_object() ? event.find("type") : event.end();
   const auto object = event.is_object() ? event.find("object") : event.end();
   if (!event.is_object() || type == event.end() || !type->is_string() || object == event.end() ||

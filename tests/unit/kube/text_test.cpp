@@ -5,6 +5,7 @@
 #include "fake_api.hpp"
 #include "kube/base64.hpp"
 #include "kube/list_splitter.hpp"
+#include "kube/object_parser.hpp"
 #include "kube/watch_decoder.hpp"
 
 namespace twinspan::kube::testing {
@@ -19,6 +20,38 @@ TEST(Resource, PathsOfTheApi) {
             "/apis/twinspan.dev/v1alpha1/namespaces/shop/replicationlinks/orders");
   EXPECT_EQ(kLeases.api_version(), "coordination.k8s.io/v1");
   EXPECT_EQ(kPods.api_version(), "v1");
+}
+
+TEST(ObjectParser, ReadsWhatTheLibraryReads) {
+  for (const std::string text :
+       {R"({"a":[1,-2,3.5,"x",null,true,{"b":{}},[]],"metadata":{"name":"n","labels":{"managedFields":"kept"}}})", "[]",
+        "7", "\"text\"", R"({"spec":{"metadata":{"managedFields":[{"f":1}]}},"managedFields":[1]})",
+        R"({"a":{"object":{"metadata":{"managedFields":[]}}}})", R"([{"metadata":{"managedFields":[]}}])",
+        R"({"a":1,"a":2})"})
+    EXPECT_EQ(parse_object(text), Json::parse(text)) << text;
+  for (const std::string text : {"", "{", "{\"metadata\":{\"managedFields\":[}", "{} {}", "nul", "{\"a\":1,}"})
+    EXPECT_TRUE(parse_object(text).is_discarded()) << text;
+}
+
+TEST(ObjectParser, LeavesManagedFieldsOut) {
+  const Json kept = {{"metadata", {{"name", "n"}, {"resourceVersion", "7"}}}, {"status", {{"a", 1}}}};
+  for (const Json& unread :
+       {Json::array({{{"fieldsV1", {{"f:a", {{".", Json::object()}}}}}, {"time", "t"}}, Json::array({1})}),
+        Json::object({{"a", Json::array({1, 2})}}), Json(nullptr), Json("text"), Json::array()}) {
+    Json object = kept;
+    object["metadata"]["managedFields"] = unread;
+    EXPECT_EQ(parse_object(object.dump()), kept) << unread;
+    const Json event = {{"type", "ADDED"}, {"object", object}};
+    EXPECT_EQ(parse_object(event.dump()), Json({{"type", "ADDED"}, {"object", kept}})) << unread;
+    EXPECT_EQ(parse_object(event.dump(2)), Json({{"type", "ADDED"}, {"object", kept}})) << unread;
+  }
+  const Json wanted = Json::parse(R"({"metadata":{"annotations":{"a":"\"managedFields\":[\\"},"name":"n"}})");
+  for (const std::string text :
+       {R"({"metadata":{"annotations":{"a":"\"managedFields\":[\\"},"managedFields":[{"f":"]\"}"}],"name":"n"}})",
+        R"({"metadata":{"annotations":{"a":"\"managedFields\":[\\"},"name":"n","managedFields":[[]]}})",
+        R"({"metadata":{"managedFields":[],"annotations":{"a":"\"managedFields\":[\\"},"name":"n"}})"})
+    EXPECT_EQ(parse_object(text), wanted) << text;
+  EXPECT_EQ(parse_object(R"({"metadata":{"managedFields":[1]}})"), Json::parse(R"({"metadata":{}})"));
 }
 
 TEST(ListSplitter, FindsItemsWhereverTheTextIsCut) {
