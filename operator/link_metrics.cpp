@@ -79,9 +79,13 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
   Family lost("twinspan_failover_last_lost_bytes",
               "Log the last failover lost. Absent where it could not be measured.");
   Family running("twinspan_failover_running", "1 while a failover or switchover runs.");
+  Family possible("twinspan_failover_possible",
+                  "1 where a failover would succeed now, 0 where it would be refused. Absent while one runs.");
   for (const auto& [key, policy] : cluster.policies.all()) {
     const Labels labels{{"namespace", key.ns}, {"policy", key.name}, {"link", policy->spec.link_ref.name}};
     running.add(labels, policy->status.current.has_value());
+    if (const auto& word = policy->status.possible; word == "True" || word == "False")
+      possible.add(labels, word == "True");
     if (policy->status.history.empty()) continue;
     const api::FailoverRecord& last = policy->status.history.front();
     if (last.recovery_milliseconds) recovery.add(labels, static_cast<double>(*last.recovery_milliseconds) / 1000);
@@ -89,7 +93,7 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
   }
   std::vector<prometheus::MetricFamily> out;
   for (Family* family :
-       {&links, &ready, &epoch, &primary, &lag_seconds, &lag_bytes, &streaming, &recovery, &lost, &running})
+       {&links, &ready, &epoch, &primary, &lag_seconds, &lag_bytes, &streaming, &recovery, &lost, &running, &possible})
     out.push_back(family->take());
   return out;
 }
