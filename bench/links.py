@@ -188,9 +188,10 @@ def changes(server, connection, operator, count, how_many):
     watch = machinery.StatusWatch(server, PATH, version)
     cpu = operator.process.cpu_seconds()
     from_sent, from_answered = [], []
+    base = 4096 + int(time.time()) % 100000 * 10  # another value than any before
     for round_number in range(how_many):
         name = f"link-{(round_number * 37) % count:05d}"
-        patch = {"spec": {"source": {"postgres": {"managed": {"parameters": {"work_mem": f"{5 + round_number}MB"}}}}}}
+        patch = {"spec": {"source": {"postgres": {"managed": {"parameters": {"work_mem": f"{base + round_number}kB"}}}}}}
         sent = time.monotonic()
         answer = machinery.call(connection, "PATCH", f"{PATH}/{name}", patch, "application/merge-patch+json")
         answered = time.monotonic()
