@@ -19,7 +19,7 @@ uint64_t percent(const std::optional<Progress>& progress) {
 
 // In half seconds, and only where it is more than replicas' once-a-second answers explain.
 double unheard(const std::optional<double>& lag_seconds) {
-  return lag_seconds.value_or(0) < 2 ? 0 : std::floor(*lag_seconds * 2);
+  return lag_seconds.value_or(0) < 1.5 ? 0 : std::floor(*lag_seconds * 2);
 }
 
 bool same_downstreams(const MemberReport& a, const MemberReport& b) {

@@ -37,7 +37,7 @@ std::string advice(const LinkSeen& seen, const MemberReport& report) {
 }
 
 // Replicas tell their primary once a second how far they are: below this its view of them says nothing.
-constexpr double kTellingLagSeconds = 2;
+constexpr double kTellingLagSeconds = 1.5;
 
 // A replica measures its own lag best, except when it hears nothing and doesn't know: then the primary knows better.
 std::optional<double> lag_of(const LinkSeen& seen, const MemberReport& report, const std::string& name) {
