@@ -395,22 +395,21 @@ class World {
 
   // An action that takes time and ends only if the database was not killed meanwhile.
   void later(size_t i, Micros least_ms, Micros most_ms, std::function<void()> effect) {
+    const uint64_t token = members_[i].busy = ++tokens_;
+    const int instance = members_[i].instance;
+    at(uniform(least_ms, most_ms) * kMs, [=, this, effect = std::move(effect)] { finish(i, token, instance, effect); });
+  }
+  void finish(size_t i, uint64_t token, int instance, const std::function<void()>& effect) {
     Member& one = members_[i];
-    const uint64_t token = one.busy = ++tokens_;
-    const int instance = one.instance;
-    auto end = std::make_shared<std::function<void()>>();
-    *end = [=, this] {
-      Member& same = members_[i];
-      if (same.busy != token || same.instance != instance || !same.alive) return;
-      if (now_ < same.frozen_until || now_ < same.agent_frozen_until) {
-        at(std::max(same.frozen_until, same.agent_frozen_until) - now_ + 1, *end);
-        return;
-      }
-      same.busy = 0;
-      effect();
-      step_member(i);
-    };
-    at(uniform(least_ms, most_ms) * kMs, *end);
+    if (one.busy != token || one.instance != instance || !one.alive) return;
+    const Micros awake_at = std::max(one.frozen_until, one.agent_frozen_until);
+    if (now_ < awake_at) {
+      at(awake_at - now_ + 1, [=, this] { finish(i, token, instance, effect); });
+      return;
+    }
+    one.busy = 0;
+    effect();
+    step_member(i);
   }
   void perform(size_t, const Wait&) {}
   void perform(size_t, const Fence&) {}
