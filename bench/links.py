@@ -99,8 +99,13 @@ def is_right(item):
             len(status.get("endpoints", [])) == 3 and status.get("replicas") == "2/2")
 
 
-def right_links(connection):
-    return sum(is_right(item) for item in machinery.call(connection, "GET", PATH)["items"])
+def right_links(server):
+    # A new connection each time: the API server closes those that were idle for long.
+    return sum(is_right(item) for item in machinery.call(server.connect(timeout=300), "GET", PATH)["items"])
+
+
+def version_now(server):
+    return machinery.call(server.connect(), "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
 
 
 class Phase:
@@ -127,10 +132,9 @@ class Phase:
         }
 
 
-def cold(server, program, arguments, count, connection):
+def cold(server, program, arguments, count):
     """Nothing has a status yet; until a watch has seen the right status of every link."""
-    version = machinery.call(connection, "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
-    watch = machinery.StatusWatch(server, PATH, version)
+    watch = machinery.StatusWatch(server, PATH, version_now(server))
     phase = Phase(server)
     operator = machinery.Operator(program, server, arguments)
     try:
@@ -147,7 +151,7 @@ def cold(server, program, arguments, count, connection):
                    for kind in ("sum", "count")}
         result["millisecondsPerStatusPatch"] = round(1000 * patches["sum"] / max(1, patches["count"]), 2)
         result["apiServerCpuMillisecondsPerLink"] = round(1000 * result["apiServerCpuSeconds"] / count, 2)
-        result["linksRight"] = right_links(connection)
+        result["linksRight"] = right_links(server)
         if result["linksRight"] != count:
             raise RuntimeError(f"cold start: only {result['linksRight']} of {count} statuses are right")
     finally:
@@ -182,10 +186,10 @@ def idle(operator, seconds):
             "residentMiB": round(operator.process.resident_mib(), 1)}
 
 
-def changes(server, connection, operator, count, how_many):
+def changes(server, operator, count, how_many):
     """One spec change at a time, from the sending of the PATCH until a watch has seen the status speak of it."""
-    version = machinery.call(connection, "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
-    watch = machinery.StatusWatch(server, PATH, version)
+    watch = machinery.StatusWatch(server, PATH, version_now(server))
+    connection = server.connect()
     cpu = operator.process.cpu_seconds()
     from_sent, from_answered = [], []
     base = 4096 + int(time.time()) % 100000 * 10  # another value than any before
@@ -221,21 +225,20 @@ def measure(source, options, count):
     print(f"operator: {count} links", flush=True)
     server = machinery.ApiServer(source, options.port)
     try:
-        connection = server.connect(timeout=300)
-        install_crds(source, connection)
+        install_crds(source, server.connect())
         began = time.monotonic()
         in_parallel(server, [lambda one, n=n: machinery.call(one, "POST", PATH, link(n)) for n in range(count)])
         print(f"  {count} links created in {time.monotonic() - began:.1f} s", flush=True)
         time.sleep(3)
         result = {"links": count, "specBytes": len(json.dumps(link(0)["spec"], separators=(",", ":")))}
-        result["cold"] = cold(server, program, options.operator_argument, count, connection)
+        result["cold"] = cold(server, program, options.operator_argument, count)
         print(f"  cold {result['cold']['seconds']} s", flush=True)
         time.sleep(3)
         operator, result["warm"] = warm(server, program, options.operator_argument, count)
         try:
             print(f"  warm {result['warm']['seconds']} s", flush=True)
             result["idle"] = idle(operator, options.idle)
-            result["change"] = changes(server, server.connect(), operator, count, options.changes)
+            result["change"] = changes(server, operator, count, options.changes)
             result["scrape"] = scrape(operator)
         finally:
             operator.stop()
