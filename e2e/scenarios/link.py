@@ -2,6 +2,7 @@
 import base64
 import json
 
+import psycopg2
 import yaml
 
 import processes
@@ -99,6 +100,15 @@ class Link:
 
     def service_dsn(self, **more):
         return self.dsn(self.service_address(), **more)
+
+    def wait_service(self, seconds):
+        """Until a first connection gets through: kube-proxy takes up to a second to know a new Service."""
+        def connect():
+            try:
+                return sql.ask(self.service_dsn(), "SELECT 1", seconds=2)
+            except psycopg2.OperationalError as error:
+                return str(error)
+        until(f"{self.writes} accepts a connection", connect, seconds)
 
     def instance_dsn(self, endpoint, **more):
         return self.dsn(self.pod(endpoint)["status"]["podIP"], **more)

@@ -31,6 +31,7 @@ def test_apply_becomes_ready_with_a_primary_and_streaming_replicas(declared):
 
 
 def test_a_million_rows_arrive_on_every_replica(link):
+    link.wait_service(10)
     began = time.monotonic()
     done = subprocess.run(
         ["/usr/lib/postgresql/15/bin/pgbench", "-i", "-q", "-s", "10", "-h", link.service_address(), "-U", link.owner()[0], link.database()],

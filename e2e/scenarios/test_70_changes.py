@@ -121,6 +121,7 @@ def test_a_link_told_to_keep_its_data_keeps_its_volumes(target):
     try:
         link.apply()
         link.wait_healthy(90)
+        link.wait_service(10)
         sql.ask(link.service_dsn(), "CREATE TABLE kept AS SELECT 42 AS answer")
         link.target.kubectl("-n", link.namespace, "delete", "failoverpolicy", link.policy_name)
         link.target.kubectl("-n", link.namespace, "delete", "replicationlink", link.name, "--timeout=60s", seconds=70)
