@@ -27,7 +27,7 @@ struct Seen {
 
 struct ReportsConfig {
   size_t threads = 16;  // polls at once; at most half of them for members that did not answer
-  std::chrono::milliseconds steady_interval{1000};  // from the end of one poll to the next
+  std::chrono::milliseconds steady_interval{500};  // from the end of one poll to the next
   std::chrono::milliseconds changing_interval{250};
 };
 
