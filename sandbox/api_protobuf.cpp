@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/clock.hpp"
+#include "kube/base64.hpp"
 
 namespace twinspan::sandbox {
 
@@ -59,18 +60,6 @@ class Wire {
   std::string_view bytes_;
 };
 
-std::string base64(std::string_view text) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, text.size() - i);
-    unsigned bits = 0;
-    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += j <= count ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
 const Json& messages() {
   static const Json* const parsed = new Json(Json::parse(kBuiltinProtobuf));
   return *parsed;
@@ -122,7 +111,7 @@ Json decode_message(const std::string& type, std::string_view bytes, int depth);
 
 Json decode_value(const std::string& type, const Wire::Field& field, int depth) {
   if (type == "string") return std::string(field.bytes);
-  if (type == "bytes") return base64(field.bytes);
+  if (type == "bytes") return kube::base64_encode(field.bytes);
   if (type == "bool") return field.value != 0;
   if (type == "double") {
     double out = 0;

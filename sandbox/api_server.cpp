@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/log.hpp"
+#include "kube/base64.hpp"
 #include "pki/certificate.hpp"
 #include "sandbox/api_collector.hpp"
 #include "sandbox/api_patch.hpp"
@@ -16,25 +17,13 @@
 namespace twinspan::sandbox {
 namespace {
 
-std::string base64(const std::string& text) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, text.size() - i);
-    unsigned bits = 0;
-    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += j <= count ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
 std::string to_kubeconfig(const kube::Config& config) {
   Json cluster = {{"server", config.server}}, user = Json::object();
-  if (!config.ca_pem.empty()) cluster["certificate-authority-data"] = base64(config.ca_pem);
+  if (!config.ca_pem.empty()) cluster["certificate-authority-data"] = kube::base64_encode(config.ca_pem);
   if (!config.token.empty()) user["token"] = config.token;
   if (!config.client_certificate_pem.empty()) {
-    user["client-certificate-data"] = base64(config.client_certificate_pem);
-    user["client-key-data"] = base64(config.client_key_pem);
+    user["client-certificate-data"] = kube::base64_encode(config.client_certificate_pem);
+    user["client-key-data"] = kube::base64_encode(config.client_key_pem);
   }
   const Json out = {
       {"apiVersion", "v1"},

@@ -5,23 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "kube/base64.hpp"
+
 namespace twinspan::sandbox {
 namespace {
 
 void set_if_absent(Json& object, const char* name, Json value) {
   if (!object.contains(name) || object[name].is_null() || object[name] == "") object[name] = std::move(value);
-}
-
-std::string base64(const std::string& text) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < text.size(); i += 3) {
-    unsigned bits = 0;
-    const size_t count = std::min<size_t>(3, text.size() - i);
-    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? static_cast<unsigned char>(text[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += j <= count ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
 }
 
 void default_container(Json& container) {
@@ -246,7 +236,7 @@ void default_builtin(const Kind& kind, Json& object) {
   if (plural == "secrets") {
     if (const auto plain = object.find("stringData"); plain != object.end() && plain->is_object()) {
       for (const auto& [name, value] : plain->items())
-        if (value.is_string()) object["data"][name] = base64(value.get<std::string>());
+        if (value.is_string()) object["data"][name] = kube::base64_encode(value.get<std::string>());
       object.erase("stringData");
     }
     set_if_absent(object, "type", "Opaque");
