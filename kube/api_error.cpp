@@ -7,11 +7,6 @@
 namespace twinspan::kube {
 namespace {
 
-std::string text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 // API conventions, "Response Status Kind".
 Code code_of(int status, std::string_view reason) {
   switch (status) {
@@ -41,7 +36,7 @@ std::string causes_of(const Json& status, const std::string& message) {
   if (causes == details->end() || !causes->is_array()) return out;
   for (const Json& cause : *causes) {
     if (!cause.is_object()) continue;
-    const std::string field = text(cause, "field"), why = text(cause, "message");
+    const std::string field = text_of(cause, "field"), why = text_of(cause, "message");
     if ((field.empty() || message.find(field) != std::string::npos) && message.find(why) != std::string::npos) continue;
     out += out.empty() ? " (" : "; ";
     out += field.empty() ? why : field + ": " + why;
@@ -56,9 +51,9 @@ Error error_of_status(const Json& status) {
   int number = 500;
   if (const auto found = status.find("code"); found != status.end() && found->is_number_integer())
     number = found->get<int>();
-  const std::string reason = text(status, "reason");
+  const std::string reason = text_of(status, "reason");
   if (reason == "Expired" || reason == "Gone") number = 410;
-  std::string message = text(status, "message");
+  std::string message = text_of(status, "message");
   if (message.empty()) message = reason.empty() ? fmt::format("HTTP status {}", number) : reason;
   message += causes_of(status, message);
   return fail(code_of(number, reason), std::move(message)).error();
@@ -66,7 +61,7 @@ Error error_of_status(const Json& status) {
 
 Error error_of(const net::Response& response) {
   Json body = Json::parse(response.body, nullptr, false);
-  if (body.is_object() && text(body, "kind") == "Status") {
+  if (body.is_object() && text_of(body, "kind") == "Status") {
     body["code"] = response.status;
     return error_of_status(body);
   }

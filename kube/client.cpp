@@ -46,16 +46,11 @@ class Query {
   bool first_;
 };
 
-std::string text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 Result<Key> key_of(const Json& object, const Resource& resource) {
   const auto metadata = object.is_object() ? object.find("metadata") : object.end();
   if (!object.is_object() || metadata == object.end() || !metadata->is_object())
     return fail(Code::kInvalid, fmt::format("{}: metadata is missing", resource.kind));
-  return Key{text(*metadata, "namespace"), text(*metadata, "name")};
+  return Key{text_of(*metadata, "namespace"), text_of(*metadata, "name")};
 }
 
 Result<Json> checked(Json&& body) {
@@ -232,8 +227,8 @@ Result<std::string> Client::list(const Resource& resource, std::string_view ns, 
     const auto metadata = page->find("metadata");
     if (metadata == page->end() || !metadata->is_object())
       return fail(Code::kUnavailable, fmt::format("{}: the answer is no list", resource.plural));
-    version = text(*metadata, "resourceVersion");
-    token = text(*metadata, "continue");
+    version = text_of(*metadata, "resourceVersion");
+    token = text_of(*metadata, "continue");
   } while (!token.empty());
   return version;
 }

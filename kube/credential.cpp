@@ -17,11 +17,6 @@ namespace {
 constexpr std::chrono::seconds kTokenFileAge{60};  // kubelet rotates projected tokens at 80 % of their life
 constexpr std::chrono::seconds kExpiryMargin{10};
 
-std::string string_at(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 Result<Credential> CredentialSource::current(const std::stop_token& stop) {
@@ -79,17 +74,17 @@ Status CredentialSource::run_plugin(const std::stop_token& stop) {
   const auto wrong = [&](std::string_view what) {
     return fail(Code::kDenied, fmt::format("credential plugin {}: {}", exec.command, what));
   };
-  if (!answer.is_object() || string_at(answer, "kind") != "ExecCredential")
+  if (!answer.is_object() || text_of(answer, "kind") != "ExecCredential")
     return wrong("its output is no ExecCredential");
   const auto status = answer.find("status");
   if (status == answer.end() || !status->is_object()) return wrong("its output has no status");
-  last_.token = string_at(*status, "token");
-  last_.certificate_pem = string_at(*status, "clientCertificateData");
-  last_.key_pem = string_at(*status, "clientKeyData");
+  last_.token = text_of(*status, "token");
+  last_.certificate_pem = text_of(*status, "clientCertificateData");
+  last_.key_pem = text_of(*status, "clientKeyData");
   if (last_.token.empty() && last_.certificate_pem.empty())
     return wrong("its output has neither token nor certificate");
   expires_ = std::chrono::system_clock::time_point::max();
-  if (const std::string until = string_at(*status, "expirationTimestamp"); !until.empty()) {
+  if (const std::string until = text_of(*status, "expirationTimestamp"); !until.empty()) {
     const auto time = parse_rfc3339(until);
     if (!time) return wrong("status.expirationTimestamp is no time");
     expires_ = *time;

@@ -25,14 +25,6 @@ struct Observation {
   int64_t transitions = 0;
 };
 
-std::string text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-int64_t number(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
-}
 int64_t whole_seconds(milliseconds time) { return std::chrono::ceil<std::chrono::seconds>(time).count(); }
 
 // The lease has a connection of its own, so that renewals wait for no other request, and a time-out that leaves room
@@ -63,15 +55,15 @@ struct Election::Impl {
 
   void observe(Json&& lease) {
     const auto metadata = lease.find("metadata");
-    const std::string version = metadata == lease.end() ? std::string() : text(*metadata, "resourceVersion");
+    const std::string version = metadata == lease.end() ? std::string() : text_of(*metadata, "resourceVersion");
     if (version == seen.version && !version.empty()) return;  // unchanged: its time goes on
     Observation now;
     now.since = clock.boot_now();
     now.version = version;
     if (const auto spec = lease.find("spec"); spec != lease.end() && spec->is_object()) {
-      now.holder = text(*spec, "holderIdentity");
-      now.duration = std::chrono::seconds(number(*spec, "leaseDurationSeconds"));
-      now.transitions = number(*spec, "leaseTransitions");
+      now.holder = text_of(*spec, "holderIdentity");
+      now.duration = std::chrono::seconds(integer_of(*spec, "leaseDurationSeconds"));
+      now.transitions = integer_of(*spec, "leaseTransitions");
     }
     now.lease = std::move(lease);
     if (now.holder != seen.holder)
@@ -145,15 +137,20 @@ struct Election::Impl {
     master.Set(now ? 1 : 0);
   }
 
+  // The stop may have cut off a renewal of our own whose write still arrived: the release then conflicts, write() has
+  // read what is there, and as long as that is ours it is released in a second attempt.
   void release() {
-    if (!ours()) return;
-    Json spec = seen.lease["spec"];
-    spec["holderIdentity"] = "";
-    spec["leaseDurationSeconds"] = 1;
-    spec["renewTime"] = to_rfc3339_micro(clock.wall_now());
-    if (auto done = write(std::move(spec), {}); !done)
-      log::warn("lease not released, it expires by itself",
-                {{"lease", config.lease.str()}, {"error", done.error().message}});
+    for (int attempt = 1; ours(); ++attempt) {
+      Json spec = seen.lease["spec"];
+      spec["holderIdentity"] = "";
+      spec["leaseDurationSeconds"] = 1;
+      spec["renewTime"] = to_rfc3339_micro(clock.wall_now());
+      const auto done = write(std::move(spec), {});
+      if (done) return;
+      if (attempt < 2 && done.error().code == Code::kConflict) continue;
+      return log::warn("lease not released, it expires by itself",
+                       {{"lease", config.lease.str()}, {"error", done.error().message}});
+    }
   }
 
   const ElectionConfig config;

@@ -9,13 +9,7 @@
 namespace twinspan::kube {
 namespace {
 
-std::string metadata(const Json& object, const char* name) {
-  if (!object.is_object()) return {};
-  const auto found = object.find("metadata");
-  if (found == object.end() || !found->is_object()) return {};
-  const auto value = found->find(name);
-  return value != found->end() && value->is_string() ? value->get<std::string>() : std::string();
-}
+std::string metadata(const Json& object, const char* name) { return text_of(member_of(object, "metadata"), name); }
 
 }  // namespace
 

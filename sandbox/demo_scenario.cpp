@@ -13,15 +13,10 @@ namespace {
 using std::chrono::milliseconds;
 constexpr milliseconds kOutagePatience{60000}, kHistoryPatience{15000};
 
-std::string text(const Json& object, const char* field) {
-  const auto found = object.find(field);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 Json status_of(const Json& object) { return object.value("status", Json::object()); }
 
 std::string decoded(const Json& secret, const char* field) {
-  return kube::base64_decode(text(secret.value("data", Json::object()), field)).value_or("");
+  return kube::base64_decode(text_of(secret.value("data", Json::object()), field)).value_or("");
 }
 
 milliseconds since(BootTime begin, BootTime end) { return std::chrono::duration_cast<milliseconds>(end - begin); }
@@ -42,7 +37,7 @@ Result<Json> Scenario::policy() {
 
 std::string Scenario::primary() {
   const auto now = link();
-  return now ? text(status_of(*now), "primary") : "";
+  return now ? text_of(status_of(*now), "primary") : "";
 }
 
 std::string Scenario::what_is_missing() {
@@ -51,11 +46,12 @@ std::string Scenario::what_is_missing() {
   if (!now) return now.error().message;
   const Json status = status_of(*now);
   const size_t wanted = now->at("spec").value("targets", Json::array()).size();
-  const std::string primary_name = text(status, "primary");
+  const std::string primary_name = text_of(status, "primary");
   std::string story;
   size_t running = 0, streaming = 0;
   for (const Json& endpoint : status.value("endpoints", Json::array())) {
-    const std::string role = text(endpoint, "role"), state = text(endpoint, "state"), name = text(endpoint, "name");
+    const std::string role = text_of(endpoint, "role"), state = text_of(endpoint, "state"),
+                      name = text_of(endpoint, "name");
     if (name == primary_name && role == "Primary" && state == "Running") running += 1;
     if (name != primary_name && role == "Replica" && state == "Streaming") streaming += 1;
     const std::string percent =
@@ -64,7 +60,8 @@ std::string Scenario::what_is_missing() {
   }
   std::string ready;
   for (const Json& condition : status.value("conditions", Json::array()))
-    if (text(condition, "type") == "Ready" && text(condition, "status") != "True") ready = text(condition, "message");
+    if (text_of(condition, "type") == "Ready" && text_of(condition, "status") != "True")
+      ready = text_of(condition, "message");
   if (running == 1 && streaming == wanted) {
     if (status.value("observedGeneration", 0) != now->at("metadata").value("generation", 0))
       return "the operator has not seen the newest spec yet";
@@ -89,10 +86,10 @@ Result<WriterTarget> Scenario::writer_target(milliseconds patience) {
     const auto now = link();
     if (!its_policy || !now) return "link or policy";
     for (const Json& service : its_policy->at("spec").value("services", Json::array())) {
-      if (text(service, "selects") != "Primary") continue;
-      const auto object = cluster_.client().get(kube::kServices, {link_.ns, text(service, "name")});
-      if (!object) return fmt::format("Service {}", text(service, "name"));
-      target.host = text(object->at("spec"), "clusterIP");
+      if (text_of(service, "selects") != "Primary") continue;
+      const auto object = cluster_.client().get(kube::kServices, {link_.ns, text_of(service, "name")});
+      if (!object) return fmt::format("Service {}", text_of(service, "name"));
+      target.host = text_of(object->at("spec"), "clusterIP");
     }
     if (target.host.empty()) return "a Service for the primary";
     const Json postgres = now->at("spec").value("postgres", Json::object());
@@ -158,7 +155,7 @@ Status Scenario::wait_history(const std::string& to, Json& record) {
         const auto its_policy = policy();
         if (!its_policy) return its_policy.error().message;
         const Json history = status_of(*its_policy).value("history", Json::array());
-        if (history.empty() || text(history[0], "to") != to) return "not yet";
+        if (history.empty() || text_of(history[0], "to") != to) return "not yet";
         record = history[0];
         return "";
       },
@@ -205,10 +202,10 @@ Result<SwitchoverFigures> Scenario::switch_over(Writer& writer, const WriterTarg
 }
 
 std::string render_timeline(const Json& record) {
-  const auto detected = parse_rfc3339(text(record, "detectedAt"));
+  const auto detected = parse_rfc3339(text_of(record, "detectedAt"));
   std::string out =
-      fmt::format("  epoch {}: {} -> {}, {}, {}", record.value("epoch", Json(0)).dump(), text(record, "from"),
-                  text(record, "to"), text(record, "reason"), text(record, "outcome"));
+      fmt::format("  epoch {}: {} -> {}, {}, {}", record.value("epoch", Json(0)).dump(), text_of(record, "from"),
+                  text_of(record, "to"), text_of(record, "reason"), text_of(record, "outcome"));
   if (record.contains("lostBytes")) out += fmt::format(", {} bytes lost", record["lostBytes"].dump());
   out += "\n";
   for (const auto& [field, what] : {std::pair{"detectedAt", "detected"},
@@ -217,10 +214,10 @@ std::string render_timeline(const Json& record) {
                                     {"electedAt", "candidate elected"},
                                     {"promotedAt", "promoted"},
                                     {"reroutedAt", "Services rerouted"}}) {
-    const auto at = parse_rfc3339(text(record, field));
+    const auto at = parse_rfc3339(text_of(record, field));
     if (!at) continue;
     const auto after = detected ? std::chrono::duration_cast<milliseconds>(*at - *detected).count() : 0;
-    out += fmt::format("  {:>7} ms  {:<20} {}\n", fmt::format("+{}", after), what, text(record, field));
+    out += fmt::format("  {:>7} ms  {:<20} {}\n", fmt::format("+{}", after), what, text_of(record, field));
   }
   return out;
 }

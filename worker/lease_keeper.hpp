@@ -11,7 +11,7 @@
 #include "core/clock.hpp"
 #include "core/wait.hpp"
 #include "failover/lease.hpp"
-#include "worker/lease_object.hpp"
+#include "failover/lease_object.hpp"
 
 namespace twinspan::worker {
 

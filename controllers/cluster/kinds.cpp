@@ -4,43 +4,26 @@
 
 #include "api/validate.hpp"
 #include "controllers/cluster/names.hpp"
+#include "failover/lease_object.hpp"
 #include "kube/base64.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-const Json& at(const Json& json, const char* key) {
-  static const Json kAbsent;
-  if (!json.is_object()) return kAbsent;
-  const auto found = json.find(key);
-  return found == json.end() ? kAbsent : *found;
-}
-
-std::string text(const Json& json, std::string_view key) {
-  if (!json.is_object()) return {};
-  const auto found = json.find(std::string(key));
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-int64_t integer(const Json& json, const char* key) {
-  const Json& value = at(json, key);
-  return value.is_number_integer() ? value.get<int64_t>() : 0;
-}
-
 std::optional<WallTime> time(const Json& json, std::string_view key) {
-  const auto parsed = parse_rfc3339(text(json, key));
+  const auto parsed = parse_rfc3339(text_of(json, key));
   return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
 // `hash` as it is annotated, taken for granted.
 void read_meta(const Json& json, Owned& owned) {
-  const Json& meta = at(json, "metadata");
-  owned.uid = text(meta, "uid");
-  owned.resource_version = text(meta, "resourceVersion");
-  owned.link = text(at(meta, "labels"), kLinkLabel);
-  owned.endpoint = text(at(meta, "labels"), kEndpointLabel);
-  owned.hash = text(at(meta, "annotations"), kHashAnnotation);
-  owned.terminating = at(meta, "deletionTimestamp").is_string();
+  const Json& meta = member_of(json, "metadata");
+  owned.uid = text_of(meta, "uid");
+  owned.resource_version = text_of(meta, "resourceVersion");
+  owned.link = text_of(member_of(meta, "labels"), kLinkLabel);
+  owned.endpoint = text_of(member_of(meta, "labels"), kEndpointLabel);
+  owned.hash = text_of(member_of(meta, "annotations"), kHashAnnotation);
+  owned.terminating = member_of(meta, "deletionTimestamp").is_string();
 }
 
 // As read_meta, but an object that somebody changed has no hash any more, and is rendered again.
@@ -50,31 +33,31 @@ void read_intact(const Json& json, Owned& owned) {
 }
 
 const Json* condition(const Json& status, std::string_view type) {
-  for (const Json& one : at(status, "conditions"))
-    if (text(one, "type") == type) return &one;
+  for (const Json& one : member_of(status, "conditions"))
+    if (text_of(one, "type") == type) return &one;
   return nullptr;
 }
 
 std::string reason_and_message(const Json& json) {
-  const std::string reason = text(json, "reason"), message = text(json, "message");
+  const std::string reason = text_of(json, "reason"), message = text_of(json, "message");
   return message.empty() ? reason : reason + ": " + message;
 }
 
 // The first thing a person would look for in `kubectl describe pod`.
 std::string trouble_of(const Json& status) {
-  if (text(status, "phase") == "Failed") return reason_and_message(status);
-  if (const Json* scheduled = condition(status, "PodScheduled"); scheduled && text(*scheduled, "status") == "False")
+  if (text_of(status, "phase") == "Failed") return reason_and_message(status);
+  if (const Json* scheduled = condition(status, "PodScheduled"); scheduled && text_of(*scheduled, "status") == "False")
     return reason_and_message(*scheduled);
-  for (const Json& container : at(status, "containerStatuses")) {
-    const Json& waiting = at(at(container, "state"), "waiting");
-    const std::string reason = text(waiting, "reason");
+  for (const Json& container : member_of(status, "containerStatuses")) {
+    const Json& waiting = member_of(member_of(container, "state"), "waiting");
+    const std::string reason = text_of(waiting, "reason");
     if (!reason.empty() && reason != "ContainerCreating" && reason != "PodInitializing")
       return reason_and_message(waiting);
   }
   return {};
 }
 
-std::string decoded(const Json& data, const char* key) { return kube::base64_decode(text(data, key)).value_or(""); }
+std::string decoded(const Json& data, const char* key) { return kube::base64_decode(text_of(data, key)).value_or(""); }
 
 // Ten thousand links stay in memory: what nobody decides by (kubectl's copy of the manifest above all) does not.
 void slim(api::ObjectMeta& meta) {
@@ -96,7 +79,7 @@ Result<CachedLink> decode_link(const Json& json) {
     // A spec of another version, or one that no schema checked. The status still has to say so.
     link.invalid = parsed.error();
   }
-  auto meta = api::parse_object_meta(at(json, "metadata"));
+  auto meta = api::parse_object_meta(member_of(json, "metadata"));
   if (!meta) return std::unexpected(meta.error());
   link.metadata = std::move(*meta);
   slim(link.metadata);
@@ -113,16 +96,18 @@ Result<Owned> decode_owned(const Json& json) {
 Result<Pod> decode_pod(const Json& json) {
   Pod pod;
   read_meta(json, pod);
-  const Json &meta = at(json, "metadata"), &status = at(json, "status");
-  pod.phase = text(status, "phase");
-  pod.ip = text(status, "podIP");
-  pod.node = text(at(json, "spec"), "nodeName");
-  if (const Json* ready = condition(status, "Ready")) pod.ready = text(*ready, "status") == "True";
-  if (const Json* scheduled = condition(status, "PodScheduled")) pod.scheduled = text(*scheduled, "status") == "True";
-  for (const Json& container : at(status, "containerStatuses")) pod.restarts += integer(container, "restartCount");
+  const Json &meta = member_of(json, "metadata"), &status = member_of(json, "status");
+  pod.phase = text_of(status, "phase");
+  pod.ip = text_of(status, "podIP");
+  pod.node = text_of(member_of(json, "spec"), "nodeName");
+  if (const Json* ready = condition(status, "Ready")) pod.ready = text_of(*ready, "status") == "True";
+  if (const Json* scheduled = condition(status, "PodScheduled"))
+    pod.scheduled = text_of(*scheduled, "status") == "True";
+  for (const Json& container : member_of(status, "containerStatuses"))
+    pod.restarts += integer_of(container, "restartCount");
   pod.trouble = trouble_of(status);
-  pod.role = text(at(meta, "labels"), kRoleLabel);
-  pod.reads = text(at(meta, "labels"), kReadsLabel);
+  pod.role = text_of(member_of(meta, "labels"), kRoleLabel);
+  pod.reads = text_of(member_of(meta, "labels"), kReadsLabel);
   pod.created = time(meta, "creationTimestamp");
   return pod;
 }
@@ -130,18 +115,18 @@ Result<Pod> decode_pod(const Json& json) {
 Result<Claim> decode_claim(const Json& json) {
   Claim claim;
   read_meta(json, claim);
-  claim.requested = text(at(at(at(json, "spec"), "resources"), "requests"), "storage");
-  claim.phase = text(at(json, "status"), "phase");
+  claim.requested = text_of(member_of(member_of(member_of(json, "spec"), "resources"), "requests"), "storage");
+  claim.phase = text_of(member_of(json, "status"), "phase");
   return claim;
 }
 
 Result<Secret> decode_secret(const Json& json) {
   Secret secret;
   read_intact(json, secret);
-  secret.renew_at = time(at(at(json, "metadata"), "annotations"), kRenewAtAnnotation);
-  const Json& data = at(json, "data");
-  if (const std::string bundle = text(data, "ca.crt"); !bundle.empty()) secret.bundle_hash = stable_hash(bundle);
-  if (text(at(json, "metadata"), "name") == ca_secret_name(secret.link)) {
+  secret.renew_at = time(member_of(member_of(json, "metadata"), "annotations"), kRenewAtAnnotation);
+  const Json& data = member_of(json, "data");
+  if (const std::string bundle = text_of(data, "ca.crt"); !bundle.empty()) secret.bundle_hash = stable_hash(bundle);
+  if (text_of(member_of(json, "metadata"), "name") == ca_secret_name(secret.link)) {
     secret.issuer_certificate_pem = decoded(data, "tls.crt");
     secret.issuer_key_pem = decoded(data, "tls.key");
     secret.bundle_pem = decoded(data, "ca.crt");
@@ -152,35 +137,12 @@ Result<Secret> decode_secret(const Json& json) {
 Result<Lease> decode_lease(const Json& json, BootTime now) {
   Lease lease;
   read_meta(json, lease);
-  auto record = parse_lease_record(json);
-  if (!record) return std::unexpected(record.error());
-  lease.record = std::move(*record);
-  lease.duration = std::chrono::seconds(integer(at(json, "spec"), "leaseDurationSeconds"));
+  auto stored = parse_lease(json);
+  if (!stored) return std::unexpected(stored.error());
+  lease.record = std::move(stored->record);
+  lease.duration = stored->duration;
   lease.seen_at = now;
   return lease;
-}
-
-Result<LeaseRecord> parse_lease_record(const Json& lease) {
-  const Json &meta = at(lease, "metadata"), &spec = at(lease, "spec"), &annotations = at(meta, "annotations");
-  LeaseRecord record;
-  record.version = text(meta, "resourceVersion");
-  const std::string holder = text(spec, "holderIdentity");
-  const size_t slash = holder.find('/');
-  record.holder_endpoint = holder.substr(0, slash);
-  if (slash != std::string::npos) record.holder_instance = holder.substr(slash + 1);
-  record.epoch = {integer(spec, "leaseTransitions")};
-  record.promoted = text(annotations, kPromotedAnnotation) == std::to_string(record.epoch.value);
-  const std::string cause = text(annotations, kReleaseCauseAnnotation);
-  if (record.held() || cause.empty()) return record;
-  const auto known = parse_cause(cause);
-  if (!known) return fail(Code::kInvalid, fmt::format("{}: \"{}\" is no cause", kReleaseCauseAnnotation, cause));
-  record.release = Release{text(annotations, kReleasedByAnnotation), *known, std::nullopt};
-  const std::string position = text(annotations, kFinalPositionAnnotation);
-  if (position.empty()) return record;
-  record.release->final_position = parse_position(position);
-  if (!record.release->final_position)
-    return fail(Code::kInvalid, fmt::format("{}: \"{}\" is no position", kFinalPositionAnnotation, position));
-  return record;
 }
 
 std::string stable_hash(std::string_view bytes) {
@@ -192,10 +154,10 @@ std::string stable_hash(std::string_view bytes) {
 std::string content_hash(const Json& object) {
   Json owned = Json::object();
   for (const char* key : {"rules", "roleRef", "subjects", "data"})
-    if (const Json& part = at(object, key); !part.is_null()) owned[key] = part;
-  if (text(object, "kind") == "PodDisruptionBudget") owned["spec"] = at(object, "spec");
+    if (const Json& part = member_of(object, key); !part.is_null()) owned[key] = part;
+  if (text_of(object, "kind") == "PodDisruptionBudget") owned["spec"] = member_of(object, "spec");
   for (const std::string_view label : {kManagedByLabel, kLinkLabel, kEndpointLabel})
-    owned[std::string(label)] = text(at(at(object, "metadata"), "labels"), label);
+    owned[std::string(label)] = text_of(member_of(member_of(object, "metadata"), "labels"), label);
   return stable_hash(owned.dump());
 }
 

@@ -67,9 +67,6 @@ Result<Claim> decode_claim(const Json& json);
 Result<Secret> decode_secret(const Json& json);
 Result<Lease> decode_lease(const Json& json, BootTime now);
 
-// The lease as failover/ speaks of it. kInvalid where an annotation of ours can't be read.
-Result<LeaseRecord> parse_lease_record(const Json& lease);
-
 // Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget, data of a Secret,
 // labels of ours. The same for an object as rendered and as the API server stores it.
 std::string content_hash(const Json& object);

@@ -28,10 +28,6 @@ inline constexpr std::string_view kHashAnnotation = "twinspan.dev/hash";
 inline constexpr std::string_view kKeepDataAnnotation = "twinspan.dev/keep-data";
 // On Secrets with certificates: when they are renewed (RFC 3339).
 inline constexpr std::string_view kRenewAtAnnotation = "twinspan.dev/renew-at";
-inline constexpr std::string_view kPromotedAnnotation = "twinspan.dev/promoted";
-inline constexpr std::string_view kReleasedByAnnotation = "twinspan.dev/released-by";
-inline constexpr std::string_view kReleaseCauseAnnotation = "twinspan.dev/release-cause";
-inline constexpr std::string_view kFinalPositionAnnotation = "twinspan.dev/final-position";
 
 std::string pod_name(std::string_view link, std::string_view endpoint);
 std::string claim_name(std::string_view link, std::string_view endpoint);

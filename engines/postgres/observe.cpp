@@ -37,11 +37,6 @@ std::optional<Position> position(const Json& json, const char* key) {
   return parse_position(found->get_ref<const std::string&>());
 }
 
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 Result<Observation> parse_observation(const std::string& text) {

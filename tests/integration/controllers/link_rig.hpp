@@ -7,6 +7,7 @@
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_reconciler.hpp"
 #include "core/wait.hpp"
+#include "failover/lease_object.hpp"
 #include "sandbox/api_server.hpp"
 
 namespace twinspan::controllers::testing {

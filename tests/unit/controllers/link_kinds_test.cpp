@@ -25,36 +25,6 @@ TEST(LinkKinds, ALeaseIsReadAsTheAgentsWriteIt) {
   EXPECT_EQ(lease->link, "orders");
 }
 
-TEST(LinkKinds, PromotedCountsInItsOwnEpochOnly) {
-  Json json = lease_json();
-  json["spec"]["leaseTransitions"] = 8;
-  EXPECT_FALSE(parse_lease_record(json)->promoted);
-}
-
-TEST(LinkKinds, AReleaseSaysWhyAndHowFar) {
-  Json json = lease_json();
-  json["spec"]["holderIdentity"] = "";
-  json["metadata"]["annotations"] = {{"twinspan.dev/release-cause", "Shutdown"},
-                                     {"twinspan.dev/final-position", "0/5000148"}};
-  const auto record = parse_lease_record(json);
-  ASSERT_TRUE(record && record->release);
-  EXPECT_EQ(record->release->cause, Cause::kShutdown);
-  EXPECT_EQ(record->release->final_position, Position{0x5000148});
-  json["metadata"]["annotations"]["twinspan.dev/final-position"] = "here";
-  EXPECT_FALSE(parse_lease_record(json));
-  json["metadata"]["annotations"]["twinspan.dev/release-cause"] = "Boredom";
-  EXPECT_FALSE(parse_lease_record(json));
-}
-
-TEST(LinkKinds, AnEmptyLeaseIsHeldByNobody) {
-  const auto record =
-      parse_lease_record(Json::parse(R"({"metadata": {"resourceVersion": "1"}, "spec": {"leaseTransitions": 0}})"));
-  ASSERT_TRUE(record);
-  EXPECT_FALSE(record->held());
-  EXPECT_FALSE(record->release);
-  EXPECT_EQ(record->epoch.value, 0);
-}
-
 TEST(LinkKinds, APodsTroubleIsWhatPeopleLookFor) {
   const auto trouble = [](const char* status) {
     return decode_pod({{"metadata", {{"name", "p"}}}, {"status", Json::parse(status)}})->trouble;

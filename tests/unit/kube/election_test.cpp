@@ -103,6 +103,20 @@ TEST_F(ElectionTest, StoppingReleasesWithADurationOfOneSecond) {
   EXPECT_EQ(spec()["leaseTransitions"], 0);
 }
 
+TEST_F(ElectionTest, AReleaseThatMeetsOurOwnLostRenewalIsRepeatedAndAThiefIsLeftAlone) {
+  for (const std::string holder : {"me", "thief"}) {
+    ElectionConfig patient = config("me");
+    patient.retry = seconds(60);  // no renewal comes by itself
+    Election election(client, clock, patient);
+    hold_by("", "2026-01-01T00:00:00.000000Z");
+    ASSERT_TRUE(election.acquire({}));
+    hold_by(holder, "2026-01-01T00:00:01.000000Z");
+    std::jthread([&](const std::stop_token& stop) { election.hold(stop); }).request_stop();
+    EXPECT_FALSE(election.is_leader());
+    EXPECT_EQ(spec()["holderIdentity"], holder == "me" ? "" : holder);
+  }
+}
+
 TEST_F(ElectionTest, RenewalsKeepTheTermAndNeedNoRead) {
   Election election(client, clock, config("me"));
   ASSERT_TRUE(election.acquire({}));

@@ -3,13 +3,17 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
 #include "failover/lease.hpp"
 
-namespace twinspan::worker {
+namespace twinspan {
+
+// On the lease: the epoch in which its holder was promoted. It says nothing of any other epoch.
+inline constexpr std::string_view kPromotedAnnotation = "twinspan.dev/promoted";
 
 // A lease as it was read, with what only its holder's word says.
 struct StoredLease {
@@ -23,4 +27,4 @@ Result<StoredLease> parse_lease(const Json& object);
 // for people. An acquisition sets acquireTime and removes what the last release said.
 Json lease_patch(const LeaseRecord& record, std::chrono::milliseconds duration, WallTime renewed_at, bool acquisition);
 
-}  // namespace twinspan::worker
+}  // namespace twinspan
