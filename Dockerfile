@@ -32,7 +32,7 @@ RUN apt-get update -qq \
 FROM debian:bookworm-slim AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libbrotli-dev libcli11-dev \
-      libcpp-httplib-dev libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev \
+      libcpp-httplib-dev libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev ninja-build nlohmann-json3-dev \
       prometheus-cpp-dev python3 python3-yaml zlib1g-dev libcurl4-openssl-dev >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src

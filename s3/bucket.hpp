@@ -1,0 +1,140 @@
+// One bucket of an S3 API, as the engine sees it: the seam between the client and everything that decides.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/result.hpp"
+
+namespace twinspan::s3 {
+
+// One entry of a listing. Keys are bytes in UTF-8, ordered as S3 orders them: by their bytes, unsigned.
+struct Listed {
+  std::string key;
+  std::string etag;  // without quotes; "<md5>" or "<md5 of md5s>-<parts>"; not always an MD5 (encryption)
+  int64_t size_bytes = 0;
+  WallTime last_modified{};
+  std::string storage_class;
+  std::string version_id;      // of list_versions only
+  bool latest = true;          // of list_versions only
+  bool delete_marker = false;  // of list_versions only
+  bool operator==(const Listed&) const = default;
+};
+
+struct Page {
+  std::vector<Listed> objects;
+  std::vector<std::string> common_prefixes;
+  std::string
+      next;  // continuation token; empty: the listing is complete, and only then may absence be concluded from it
+};
+
+struct ListRequest {
+  std::string prefix{};
+  std::string start_after{};   // exclusive; of the first page
+  std::string continuation{};  // `next` of the page before
+  std::string delimiter{};
+  int max_keys = 1000;
+};
+
+// What a copy has to carry besides the bytes. Header values as sent; empty: absent.
+struct Metadata {
+  std::string content_type, content_encoding, content_language, content_disposition, cache_control, expires;
+  std::string storage_class;
+  std::string encryption, encryption_key_id;  // x-amz-server-side-encryption, -aws-kms-key-id
+  std::map<std::string, std::string> user;    // x-amz-meta-*, names in lower case without the prefix
+  bool operator==(const Metadata&) const = default;
+};
+
+struct Head {
+  Listed object;
+  Metadata metadata;
+  std::map<std::string, std::string> checksums;  // "crc32c" → Base64, as far as the server has them
+  int parts = 0;                                 // x-amz-mp-parts-count of a request with part_number; 0: not said
+};
+
+struct ByteRange {
+  int64_t first = 0, size_bytes = 0;  // size 0: to the end
+};
+
+struct GetRequest {
+  std::string key;
+  std::string if_match{};  // an ETag: kConflict where the object has changed since it was listed
+  std::optional<ByteRange> range{};
+  std::string version_id{};
+};
+
+struct PutRequest {
+  std::string key;
+  Metadata metadata{};
+  std::map<std::string, std::string> tags{};
+  std::string if_match{};     // kConflict where the object has another ETag; needs a server that knows it
+  bool if_absent = false;     // If-None-Match: *; kAlreadyExists where there is one
+  std::string content_md5{};  // Base64; the server refuses a body that differs (kInvalid)
+};
+
+struct PutResult {
+  std::string etag, version_id;
+};
+
+struct Part {
+  int number = 0;  // 1 … 10,000
+  std::string etag;
+  int64_t size_bytes = 0;  // of list_parts only
+};
+
+struct Upload {
+  std::string key, upload_id;
+  WallTime initiated{};
+};
+
+struct DeleteResult {
+  std::string key;
+  Status outcome;  // a key that was not there is a success
+};
+
+// Thread-safe; every call is one request (or several with retries) and ends soon after `stop` is set (kCancelled).
+// kNotFound: no such key, upload or bucket. kDenied: credentials. kThrottled, kUnavailable, kTimeout: still failing
+// after the client's own retries. kConflict: a precondition failed. kInvalid: the request or the answer makes no sense.
+class Bucket {
+ public:
+  virtual ~Bucket() = default;
+
+  virtual Result<Page> list(const ListRequest& request, std::stop_token stop) = 0;  // ListObjectsV2
+  virtual Result<Page> list_versions(const ListRequest& request, std::stop_token stop) = 0;
+  virtual Result<Head> head(const std::string& key, std::stop_token stop) = 0;
+  virtual Result<Head> head_part(const std::string& key, int part_number,
+                                 std::stop_token stop) = 0;  // size: the part's
+  // The body goes to `chunk` as it arrives; false ends the call (kCancelled). A body shorter than announced is
+  // kUnavailable. The caller repeats from where it is: no retry once bytes were handed over.
+  virtual Result<Head> get(const GetRequest& request, const std::function<bool(std::string_view)>& chunk,
+                           std::stop_token stop) = 0;
+  virtual Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) = 0;
+  virtual Result<PutResult> copy(const std::string& from_bucket, const std::string& from_key,
+                                 const std::string& from_etag, const PutRequest& to,
+                                 std::stop_token stop) = 0;  // within one endpoint, up to 5 GiB
+  virtual Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) = 0;  // its upload_id
+  virtual Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) = 0;
+  virtual Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket,
+                                 const std::string& from_key, const std::string& from_etag, ByteRange range,
+                                 std::stop_token stop) = 0;
+  virtual Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
+                                            std::stop_token stop) = 0;
+  virtual Status abort_upload(const Upload& upload, std::stop_token stop) = 0;  // one that is gone is a success
+  virtual Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) = 0;
+  virtual Result<std::vector<Part>> list_parts(const Upload& upload, std::stop_token stop) = 0;
+  virtual Status remove(const std::string& key, std::stop_token stop) = 0;
+  virtual Result<std::vector<DeleteResult>> remove(const std::vector<std::string>& keys,
+                                                   std::stop_token stop) = 0;  // ≤ 1000
+  virtual Result<std::map<std::string, std::string>> tags(const std::string& key, std::stop_token stop) = 0;
+  virtual Result<bool> versioned(std::stop_token stop) = 0;
+
+  virtual const std::string& name() const = 0;
+};
+
+}  // namespace twinspan::s3
