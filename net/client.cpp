@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "net/dial.hpp"
+#include "net/message.hpp"
 
 namespace twinspan::net {
 namespace {
@@ -11,18 +12,35 @@ namespace {
 using SteadyClock = Connection::Clock;
 constexpr std::chrono::seconds kIdleLimit{30};  // servers close idle connections after 60 s or more: ours go first
 
-// One connection and the request on it. cpp-httplib speaks HTTP/1.1; sockets, TLS and time are this room's.
-class Line final : public httplib::ClientImpl {
+// What goes over the wire, made once for all attempts.
+struct Outgoing {
+  std::string head;
+  std::string_view body;
+  bool is_head = false;  // of method HEAD: its answer has no body
+  bool read = false;     // of a method that changes nothing
+};
+
+// Where an answer goes: the body of 200 and 206 to `chunk`, if there is one, any other into the answer.
+struct Intake {
+  const std::function<bool(std::string_view)>* chunk = nullptr;
+  const std::function<void(int)>* opened = nullptr;
+  Response answer{};
+  bool begun = false;  // `chunk` has seen something
+  bool ended = false;  // `chunk` wants no more
+};
+
+// One connection and the request on it.
+class Line {
  public:
   Line(const Endpoint& peer, SslContext context, std::string tls_name, std::chrono::milliseconds connect_timeout)
-      : ClientImpl(peer.host, peer.port),
-        peer_(peer),
-        context_(std::move(context)),
-        tls_name_(std::move(tls_name)),
-        connect_timeout_(connect_timeout) {
-    set_keep_alive(true);
-    set_url_encode(false);  // paths come encoded
-    set_decompress(false);  // and nothing asks for compression
+      : peer_(peer), context_(std::move(context)), tls_name_(std::move(tls_name)), connect_timeout_(connect_timeout) {}
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+  ~Line() {
+    if (!connection_) return;
+    connection_->say_goodbye();
+    connection_.reset();
+    close(fd_);
   }
 
   void limit(SteadyClock::time_point deadline, std::chrono::milliseconds silence) {
@@ -33,73 +51,94 @@ class Line final : public httplib::ClientImpl {
     silence_ = silence;
     if (connection_) connection_->limit(deadline_, silence_);
   }
-  // Result or, where the transport failed, the error. `fresh` tells whether this request opened the connection.
-  Result<httplib::Response> exchange(httplib::Request& request, const std::stop_token& stop) {
-    fresh_ = false;
-    failure_.reset();
-    httplib::Response response;
-    auto error = httplib::Error::Success;
-    bool done;
-    {
-      const std::stop_callback cancel(stop, [this] { waker_.wake(); });
-      done = send(request, response, error);
-    }
-    if (done) return response;
-    if (failure_) return std::unexpected(*failure_);
-    if (error == httplib::Error::Canceled) return fail(Code::kCancelled, "ended by the reader");
-    return fail(Code::kUnavailable, "connection closed in the middle of an answer");
+  // Success, or why the transport failed. `fresh` tells whether this request opened the connection.
+  Status exchange(const Outgoing& request, Intake& intake, const std::stop_token& stop) {
+    fresh_ = !connection_;
+    reusable_ = false;
+    const std::stop_callback cancel(stop, [this] { waker_.wake(); });
+    if (!connection_)
+      if (auto connected = connect(); !connected) return connected;
+    connection_->limit(deadline_, silence_);
+    if (converse(request, intake)) return {};
+    if (intake.ended) return fail(Code::kCancelled, "ended by the reader");
+    return why();
   }
   bool fresh() const { return fresh_; }
-  bool idle_is_clean() const { return is_socket_open() && connection_ && connection_->idle_is_clean(); }
+  bool reusable() const { return reusable_; }
+  bool idle_is_clean() const { return connection_ && connection_->idle_is_clean(); }
 
   SteadyClock::time_point idle_since{};
 
  private:
-  bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
-    error = httplib::Error::Connection;
-    fresh_ = true;
+  Status connect() {
     const auto deadline = std::min(deadline_, SteadyClock::now() + connect_timeout_);
     auto fd = dial(peer_, deadline, waker_);
-    if (!fd) {
-      failure_ = fd.error();
-      return false;
-    }
+    if (!fd) return std::unexpected(fd.error());
+    fd_ = *fd;
     connection_ =
-        std::make_shared<Connection>(*fd, context_ ? client_session(context_.get(), tls_name_) : nullptr, waker_);
+        std::make_unique<Connection>(fd_, context_ ? client_session(context_.get(), tls_name_) : nullptr, waker_);
     connection_->limit(deadline, {});
-    if (context_ && !connection_->connect_tls()) {
-      note_failure();
-      connection_.reset();
-      close(*fd);
-      return false;
-    }
-    socket.sock = *fd;
+    if (context_ && !connection_->connect_tls()) return why();
+    return {};
+  }
+
+  bool converse(const Outgoing& request, Intake& intake) {
+    if (!connection_->send(request.head, request.body)) return false;
+    MessageHead head;
+    int status;
+    do {  // interim answers say nothing
+      if (!read_head(*connection_, head)) return false;
+      status = status_of(head.start);
+      if (status == 0) {
+        connection_->fail("no HTTP/1.1 answer");
+        return false;
+      }
+    } while (status < 200 && status != 101);
+    intake.answer.status = status;
+    const bool closing = names_close(head);
+    intake.answer.headers = std::move(head.headers);
+    intake.answer.body.clear();
+    if (intake.opened && *intake.opened) (*intake.opened)(status);
+    if (!read_answer(request, intake)) return false;
+    reusable_ = to_be_kept_ && !closing;
     return true;
   }
 
-  bool process_socket(const Socket&, std::function<bool(httplib::Stream&)> callback) override {
-    const std::shared_ptr<Connection> connection = connection_;  // shutdown_ssl may drop it while it is in use
-    connection->limit(deadline_, silence_);
-    const bool done = callback(*connection);
-    if (!done) note_failure(*connection);
-    return done;
+  bool read_answer(const Outgoing& request, Intake& intake) {
+    Response& answer = intake.answer;
+    to_be_kept_ = true;
+    if (request.is_head || answer.status == 204 || answer.status == 304) return true;
+    Framing framing;
+    if (!framing_of(*connection_, answer.headers, framing)) return false;
+    to_be_kept_ = framing.chunked || framing.length;
+    if (intake.chunk && (answer.status == 200 || answer.status == 206))
+      return read_body(
+          *connection_, framing,
+          [&](std::string_view piece) {
+            intake.begun = true;
+            return (*intake.chunk)(piece);
+          },
+          intake.ended);
+    answer.body.reserve(std::min<uint64_t>(framing.length.value_or(0), 1 << 20));
+    return read_body(
+        *connection_, framing,
+        [&](std::string_view piece) {
+          answer.body.append(piece);
+          return true;
+        },
+        intake.ended);
   }
 
-  void shutdown_ssl(Socket&, bool gracefully) override {
-    if (connection_ && gracefully) connection_->say_goodbye();
-    connection_.reset();
-  }
-
-  void note_failure() { note_failure(*connection_); }
-  void note_failure(const Connection& connection) {
-    const std::string where = fmt::format("{}:{}: {}", peer_.host, peer_.port, connection.reason());
-    switch (connection.end()) {
-      case End::kNone: break;
-      case End::kTimeout: failure_ = fail(Code::kTimeout, where).error(); break;
-      case End::kCancelled: failure_ = fail(Code::kCancelled, "cancelled").error(); break;
+  Status why() const {
+    const std::string where = fmt::format("{}:{}: {}", peer_.host, peer_.port, connection_->reason());
+    switch (connection_->end()) {
+      case End::kTimeout: return fail(Code::kTimeout, where);
+      case End::kCancelled: return fail(Code::kCancelled, "cancelled");
+      case End::kNone:
       case End::kClosed:
-      case End::kFailed: failure_ = fail(Code::kUnavailable, where).error(); break;
+      case End::kFailed: break;
     }
+    return fail(Code::kUnavailable, where);
   }
 
   const Endpoint peer_;
@@ -107,29 +146,41 @@ class Line final : public httplib::ClientImpl {
   const std::string tls_name_;
   const std::chrono::milliseconds connect_timeout_;
   Waker waker_;
-  std::shared_ptr<Connection> connection_;
+  int fd_ = -1;
+  std::unique_ptr<Connection> connection_;
   SteadyClock::time_point deadline_ = SteadyClock::time_point::max();
   std::chrono::milliseconds silence_{0};
-  bool fresh_ = false;
-  std::optional<Error> failure_;
+  bool fresh_ = false, reusable_ = false, to_be_kept_ = false;
 };
 
-httplib::Request to_httplib(const Request& request, const std::string& host_header) {
-  httplib::Request out;
-  out.method = request.method;
-  out.path = request.path;
-  out.body = request.body;
-  for (const auto& [name, value] : request.headers) out.headers.emplace(name, value);
-  if (!out.has_header("Host")) out.headers.emplace("Host", host_header);
-  if (!request.content_type.empty()) out.headers.emplace("Content-Type", request.content_type);
-  return out;
-}
+bool safe(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos; }
 
-Response from_httplib(httplib::Response&& response) {
-  Response out;
-  out.status = response.status;
-  out.headers.assign(response.headers.begin(), response.headers.end());
-  out.body = std::move(response.body);
+Result<Outgoing> to_outgoing(const Request& request, const std::string& host_header) {
+  Outgoing out;
+  out.body = request.body.empty() ? request.body_view : std::string_view(request.body);
+  out.is_head = request.method == "HEAD";
+  out.read = out.is_head || request.method == "GET";
+  std::string& head = out.head;
+  head.reserve(512 + request.path.size());
+  if (!safe(request.path) || request.path.find(' ') != std::string::npos)
+    return fail(Code::kInvalid, "path of a request: expected percent-encoding");
+  head.append(request.method).append(" ").append(request.path).append(" HTTP/1.1\r\n");
+  const auto add = [&](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!find_header(request.headers, "Host")) add("Host", host_header);
+  for (const auto& [name, value] : request.headers) {
+    if (!safe(name) || !safe(value))
+      return fail(Code::kInvalid, fmt::format("header \"{}\": expected one line", safe(name) ? name : "?"));
+    add(name, value);
+  }
+  if (!find_header(request.headers, "Accept")) add("Accept", "*/*");
+  if (!find_header(request.headers, "User-Agent")) add("User-Agent", "twinspan");
+  if (!request.content_type.empty() && !find_header(request.headers, "Content-Type"))
+    add("Content-Type", request.content_type);
+  if (!out.body.empty() || (!out.read && request.method != "DELETE"))
+    add("Content-Length", std::to_string(out.body.size()));
+  head += "\r\n";
   return out;
 }
 
@@ -178,8 +229,8 @@ struct Client::Impl {
     lock.unlock();
     return open();
   }
-  Result<httplib::Response> exchange(httplib::Request& request, std::chrono::milliseconds timeout,
-                                     const std::stop_token& stop, const std::function<bool()>& repeatable);
+  Status exchange(const Outgoing& request, Intake& intake, std::chrono::milliseconds timeout,
+                  const std::stop_token& stop);
   void give_back(std::unique_ptr<Line> line) {  // nullptr: it is not to be used again
     {
       std::lock_guard lock(mutex);
@@ -208,41 +259,9 @@ Client::Client(std::string url, ClientTls tls, Options options) : impl_(std::mak
 
 Client::~Client() = default;
 
-namespace {
-
-// Lets `chunk` have the body where the status is 200; any other body is gathered in `answer`.
-struct Intake {
-  Response answer;
-  bool begun = false;  // `chunk` has seen something
-  bool ended = false;  // `chunk` wants no more
-
-  // All of it outlives the exchange.
-  void attach(httplib::Request& request, const std::function<bool(std::string_view)>& chunk,
-              const std::function<void(int)>* opened) {
-    request.response_handler = [this, opened](const httplib::Response& head) {
-      answer.status = head.status;
-      answer.headers.assign(head.headers.begin(), head.headers.end());
-      answer.body.clear();
-      if (opened && *opened) (*opened)(head.status);
-      return true;
-    };
-    request.content_receiver = [this, &chunk](const char* data, size_t size, uint64_t, uint64_t) {
-      if (answer.status != 200) {
-        answer.body.append(data, size);
-        return true;
-      }
-      begun = true;
-      ended = !chunk({data, size});
-      return !ended;
-    };
-  }
-};
-
-}  // namespace
-
-Result<httplib::Response> Client::Impl::exchange(httplib::Request& request, std::chrono::milliseconds timeout,
-                                                 const std::stop_token& stop, const std::function<bool()>& repeatable) {
-  if (auto ready = usable(); !ready) return std::unexpected(ready.error());
+Status Client::Impl::exchange(const Outgoing& request, Intake& intake, std::chrono::milliseconds timeout,
+                              const std::stop_token& stop) {
+  if (auto ready = usable(); !ready) return ready;
   const auto deadline = SteadyClock::now() + timeout;
   for (bool again = true;; again = false) {
     if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
@@ -252,34 +271,31 @@ Result<httplib::Response> Client::Impl::exchange(httplib::Request& request, std:
       return fail(Code::kTimeout, "every connection is in use");
     }
     line->limit(deadline, {});
-    auto answer = line->exchange(request, stop);
+    const Status done = line->exchange(request, intake, stop);
     const bool fresh = line->fresh();
     // Where the token was set after the answer the waker may be up: that connection isn't used again.
-    const bool reusable = answer && !stop.stop_requested() && line->is_socket_open();
-    give_back(reusable ? std::move(line) : nullptr);
-    if (answer) return answer;
+    const bool reusable = done && !stop.stop_requested() && line->reusable();
+    if (!reusable) line.reset();
+    give_back(std::move(line));
+    if (done) return {};
     // The server may close a kept connection in the very moment it is used again; reading once more is harmless.
-    if (!again || fresh || answer.error().code != Code::kUnavailable || !repeatable()) return answer;
+    const bool repeatable = request.read && !intake.begun && !intake.ended;
+    if (!again || fresh || done.error().code != Code::kUnavailable || !repeatable) return done;
   }
 }
 
 Result<Response> Client::send(const Request& request, std::stop_token stop) {
-  httplib::Request out = to_httplib(request, impl_->host_header);
-  const bool read = out.method == "GET" || out.method == "HEAD";
-  auto answer = impl_->exchange(out, request.timeout, stop, [read] { return read; });
-  if (!answer) return std::unexpected(answer.error());
-  return from_httplib(std::move(*answer));
+  static const std::function<bool(std::string_view)> kNone;
+  return receive(request, kNone, std::move(stop));
 }
 
 Result<Response> Client::receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
                                  std::stop_token stop) {
-  httplib::Request out = to_httplib(request, impl_->host_header);
-  const bool read = out.method == "GET";
-  Intake intake;
-  intake.attach(out, chunk, nullptr);
-  auto done = impl_->exchange(out, request.timeout, stop, [&] { return read && !intake.begun; });
+  const auto out = to_outgoing(request, impl_->host_header);
+  if (!out) return std::unexpected(out.error());
+  Intake intake{.chunk = chunk ? &chunk : nullptr};
+  const Status done = impl_->exchange(*out, intake, request.timeout, stop);
   if (!done && !intake.ended) return std::unexpected(done.error());
-  if (done) intake.answer.status = done->status;
   return std::move(intake.answer);
 }
 
@@ -287,20 +303,19 @@ Result<Response> Client::stream(const Request& request, const std::function<bool
                                 std::stop_token stop, const std::function<void(int)>& opened) {
   if (auto usable = impl_->usable(); !usable) return std::unexpected(usable.error());
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
-  httplib::Request out = to_httplib(request, impl_->host_header);
+  const auto out = to_outgoing(request, impl_->host_header);
+  if (!out) return std::unexpected(out.error());
   const std::unique_ptr<Line> line = impl_->open();
   const std::function<void(int)> begun = [&](int status) {
     line->limit_silence(request.timeout);
     if (opened) opened(status);
   };
-  Intake intake;
-  intake.attach(out, chunk, &begun);
+  Intake intake{.chunk = &chunk, .opened = &begun};
   line->limit(SteadyClock::time_point::max(),
               request.head_timeout.count() > 0 ? request.head_timeout : request.timeout);
-  auto done = line->exchange(out, stop);
+  const Status done = line->exchange(*out, intake, stop);
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   if (!done && !intake.ended) return std::unexpected(done.error());
-  if (done) intake.answer.status = done->status;
   return std::move(intake.answer);
 }
 

@@ -13,6 +13,7 @@ namespace twinspan::net {
 namespace {
 
 constexpr size_t kInputBytes = 16 * 1024, kOutputBytes = 16 * 1024;
+constexpr size_t kLargeInputBytes = 128 * 1024;  // where a large body comes: fewer calls of the kernel
 
 std::string text_of(int error_number) {
   char buffer[128];
@@ -64,7 +65,7 @@ ssize_t Connection::stop(End end, std::string reason) {
   return -1;
 }
 
-void Connection::fail() { stop(End::kFailed, "cut on request"); }
+void Connection::fail(std::string reason) { stop(End::kFailed, std::move(reason)); }
 
 bool Connection::wait(short events) {
   Clock::time_point until = deadline_;
@@ -152,7 +153,7 @@ bool Connection::transmit(const char* data, size_t size) {
   while (size > 0) {
     ssize_t n;
     if (!session_) {
-      n = send(fd_, data, size, MSG_NOSIGNAL);
+      n = ::send(fd_, data, size, MSG_NOSIGNAL);
       if (n < 0) {
         if (errno == EINTR) continue;
         if (errno != EAGAIN) return stop(End::kClosed, "write: " + text_of(errno)) >= 0;
@@ -192,15 +193,59 @@ bool Connection::flush() {
   return sent;
 }
 
-ssize_t Connection::read(char* data, size_t size) {
-  if (end_ != End::kNone || !flush()) return -1;
-  if (input_at_ == input_end_) {
-    if (input_.empty()) input_.resize(kInputBytes);
-    const ssize_t n = receive(input_.data(), input_.size());
-    if (n <= 0) return n;
-    input_at_ = 0;
-    input_end_ = static_cast<size_t>(n);
+bool Connection::fill(size_t wanted) {
+  if (end_ != End::kNone || !flush()) return false;
+  const size_t size = wanted >= kLargeInputBytes && wanted != SIZE_MAX ? kLargeInputBytes : kInputBytes;
+  if (input_.size() < size) input_.resize(size);
+  const ssize_t n = receive(input_.data(), input_.size());
+  input_at_ = 0;
+  input_end_ = n > 0 ? static_cast<size_t>(n) : 0;
+  return n > 0;
+}
+
+std::string_view Connection::take(size_t most) {
+  if (input_at_ == input_end_ && !fill(most)) return {};
+  const std::string_view piece(input_.data() + input_at_, std::min(most, input_end_ - input_at_));
+  input_at_ += piece.size();
+  return piece;
+}
+
+bool Connection::read_line(std::string& line, size_t most) {
+  line.clear();
+  while (true) {
+    if (input_at_ == input_end_ && !fill(0)) {
+      stop(End::kClosed, "connection closed by the other side");
+      return false;
+    }
+    const char* begin = input_.data() + input_at_;
+    const size_t have = input_end_ - input_at_;
+    const void* found = std::memchr(begin, '\n', have);
+    const size_t size = found ? static_cast<size_t>(static_cast<const char*>(found) - begin) : have;
+    if (line.size() + size > most) {
+      fail("line too long");
+      return false;
+    }
+    line.append(begin, size);
+    input_at_ += found ? size + 1 : size;
+    if (!found) continue;
+    if (line.ends_with('\r')) line.pop_back();
+    return true;
   }
+}
+
+bool Connection::send(std::string_view head, std::string_view body) {
+  if (end_ != End::kNone) return false;
+  output_.append(head);
+  if (body.size() <= 4 * kOutputBytes) {
+    output_.append(body);
+    return flush();
+  }
+  return flush() && transmit(body.data(), body.size());
+}
+
+ssize_t Connection::read(char* data, size_t size) {
+  if (end_ != End::kNone) return -1;
+  if (input_at_ == input_end_ && !fill(0)) return end_ == End::kNone ? 0 : -1;
   const size_t n = std::min(size, input_end_ - input_at_);
   std::memcpy(data, input_.data() + input_at_, n);
   input_at_ += n;

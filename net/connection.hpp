@@ -40,16 +40,23 @@ class Connection final : public httplib::Stream {
 
   // No wait lasts beyond `deadline`, and none longer than `silence` (zero: no limit).
   void limit(Clock::time_point deadline, std::chrono::milliseconds silence);
-  bool connect_tls();          // client's side of the handshake
-  bool accept_tls();           // server's side
-  bool flush();                // writes are gathered, so that a request is one packet
-  void say_goodbye();          // TLS close_notify, as far as it goes without waiting
-  void fail();                 // every later read and write fails: the peer sees a cut
+  bool connect_tls();  // client's side of the handshake
+  bool accept_tls();   // server's side
+  bool flush();        // writes are gathered, so that a request is one packet
+  void say_goodbye();  // TLS close_notify, as far as it goes without waiting
+  // Every later read and write fails: the peer sees a cut.
+  void fail(std::string reason = "cut on request");
   bool has_input() const;      // bytes that were received and not read yet
   bool idle_is_clean() const;  // between two requests: neither closed nor holding bytes nobody asked for
   End end() const { return end_; }
   const std::string& reason() const { return reason_; }
   const SSL* session() const { return session_.get(); }
+
+  // The next bytes, at most `most`, without a copy: valid until the next read. Empty: the other side closed (end() is
+  // kNone) or the connection failed.
+  std::string_view take(size_t most);
+  bool read_line(std::string& line, size_t most);           // up to CRLF or LF, which is left out; longer lines fail
+  bool send(std::string_view head, std::string_view body);  // at once, in as few packets as there are
 
   bool is_readable() const override;
   bool is_writable() const override;
@@ -60,6 +67,7 @@ class Connection final : public httplib::Stream {
   socket_t socket() const override;
 
  private:
+  bool fill(size_t wanted);  // the input, which must be used up
   bool wait(short events);
   bool handshake(int (*step)(SSL*));
   ssize_t receive(char* data, size_t size);  // >0, 0: end of stream, <0: see end_

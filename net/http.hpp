@@ -40,6 +40,7 @@ struct Request {
   std::string path = "/";  // with query, percent-encoded
   Headers headers{};
   std::string body{};
+  std::string_view body_view{};  // sent where `body` is empty, without a copy; the caller keeps it until the answer
   std::string content_type{};
   std::chrono::milliseconds timeout{10000};
   std::chrono::milliseconds head_timeout{0};  // of a stream: how long its status may take; 0: as `timeout`
@@ -60,11 +61,12 @@ class Client {
   ~Client();
 
   Result<Response> send(const Request& request, std::stop_token stop = {});
-  // As send(), but the body of an answer with status 200 goes to `chunk` as it arrives, for answers too large to hold.
+  // As send(), but the body of an answer with status 200 or 206 goes to `chunk` as it arrives, for answers too large to
+  // hold. Where `chunk` returns false the answer ends there, without an error.
   Result<Response> receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
                            std::stop_token stop = {});
   // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is
-  // 200. `request.timeout` is the longest silence that is borne.
+  // 200 or 206. `request.timeout` is the longest silence that is borne.
   // `opened` is called once the status is known.
   Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& chunk,
                           std::stop_token stop, const std::function<void(int status)>& opened = {});

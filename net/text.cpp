@@ -1,19 +1,12 @@
 // Percent encoding and header look-up.
-#include <strings.h>
-
-#include "net/http.hpp"
+#include "net/message.hpp"
 
 namespace twinspan::net {
 namespace {
 
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string find(const Headers& headers, std::string_view name) {
-  for (const auto& [key, value] : headers)
-    if (same_name(key, name)) return value;
-  return {};
+std::string value_of(const Headers& headers, std::string_view name) {
+  const std::string* value = find_header(headers, name);
+  return value ? *value : std::string();
 }
 
 bool unreserved(char c) {
@@ -30,8 +23,8 @@ int hex_digit(char c) {
 
 }  // namespace
 
-std::string Response::header(std::string_view name) const { return find(headers, name); }
-std::string IncomingRequest::header(std::string_view name) const { return find(headers, name); }
+std::string Response::header(std::string_view name) const { return value_of(headers, name); }
+std::string IncomingRequest::header(std::string_view name) const { return value_of(headers, name); }
 
 std::string percent_encode(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";

@@ -1,0 +1,39 @@
+// HTTP/1.1 messages on a connection (RFC 9112), from either side: heads, and bodies by length, in chunks or up to the
+// close. Private to this room.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/connection.hpp"
+#include "net/http.hpp"
+
+namespace twinspan::net {
+
+// All of these return false where the connection ended or the message is malformed: the connection is of no more use
+// then, and its end() and reason() say why.
+
+struct MessageHead {
+  std::string start;  // the request line or the status line
+  Headers headers;    // values as they came, not decoded
+};
+bool read_head(Connection& connection, MessageHead& head);
+// "HTTP/1.1 204 No Content" → 204; 0: not a status line.
+int status_of(std::string_view start);
+bool names_close(const MessageHead& head);  // the sender closes the connection after this message
+
+// How long a body is, by its head.
+struct Framing {
+  bool chunked = false;
+  std::optional<uint64_t> length;  // neither: up to the close for an answer, none for a request
+};
+bool framing_of(Connection& connection, const Headers& headers, Framing& framing);
+// `chunk` is given the body piece by piece, without a copy, and returns false to end it: `ended` says so then.
+bool read_body(Connection& connection, const Framing& framing, const std::function<bool(std::string_view)>& chunk,
+               bool& ended);
+
+const std::string* find_header(const Headers& headers, std::string_view name);  // case-insensitive; nullptr: absent
+
+}  // namespace twinspan::net
