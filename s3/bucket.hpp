@@ -56,6 +56,7 @@ struct Head {
   Metadata metadata;
   std::map<std::string, std::string> checksums;  // "crc32c" → Base64, as far as the server has them
   int parts = 0;                                 // x-amz-mp-parts-count of a request with part_number; 0: not said
+  int tags = 0;                                  // x-amz-tagging-count; 0: none, or the server doesn't say
 };
 
 struct ByteRange {

@@ -1,0 +1,58 @@
+#include "s3/digest.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+namespace twinspan::s3 {
+namespace {
+
+std::string digest(const EVP_MD* kind, std::string_view bytes) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), out, &size, kind, nullptr);
+  return {reinterpret_cast<char*>(out), size};
+}
+
+}  // namespace
+
+std::string to_hex(std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out;
+}
+
+std::string base64_of(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(size));
+  return out;
+}
+
+// Fetched once: the look-up by name costs more than the digest of a small request.
+std::string sha256_of(std::string_view bytes) {
+  static EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return digest(kind, bytes);
+}
+
+std::string md5_of(std::string_view bytes) {
+  static EVP_MD* const kind = EVP_MD_fetch(nullptr, "MD5", nullptr);
+  return digest(kind, bytes);
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), out, &size);
+  return {reinterpret_cast<char*>(out), size};
+}
+
+}  // namespace twinspan::s3
