@@ -27,9 +27,19 @@ SHAPES = {
     "*.postgres.external.tls": "ExternalTls",
     "ReplicationLink.spec.postgres": "PostgresSettings",
     "ReplicationLink.spec.postgres.durability": "Durability",
+    "*.s3": "S3Endpoint",
+    "ReplicationLink.spec.s3": "S3Settings",
+    "*.s3.objectsAtOnce": "ObjectsAtOnce",
+    "*.s3.priorities[]": "KeyPriority",
+    "*.s3.deletes": "Deletes",
+    "*.s3.bandwidth": "Bandwidth",
+    "*.s3.retries": "Retries",
+    "*.s3.verification": "VerificationSettings",
     "ReplicationLink.status": "LinkStatus",
     "ReplicationLink.status.assignment": "AssignmentStatus",
     "ReplicationLink.status.endpoints[]": "EndpointStatus",
+    "ReplicationLink.status.sync": "SyncStatus",
+    "ReplicationLink.status.verification": "VerificationStatus",
     "*.conditions[]": "Condition",
     "FailoverPolicy.spec": "PolicySpec",
     "FailoverPolicy.spec.services[]": "PolicyService",
@@ -61,6 +71,9 @@ ENUMS = {
     "*.durability.mode": "DurabilityMode",
     "*.standby": "Standby",
     "*.diverged": "Diverged",
+    "*.s3.detect": "Detect",
+    "*.s3.deletes.mode": "DeletesMode",
+    "*.s3.compression": "Compression",
     "*.conditions[].status": "ConditionStatus",
     "FailoverPolicy.spec.mode": "FailoverMode",
     "*.services[].selects": "Selects",
@@ -79,7 +92,7 @@ DOCS = {
 FREE = {"resources"}
 # Plain members though the schema gives no default: absent means every field's default, and an object of another engine
 # must not get them written into its spec.
-PLAIN = {"ReplicationLink.spec.postgres"}
+PLAIN = {"ReplicationLink.spec.postgres", "ReplicationLink.spec.s3"}
 # A pattern has a matcher written by hand (api/patterns.hpp), because std::regex is slow and recursive.
 PATTERNS = {
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": ("is_dns_label", "a DNS label: lower-case letters, digits and '-'"),
@@ -88,6 +101,7 @@ PATTERNS = {
     r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$": ("is_object_name", "an object's name: lower-case letters, digits, '-' and '.'"),
     r"^[a-z_][a-z0-9_]*$": ("is_sql_name", "a lower-case SQL name: letters, digits and '_'"),
     r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$": ("is_size", "a size such as 10Gi"),
+    r"^https?://[A-Za-z0-9.:_\[\]-]+$": ("is_origin", "scheme, host and port such as https://s3.example:9000, and nothing behind them"),
     r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": ("is_reason", "a CamelCase reason"),
 }
 

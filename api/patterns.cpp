@@ -50,6 +50,16 @@ bool is_size(std::string_view text) {
   return text.size() == 2 && is_in(text[0], "KMGTPE") && text[1] == 'i';
 }
 
+bool is_origin(std::string_view text) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (!text.starts_with(scheme)) continue;
+    text.remove_prefix(scheme.size());
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](char c) { return is_letter(c) || is_digit(c) || is_in(c, ".:_[]-"); });
+  }
+  return false;
+}
+
 bool is_reason(std::string_view text) {
   const auto inner = [](char c) { return is_letter(c) || is_digit(c) || c == '_'; };
   return !text.empty() && is_letter(text.front()) && inner(text.back()) &&

@@ -31,6 +31,9 @@ std::vector<FieldError> validate(const FailoverPolicy& policy, const Replication
                                  const std::vector<FailoverPolicy>& others);
 std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after);
 
+// spec.lagThreshold.seconds, or what absence means for the link's engine.
+int64_t lag_threshold_seconds(const LinkSpec& spec);
+
 // "orders-east-0": the name of an endpoint's pod.
 std::string pod_name(const ReplicationLink& link, const Endpoint& endpoint);
 

@@ -1,7 +1,9 @@
 #include "api/patterns.hpp"
+#include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "api/validate.hpp"
+#include "api/validate_s3.hpp"
 
 namespace twinspan::api {
 
@@ -27,9 +29,8 @@ std::vector<Place> places(const ReplicationLink& link) {
 const PostgresSettings& settings(const ReplicationLink& link) { return link.spec.postgres; }
 
 void check_supported(const ReplicationLink& link, Errors& errors) {
-  if (link.spec.engine != Engine::kPostgres)
-    errors.push_back(
-        {"spec.engine", "is " + std::string(to_string(link.spec.engine)) + ": this version supports Postgres only"});
+  if (link.spec.engine == Engine::kKafka)
+    errors.push_back({"spec.engine", "is Kafka: this version supports Postgres and S3 only"});
   if (link.spec.topology != Topology::kActivePassive)
     errors.push_back({"spec.topology", "is " + std::string(to_string(link.spec.topology)) +
                                            ": this version supports ActivePassive only"});
@@ -102,26 +103,6 @@ void check_durability(const ReplicationLink& link, Errors& errors) {
                           " targets follow the source directly: no commit would ever be answered"});
 }
 
-void check_resources(const Json& resources, const std::string& field, Errors& errors) {
-  if (!resources.is_object()) return;
-  for (const char* kind : {"requests", "limits"}) {
-    const auto amounts = resources.find(kind);
-    if (amounts == resources.end() || amounts->is_null()) continue;
-    const std::string at = field + "." + kind;
-    if (!amounts->is_object()) {
-      errors.push_back({at, "must be a map"});
-      continue;
-    }
-    for (const auto& [name, amount] : amounts->items()) {
-      const bool number = amount.is_number_integer() && amount.get<int64_t>() >= 0;
-      const auto quantity = amount.is_string() ? parse_quantity(amount.get_ref<const std::string&>()) : std::nullopt;
-      if (!number && (!quantity || *quantity < 0))
-        errors.push_back({at + "[" + name + "]", "is " + amount.dump(-1, ' ', true, Json::error_handler_t::replace) +
-                                                     ", must be a quantity such as 250m or 256Mi"});
-    }
-  }
-}
-
 void check_managed(const ReplicationLink& link, const ManagedPostgres& managed, const std::string& field,
                    Errors& errors) {
   const auto size = parse_quantity(managed.storage.size);
@@ -138,6 +119,9 @@ void check_managed(const ReplicationLink& link, const ManagedPostgres& managed, 
 }
 
 void check_postgres(const ReplicationLink& link, Errors& errors) {
+  for (const Place& place : places(link))
+    if (place.endpoint->s3)
+      errors.push_back({place.field + ".s3", "means nothing unless spec.engine is S3, leave it out"});
   const std::string& database = settings(link).database;
   if (database == "postgres" || database == "template0" || database == "template1")
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
@@ -183,6 +167,26 @@ std::string pod_name(const ReplicationLink& link, const Endpoint& endpoint) {
   return link.metadata.name + "-" + endpoint.name + "-0";
 }
 
+int64_t lag_threshold_seconds(const LinkSpec& spec) {
+  return spec.lag_threshold.seconds.value_or(spec.engine == Engine::kS3 ? 300 : 1);
+}
+
+namespace {
+
+struct PodName {
+  std::string field, name, of;
+};
+
+std::vector<PodName> pod_names(const ReplicationLink& link) {
+  if (link.spec.engine == Engine::kS3) return {{"metadata.name", link.metadata.name + "-s3-0", "the S3 workers"}};
+  std::vector<PodName> names;
+  for (const Place& place : places(link))
+    names.push_back({place.field + ".name", pod_name(link, *place.endpoint), "endpoint " + place.endpoint->name});
+  return names;
+}
+
+}  // namespace
+
 std::vector<FieldError> validate(const ReplicationLink& link) {
   Errors errors;
   check_supported(link, errors);
@@ -193,6 +197,7 @@ std::vector<FieldError> validate(const ReplicationLink& link) {
     check_durability(link, errors);
     check_postgres(link, errors);
   }
+  if (link.spec.engine == Engine::kS3) check_s3(link, errors);
   return errors;
 }
 
@@ -202,12 +207,11 @@ std::vector<FieldError> validate(const ReplicationLink& link, const std::vector<
   for (const ReplicationLink& other : others) {
     if (other.metadata.ns != link.metadata.ns || other.metadata.name == link.metadata.name || age(link) < age(other))
       continue;
-    for (const Place& mine : places(link))
-      for (const Place& theirs : places(other))
-        if (pod_name(link, *mine.endpoint) == pod_name(other, *theirs.endpoint))
-          errors.push_back({mine.field + ".name", "its pod would be named " + pod_name(link, *mine.endpoint) +
-                                                      ", as that of endpoint " + theirs.endpoint->name + " of link " +
-                                                      other.metadata.name});
+    for (const PodName& mine : pod_names(link))
+      for (const PodName& theirs : pod_names(other))
+        if (mine.name == theirs.name)
+          errors.push_back({mine.field, "its pod would be named " + mine.name + ", as that of " + theirs.of +
+                                            " of link " + other.metadata.name});
   }
   return errors;
 }

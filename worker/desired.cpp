@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/validate.hpp"
 #include "worker/options.hpp"
 
 namespace twinspan::worker {
@@ -44,7 +45,7 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
   desired.diverged = rule_of(spec.postgres.diverged);
   desired.warm = spec.postgres.standby == api::Standby::kWarm;
   desired.lag_bytes_max = static_cast<uint64_t>(spec.lag_threshold.bytes.value_or(0));
-  desired.lag_seconds_max = static_cast<double>(spec.lag_threshold.seconds);
+  desired.lag_seconds_max = static_cast<double>(api::lag_threshold_seconds(spec));
   if (const auto& assignment = link.status.assignment) {
     const auto cause = parse_cause(assignment->cause);
     if (!cause)

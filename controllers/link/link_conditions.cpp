@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/conditions.hpp"
+#include "api/validate.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -71,20 +72,21 @@ class Judge {
 
   Verdict lag() const {
     if (primary_.empty()) return unknown("NoPrimary", "lag is measured against a primary, and there is none");
-    const api::LagThreshold& bound = seen_.link->spec.lag_threshold;
+    const int64_t seconds = api::lag_threshold_seconds(seen_.link->spec);
+    const auto& bytes = seen_.link->spec.lag_threshold.bytes;
     std::string unmeasured;
     for (const api::EndpointStatus& row : rows_) {
       if (!is_wanted_replica(row)) continue;
-      if (row.lag_seconds && *row.lag_seconds > static_cast<double>(bound.seconds))
+      if (row.lag_seconds && *row.lag_seconds > static_cast<double>(seconds))
         return no("LagOverThreshold", fmt::format("{} is {:.1f} s behind, spec.lagThreshold.seconds is {}", row.name,
-                                                  *row.lag_seconds, bound.seconds));
-      if (bound.bytes && row.lag_bytes && *row.lag_bytes > *bound.bytes)
+                                                  *row.lag_seconds, seconds));
+      if (bytes && row.lag_bytes && *row.lag_bytes > *bytes)
         return no("LagOverThreshold", fmt::format("{} is {} bytes behind, spec.lagThreshold.bytes is {}", row.name,
-                                                  *row.lag_bytes, *bound.bytes));
-      if (unmeasured.empty() && (!row.lag_seconds || (bound.bytes && !row.lag_bytes))) unmeasured = row.name;
+                                                  *row.lag_bytes, *bytes));
+      if (unmeasured.empty() && (!row.lag_seconds || (bytes && !row.lag_bytes))) unmeasured = row.name;
     }
     if (!unmeasured.empty()) return unknown("LagNotMeasured", fmt::format("the lag of {} is not measured", unmeasured));
-    return yes("LagWithinThreshold", fmt::format("no replica is more than {} s behind", bound.seconds));
+    return yes("LagWithinThreshold", fmt::format("no replica is more than {} s behind", seconds));
   }
 
   Verdict durability() const {

@@ -14,6 +14,7 @@ struct Matcher {
   std::string pattern;
   bool (*matches)(std::string_view);
   std::string alphabet;
+  std::vector<std::string> starts = {""};
 };
 
 const std::vector<Matcher> kMatchers = {
@@ -23,22 +24,25 @@ const std::vector<Matcher> kMatchers = {
     {"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", is_object_name, "az09-.A_"},
     {"^[a-z_][a-z0-9_]*$", is_sql_name, "az09-_A"},
     {"^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$", is_size, "09.kKMGi-"},
+    {"^https?://[A-Za-z0-9.:_\\[\\]-]+$", is_origin, "aZ0.:_[]-/@? ", {"", "http:/", "https:/", "httpss:/"}},
     {"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", is_reason, "aZ0_,:-"},
 };
 
-// Every string of up to five characters of an alphabet that touches each class of the pattern.
+// Every string of up to four characters of an alphabet that touches each class of the pattern, behind each start.
 TEST(Patterns, AcceptWhatTheirRegularExpressionsAccept) {
   for (const Matcher& matcher : kMatchers) {
     const std::regex regex(matcher.pattern, std::regex::optimize);
     int accepted = 0;
-    std::vector<std::string> texts{""};
-    for (size_t at = 0; at < texts.size(); ++at) {
-      const std::string text = texts[at];
-      const bool expected = std::regex_match(text, regex);
-      accepted += expected;
-      ASSERT_EQ(matcher.matches(text), expected) << matcher.pattern << " on \"" << text << '"';
-      if (text.size() < 4)
-        for (char c : matcher.alphabet) texts.push_back(text + c);
+    for (const std::string& start : matcher.starts) {
+      std::vector<std::string> texts{start};
+      for (size_t at = 0; at < texts.size(); ++at) {
+        const std::string text = texts[at];
+        const bool expected = std::regex_match(text, regex);
+        accepted += expected;
+        ASSERT_EQ(matcher.matches(text), expected) << matcher.pattern << " on \"" << text << '"';
+        if (text.size() < start.size() + 4)
+          for (char c : matcher.alphabet) texts.push_back(text + c);
+      }
     }
     EXPECT_GT(accepted, 0) << matcher.pattern;
   }

@@ -56,7 +56,7 @@ TEST(Types, FillsInTheSchemasDefaults) {
   ASSERT_TRUE(link);
   EXPECT_EQ(link->spec.topology, Topology::kActivePassive);
   EXPECT_FALSE(link->spec.paused);
-  EXPECT_EQ(link->spec.lag_threshold.seconds, 1);
+  EXPECT_EQ(lag_threshold_seconds(link->spec), 1);
   EXPECT_EQ(link->spec.postgres.database, "app");
   EXPECT_EQ(link->spec.postgres.durability.mode, DurabilityMode::kAsync);
   EXPECT_EQ(link->spec.postgres.durability.replicas, 1);

@@ -12,7 +12,8 @@ Endpoint endpoint(std::string name, std::optional<std::string> from = {}) {
   return {.name = std::move(name),
           .site = {},
           .from = std::move(from),
-          .postgres = PostgresEndpoint{ManagedPostgres{}, {}}};
+          .postgres = PostgresEndpoint{ManagedPostgres{}, {}},
+          .s3 = {}};
 }
 
 ReplicationLink link(std::string name = "orders",

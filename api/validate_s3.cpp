@@ -1,0 +1,96 @@
+#include "api/validate_s3.hpp"
+
+#include "api/pod_resources.hpp"
+#include "core/cron.hpp"
+
+namespace twinspan::api {
+namespace {
+
+using Errors = std::vector<FieldError>;
+
+struct Place {  // a bucket, or a part of one, and its field
+  const S3Endpoint* s3;
+  std::string field;
+};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+// One of them holds the other.
+bool overlap(const S3Endpoint& a, const S3Endpoint& b) {
+  return lower(a.endpoint) == lower(b.endpoint) && a.bucket == b.bucket &&
+         (a.prefix.starts_with(b.prefix) || b.prefix.starts_with(a.prefix));
+}
+
+std::vector<Place> check_endpoints(const ReplicationLink& link, Errors& errors) {
+  std::vector<Place> places;
+  const auto check = [&](const Endpoint& endpoint, const std::string& field) {
+    if (endpoint.postgres)
+      errors.push_back({field + ".postgres", "means nothing unless spec.engine is Postgres, leave it out"});
+    if (!endpoint.s3) {
+      errors.push_back({field + ".s3", "is required where spec.engine is S3"});
+      return;
+    }
+    if (endpoint.from && *endpoint.from != link.spec.source.name)
+      errors.push_back({field + ".from", "is \"" + *endpoint.from +
+                                             "\": targets of S3 links follow the source, cascading is not supported by "
+                                             "this version"});
+    places.push_back({&*endpoint.s3, field + ".s3"});
+  };
+  check(link.spec.source, "spec.source");
+  for (size_t i = 0; i < link.spec.targets.size(); ++i)
+    check(link.spec.targets[i], "spec.targets[" + std::to_string(i) + "]");
+  return places;
+}
+
+// A copy that lies within what is copied would be copied again, for ever; two copies in one place overwrite each other.
+void check_overlaps(const std::vector<Place>& places, Errors& errors) {
+  for (size_t i = 1; i < places.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (overlap(*places[i].s3, *places[j].s3)) {
+        errors.push_back({places[i].field + ".prefix",
+                          "is \"" + places[i].s3->prefix + "\" in the same bucket as " + places[j].field +
+                              ".prefix \"" + places[j].s3->prefix +
+                              "\", and one holds the other: choose another bucket, or prefixes apart from each other"});
+        break;
+      }
+}
+
+void check_settings(const S3Settings& settings, Errors& errors) {
+  const auto number = [](int64_t value) { return std::to_string(value); };
+  const ObjectsAtOnce& at_once = settings.objects_at_once;
+  const std::string field = "spec.s3.objectsAtOnce.";
+  if (at_once.initial < at_once.min)
+    errors.push_back({field + "initial", "is " + number(at_once.initial) + ", must not be less than min, which is " +
+                                             number(at_once.min)});
+  if (at_once.max < at_once.initial)
+    errors.push_back({field + "max", "is " + number(at_once.max) + ", must not be less than initial, which is " +
+                                         number(at_once.initial)});
+  if (at_once.shrink_below >= at_once.grow_above)
+    errors.push_back({field + "shrinkBelow", "is " + number(at_once.shrink_below) +
+                                                 ", must be less than growAbove, which is " +
+                                                 number(at_once.grow_above)});
+  if (settings.compression != Compression::kNone)
+    errors.push_back({"spec.s3.compression",
+                      "is " + std::string(to_string(settings.compression)) + ": this version supports None only"});
+  if (settings.workers != 1)
+    errors.push_back({"spec.s3.workers", "is " + number(settings.workers) + ": this version runs 1 worker only"});
+  if (settings.verification.schedule)
+    if (const auto cron = parse_cron(*settings.verification.schedule); !cron)
+      errors.push_back({"spec.s3.verification.schedule", cron.error().message});
+  check_resources(settings.resources, "spec.s3.resources", errors);
+}
+
+}  // namespace
+
+void check_s3(const ReplicationLink& link, Errors& errors) {
+  check_overlaps(check_endpoints(link, errors), errors);
+  if (link.spec.postgres != PostgresSettings{})
+    errors.push_back({"spec.postgres", "means nothing unless spec.engine is Postgres, leave it out"});
+  check_settings(link.spec.s3, errors);
+}
+
+}  // namespace twinspan::api

@@ -1,0 +1,121 @@
+#include "core/cron.hpp"
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+namespace twinspan {
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+struct Field {
+  std::string_view name;
+  int first, last;
+  Names names;  // of the values from `first` on
+};
+
+const Field kFields[] = {
+    {"minute", 0, 59, {}},
+    {"hour", 0, 23, {}},
+    {"day of the month", 1, 31, {}},
+    {"month", 1, 12, {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+    {"day of the week", 0, 7, {"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
+};
+
+std::unexpected<Error> refuse(const Field& field, std::string_view text) {
+  return fail(Code::kInvalid, "the " + std::string(field.name) + " is \"" + std::string(text) + "\", expected " +
+                                  std::to_string(field.first) + " to " + std::to_string(field.last) +
+                                  ", *, ranges such as 1-5, steps such as */15, or several of them with commas");
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (size_t at = 0;;) {
+    const size_t end = text.find(separator, at);
+    parts.push_back(text.substr(at, end - at));
+    if (end == std::string_view::npos) return parts;
+    at = end + 1;
+  }
+}
+
+std::optional<int> number(std::string_view text) {
+  int value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || rest != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+std::optional<int> value_of(const Field& field, std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (size_t i = 0; i < field.names.size(); ++i)
+    if (lower == field.names[i]) return field.first + static_cast<int>(i);
+  const auto value = number(text);
+  return value && *value >= field.first && *value <= field.last ? value : std::nullopt;
+}
+
+// Sets the bits that `text` names; the weekday 7 is Sunday too.
+template <size_t kSize>
+Status parse_field(const Field& field, std::string_view text, std::bitset<kSize>& bits) {
+  for (const std::string_view part : split(text, ',')) {
+    const auto by_step = split(part, '/');
+    const auto step = by_step.size() == 1 ? std::optional(1) : number(by_step[1]);
+    if (by_step.size() > 2 || !step || *step == 0) return refuse(field, text);
+    std::optional<int> first = field.first, last = field.last;
+    if (by_step[0] != "*") {
+      const auto range = split(by_step[0], '-');
+      first = value_of(field, range[0]);
+      last = range.size() > 1 ? value_of(field, range[1]) : by_step.size() > 1 ? std::optional(field.last) : first;
+      if (range.size() > 2 || !first || !last || *first > *last) return refuse(field, text);
+    }
+    for (int value = *first; value <= *last; value += *step)
+      bits.set(field.last == 7 ? static_cast<size_t>(value % 7) : static_cast<size_t>(value));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Cron> parse_cron(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (const std::string_view word : split(text, ' '))
+    if (!word.empty()) words.push_back(word);
+  if (words.size() != 5)
+    return fail(Code::kInvalid, "\"" + std::string(text) + "\" has " + std::to_string(words.size()) +
+                                    " fields, expected five: minute, hour, day of the month, month, day of the week, "
+                                    "such as \"0 4 * * *\"");
+  Cron cron;
+  const Status parsed[] = {parse_field(kFields[0], words[0], cron.minutes),
+                           parse_field(kFields[1], words[1], cron.hours), parse_field(kFields[2], words[2], cron.days),
+                           parse_field(kFields[3], words[3], cron.months),
+                           parse_field(kFields[4], words[4], cron.weekdays)};
+  for (const Status& one : parsed)
+    if (!one) return std::unexpected(one.error());
+  cron.any_day = words[2].starts_with('*');
+  cron.any_weekday = words[4].starts_with('*');
+  if (!next_after(cron, WallTime{}))
+    return fail(Code::kInvalid, "\"" + std::string(text) + "\" names no day that exists");
+  return cron;
+}
+
+std::optional<WallTime> next_after(const Cron& cron, WallTime time) {
+  using std::chrono::days, std::chrono::hours, std::chrono::minutes, std::chrono::sys_days;
+  const auto from = std::chrono::floor<minutes>(time) + minutes(1);
+  const sys_days today = std::chrono::floor<days>(from);
+  for (int offset = 0; offset < 8 * 366 + 2; ++offset) {
+    const sys_days day = today + days(offset);
+    const std::chrono::year_month_day date(day);
+    if (!cron.months[static_cast<unsigned>(date.month())]) continue;
+    const bool by_day = cron.days[static_cast<unsigned>(date.day())];
+    const bool by_weekday = cron.weekdays[std::chrono::weekday(day).c_encoding()];
+    if (cron.any_day || cron.any_weekday ? !(by_day && by_weekday) : !(by_day || by_weekday)) continue;
+    for (size_t hour = 0; hour < 24; ++hour)
+      for (size_t minute = 0; cron.hours[hour] && minute < 60; ++minute)
+        if (const auto at = day + hours(hour) + minutes(minute); cron.minutes[minute] && at >= from) return at;
+  }
+  return std::nullopt;
+}
+
+}  // namespace twinspan
