@@ -118,7 +118,8 @@ class Bucket {
   virtual Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) = 0;
   virtual Result<PutResult> copy(const std::string& from_bucket, const std::string& from_key,
                                  const std::string& from_etag, const PutRequest& to,
-                                 std::stop_token stop) = 0;  // within one endpoint, up to 5 GiB
+                                 std::stop_token stop) = 0;  // within one endpoint, up to 5 GiB. Where `to` has neither
+                                                             // metadata nor tags, the source's are kept
   virtual Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) = 0;  // its upload_id
   virtual Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) = 0;
   virtual Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket,

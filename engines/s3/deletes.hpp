@@ -1,0 +1,33 @@
+// Which keys of the target may go because the source has them no more. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "engines/s3/settings.hpp"
+
+namespace twinspan::s3 {
+
+// What a complete walk over both sides has found.
+struct ExtraKeys {
+  bool listing_complete = false;  // of both sides, to their ends, without an error
+  uint64_t source_objects = 0;
+  uint64_t count = 0;             // keys of the target that the source lacks
+  std::vector<std::string> keys;  // them, or only some where there are more than the cap
+};
+
+enum class DeletesWithheld {
+  kNo,
+  kIncomplete,   // absence can't be concluded from half a listing
+  kSourceEmpty,  // an unreachable, wrong or emptied source looks the same; a target is emptied by people
+  kOverCap,      // nothing at all is deleted, so that people look first
+};
+std::string_view to_string(DeletesWithheld withheld);
+
+struct DeletePlan {
+  std::vector<std::string> keys;
+  DeletesWithheld withheld = DeletesWithheld::kNo;
+};
+
+DeletePlan plan_deletes(const DeletePolicy& policy, ExtraKeys extra);
+
+}  // namespace twinspan::s3

@@ -1,0 +1,33 @@
+#include "engines/s3/likeness.hpp"
+
+#include <charconv>
+
+namespace twinspan::s3 {
+
+std::optional<int> etag_parts(std::string_view etag) {
+  constexpr size_t kMd5Digits = 32;
+  if (etag.size() < kMd5Digits) return std::nullopt;
+  for (char c : etag.substr(0, kMd5Digits))
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) return std::nullopt;
+  std::string_view rest = etag.substr(kMd5Digits);
+  if (rest.empty()) return 0;
+  if (!rest.starts_with('-')) return std::nullopt;
+  rest.remove_prefix(1);
+  int parts = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), parts);
+  if (error != std::errc() || end != rest.data() + rest.size() || parts < 1) return std::nullopt;
+  return parts;
+}
+
+Likeness likeness(const Listed& source, const Listed& target) {
+  if (source.size_bytes != target.size_bytes) return Likeness::kDifferent;
+  if (source.etag == target.etag || source.size_bytes == 0) return Likeness::kEqual;
+  return Likeness::kUnsure;
+}
+
+bool made_from(const Metadata& copy, std::string_view original_etag) {
+  const auto marker = copy.user.find(std::string(kSourceEtagName));
+  return marker != copy.user.end() && marker->second == original_etag;
+}
+
+}  // namespace twinspan::s3

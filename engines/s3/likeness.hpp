@@ -1,0 +1,28 @@
+// Whether two objects are the same, as far as two listings tell. Pure. Never by time.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "s3/bucket.hpp"
+
+namespace twinspan::s3 {
+
+// The user metadata that says from which object (by its ETag) a copy was made. It answers where ETags can't: other part
+// sizes, encryption. On every multi-part object we write, on others only where ETags are known to differ.
+inline constexpr std::string_view kSourceEtagName = "twinspan-source-etag";
+
+// 0: "<md5>", so far as its form tells; N: "<md5 of md5s>-N"; nullopt: neither.
+std::optional<int> etag_parts(std::string_view etag);
+
+enum class Likeness {
+  kEqual,
+  kDifferent,
+  kUnsure,  // same size, ETags that differ: by content, or by how they came about. The marker (kSourceEtagName) tells
+};
+Likeness likeness(const Listed& source, const Listed& target);
+
+// One was made from the other, in either direction.
+bool made_from(const Metadata& copy, std::string_view original_etag);
+
+}  // namespace twinspan::s3

@@ -1,0 +1,63 @@
+// What a link's spec says of its S3 engine (api/: spec.s3), with the defaults it has there.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "s3/bucket.hpp"
+
+namespace twinspan::s3 {
+
+// How many objects are under way at once: more while work piles up, fewer when it is nearly done.
+struct Concurrency {
+  int min = 3, initial = 5, max = 10;
+  size_t grow_above = 100, shrink_below = 10;  // queued items
+};
+
+struct PriorityRule {
+  std::string prefix;  // of the key below the link's prefix; of several that match, the longest counts
+  int priority = 0;    // higher goes first; keys that no rule matches have 0
+};
+
+struct RetryPolicy {
+  int max = 3;          // tries of one object
+  int network_max = 5;  // tries where the server couldn't be reached, was busy or too slow
+  std::chrono::milliseconds backoff_base{2000};
+};
+
+enum class DeleteMode { kIgnore, kReplicate };
+
+struct DeletePolicy {
+  DeleteMode mode = DeleteMode::kIgnore;
+  size_t max_per_sync = 1000;
+};
+
+struct Settings {
+  std::string link;            // names the link's state in the target bucket
+  bool same_endpoint = false;  // both buckets are one server's: it copies by itself
+  Concurrency objects_at_once{};
+  std::vector<PriorityRule> priorities{};
+  DeletePolicy deletes{};
+  RetryPolicy retries{};
+  int64_t bandwidth_bytes_per_second = 0;  // 0: no cap
+  int listers = 4;                         // key ranges that are listed at once, on both sides
+  int page_keys = 1000;                    // of one page of a listing
+  size_t queue_max = 10000;                // work known and not begun; the listing waits beyond it
+  int64_t buffer_bytes = 48 << 20;         // bodies in memory, of all transfers together
+  int64_t single_put_bytes_max = 16 << 20;
+  std::string encryption{}, encryption_key_id{};  // of what is written; empty: what the target bucket does by itself
+};
+
+// One end of a link: the keys of `bucket` that begin with `prefix`. The engine names keys without it.
+struct Side {
+  Bucket& bucket;
+  std::string prefix{};
+};
+
+// Where a link keeps its state, in the target bucket. What lies there, on either side, is never replicated, counted or
+// deleted.
+inline constexpr std::string_view kReservedPrefix = ".twinspan/";
+
+}  // namespace twinspan::s3
