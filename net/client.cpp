@@ -23,10 +23,10 @@ struct Outgoing {
 // Where an answer goes: the body of 200 and 206 to `chunk`, if there is one, any other into the answer.
 struct Intake {
   const std::function<bool(std::string_view)>* chunk = nullptr;
-  const std::function<void(int)>* opened = nullptr;
+  const std::function<bool(const Response&)>* opened = nullptr;
   Response answer{};
   bool begun = false;  // `chunk` has seen something
-  bool ended = false;  // `chunk` wants no more
+  bool ended = false;  // `opened` or `chunk` wants no more
 };
 
 // One connection and the request on it.
@@ -98,7 +98,10 @@ class Line {
     const bool closing = names_close(head);
     intake.answer.headers = std::move(head.headers);
     intake.answer.body.clear();
-    if (intake.opened && *intake.opened) (*intake.opened)(status);
+    if (intake.opened && *intake.opened && !(*intake.opened)(intake.answer)) {
+      intake.ended = true;
+      return false;
+    }
     if (!read_answer(request, intake)) return false;
     reusable_ = to_be_kept_ && !closing;
     return true;
@@ -290,10 +293,10 @@ Result<Response> Client::send(const Request& request, std::stop_token stop) {
 }
 
 Result<Response> Client::receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
-                                 std::stop_token stop) {
+                                 std::stop_token stop, const std::function<bool(const Response&)>& opened) {
   const auto out = to_outgoing(request, impl_->host_header);
   if (!out) return std::unexpected(out.error());
-  Intake intake{.chunk = chunk ? &chunk : nullptr};
+  Intake intake{.chunk = chunk ? &chunk : nullptr, .opened = &opened};
   const Status done = impl_->exchange(*out, intake, request.timeout, stop);
   if (!done && !intake.ended) return std::unexpected(done.error());
   return std::move(intake.answer);
@@ -306,9 +309,10 @@ Result<Response> Client::stream(const Request& request, const std::function<bool
   const auto out = to_outgoing(request, impl_->host_header);
   if (!out) return std::unexpected(out.error());
   const std::unique_ptr<Line> line = impl_->open();
-  const std::function<void(int)> begun = [&](int status) {
+  const std::function<bool(const Response&)> begun = [&](const Response& head) {
     line->limit_silence(request.timeout);
-    if (opened) opened(status);
+    if (opened) opened(head.status);
+    return true;
   };
   Intake intake{.chunk = &chunk, .opened = &begun};
   line->limit(SteadyClock::time_point::max(),

@@ -63,8 +63,9 @@ class Client {
   Result<Response> send(const Request& request, std::stop_token stop = {});
   // As send(), but the body of an answer with status 200 or 206 goes to `chunk` as it arrives, for answers too large to
   // hold. Where `chunk` returns false the answer ends there, without an error.
+  // `opened` sees the answer's head before `chunk` sees its body; false ends it there, too.
   Result<Response> receive(const Request& request, const std::function<bool(std::string_view)>& chunk,
-                           std::stop_token stop = {});
+                           std::stop_token stop = {}, const std::function<bool(const Response&)>& opened = {});
   // A long answer on a connection of its own. `chunk` returns false to end it. The Response has no body where status is
   // 200 or 206. `request.timeout` is the longest silence that is borne.
   // `opened` is called once the status is known.

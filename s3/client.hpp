@@ -29,6 +29,7 @@ struct ClientConfig {
   std::string region = "us-east-1";
   std::string bucket;
   bool path_style = true;  // false: the bucket is the first label of the host
+  std::string dial{};      // where to connect instead, "https://10.0.0.7:9000": private links, tests
   std::string ca_pem{};    // empty: the system's roots
   bool verify = true;
   size_t connections = 16;
