@@ -1,0 +1,108 @@
+#include "engines/s3/walk.hpp"
+
+#include <thread>
+
+#include "core/log.hpp"
+#include "core/wait.hpp"
+#include "engines/s3/merge.hpp"
+#include "engines/s3/pace.hpp"
+#include "engines/s3/ranges.hpp"
+
+namespace twinspan::s3 {
+
+Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop) {
+  pending_.assign(std::make_move_iterator(ranges.begin()), std::make_move_iterator(ranges.end()));
+  {
+    std::vector<std::jthread> listers;
+    for (size_t i = 0; i < static_cast<size_t>(std::max(1, settings_.listers)); ++i)
+      listers.emplace_back([this, i, &visit, &stop] { list(i, visit, stop); });
+  }
+  if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+std::vector<KeyRange> Walk::rest() const {
+  std::lock_guard lock(mutex_);
+  std::vector<KeyRange> rest(failed_);
+  for (const auto& [lister, range] : active_) rest.push_back(range);
+  rest.insert(rest.end(), pending_.begin(), pending_.end());
+  return rest;
+}
+
+bool Walk::wants_work() const {
+  std::lock_guard lock(mutex_);
+  return idle_ > 0 && pending_.empty();
+}
+
+void Walk::list(size_t lister, const Visit& visit, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    const bool woken = waker_.wait(lock, stop, [this] { return !pending_.empty() || active_.empty(); });
+    --idle_;
+    if (!woken || pending_.empty()) break;
+    const KeyRange range = std::move(pending_.front());
+    pending_.pop_front();
+    active_[lister] = range;
+    lock.unlock();
+    const Status walked = walk_range(lister, range, visit, stop);
+    lock.lock();
+    if (!walked) {
+      failed_.push_back(active_[lister]);
+      if (!error_) error_ = walked.error();
+    }
+    active_.erase(lister);
+    waker_.notify_all();
+  }
+  waker_.notify_all();
+}
+
+Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop) {
+  for (int tries = 1;; ++tries) {
+    int keys = 0, split_keys = 2 * settings_.page_keys;
+    Listing source(source_, range, settings_.page_keys, stop);
+    Listing target(target_, range, settings_.page_keys, stop);
+    const Status walked = merge(source, target, [&](const Listed* ours, const Listed* theirs) -> Status {
+      const std::string& key = ours ? ours->key : theirs->key;
+      if (!is_reserved(source_.prefix, key) && !is_reserved(target_.prefix, key))
+        if (Status visited = visit(ours, theirs); !visited) return visited;
+      range.after = key;
+      if (++keys % settings_.page_keys != 0) return {};
+      tries = 1;
+      if (keys >= split_keys && wants_work()) {
+        const std::string upto = range.upto;
+        split(range, stop);
+        split_keys = keys + (range.upto == upto ? 8 : 2) * settings_.page_keys;
+      }
+      std::lock_guard lock(mutex_);
+      active_[lister] = range;
+      return {};
+    });
+    if (walked) return {};
+    {
+      std::lock_guard lock(mutex_);
+      active_[lister] = range;
+    }
+    const auto wait = retry_after(walked.error(), tries, settings_.retries);
+    if (!wait || !walked.error().retryable) return walked;
+    log::warn("listing failed, trying again",
+              {{"link", settings_.link}, {"error", walked.error().message}, {"tries", tries}});
+    if (!wait_for(*wait, stop)) return walked;
+  }
+}
+
+void Walk::split(KeyRange& range, const std::stop_token& stop) {
+  for (const Side* side : {&source_, &target_}) {
+    auto border = split_point(*side, range.after, range.upto, stop);
+    if (!border) return;  // the listing itself will tell what is wrong
+    if (!*border) continue;
+    std::lock_guard lock(mutex_);
+    pending_.push_back({**border, range.upto});
+    range.upto = std::move(**border);
+    waker_.notify_all();
+    return;
+  }
+}
+
+}  // namespace twinspan::s3

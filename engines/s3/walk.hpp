@@ -1,0 +1,48 @@
+// All keys of both sides, compared in parallel: ranges of keys, each walked in order by one thread.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <vector>
+
+#include "engines/s3/listing.hpp"
+
+namespace twinspan::s3 {
+
+// Memory is a few pages per lister, however large the buckets are. Who has nothing left to list takes over half of what
+// another has before it.
+class Walk {
+ public:
+  // Either may be null, not both. Called by several threads at once, in order within a range. It may block.
+  using Visit = std::function<Status(const Listed* source, const Listed* target)>;
+
+  Walk(const Settings& settings, Side source, Side target)
+      : settings_(settings), source_(std::move(source)), target_(std::move(target)) {}
+
+  // Once. Success means that both sides were listed to their ends: only then may absence be concluded. A range whose
+  // listing fails is taken up again where it was, as often as settings.retries allow.
+  Status run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop);
+  // What has not been visited yet; a key may be visited again where a walk is continued from here.
+  std::vector<KeyRange> rest() const;
+
+ private:
+  void list(size_t lister, const Visit& visit, const std::stop_token& stop);
+  Status walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop);
+  void split(KeyRange& range, const std::stop_token& stop);
+  bool wants_work() const;
+
+  const Settings& settings_;
+  const Side source_, target_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any waker_;
+  std::deque<KeyRange> pending_;
+  std::map<size_t, KeyRange> active_;
+  size_t idle_ = 0;
+  std::optional<Error> error_;
+  std::vector<KeyRange> failed_;
+};
+
+}  // namespace twinspan::s3

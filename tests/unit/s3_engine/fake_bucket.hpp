@@ -1,0 +1,366 @@
+// A bucket in memory, as strict as any server: part sizes, part order, preconditions, Content-MD5. It counts calls, can
+// fail or die at any of them, and tells which uploads were left behind.
+#pragma once
+#include <fmt/format.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "s3/bucket.hpp"
+#include "s3/digest.hpp"
+
+namespace twinspan::s3 {
+
+class FakeBucket : public Bucket {
+ public:
+  struct Object {
+    std::string body, etag;
+    Metadata metadata;
+    std::map<std::string, std::string> tags;
+    std::vector<int64_t> part_bytes;  // empty: not uploaded in parts
+    WallTime last_modified{};
+  };
+  struct Call {
+    std::string name, key;
+    int index;  // of all calls to this bucket, from 1
+  };
+  enum class Death { kNone, kBefore, kAfter };  // before the call took effect, or after it, with its answer lost
+
+  explicit FakeBucket(std::string name) : name_(std::move(name)) {}
+
+  // Asked before each call; an error is the call's answer. It may wait.
+  std::function<std::optional<Error>(const Call&)> fault;
+  // Sees and may spoil what a GET delivers.
+  std::function<void(const std::string& key, std::string& body)> spoil;
+  bool encrypted = false;  // ETags are no MD5
+  int die_at = 0;          // the index of the call at which the process using this bucket dies; nothing works after it
+  Death death = Death::kNone;
+  std::function<void()> died;
+  std::atomic<bool> dead{false};
+  WallTime now{std::chrono::hours(500000)};
+
+  Object& add(const std::string& key, std::string body, std::vector<int64_t> part_bytes = {}) {
+    std::lock_guard lock(mutex_);
+    Object object;
+    object.body = std::move(body);
+    object.part_bytes = std::move(part_bytes);
+    object.etag = etag_of(object);
+    object.last_modified = now;
+    return objects_[key] = std::move(object);
+  }
+  void erase(const std::string& key) {
+    std::lock_guard lock(mutex_);
+    objects_.erase(key);
+  }
+  std::map<std::string, Object> objects() const {
+    std::lock_guard lock(mutex_);
+    return objects_;
+  }
+  std::map<std::string, Object> objects_outside_state() const {
+    auto all = objects();
+    std::erase_if(all, [](const auto& entry) { return entry.first.starts_with(".twinspan/"); });
+    return all;
+  }
+  size_t open_uploads() const {
+    std::lock_guard lock(mutex_);
+    return uploads_.size();
+  }
+  std::string begin_upload(const std::string& key) {  // somebody else's
+    std::lock_guard lock(mutex_);
+    return start(PutRequest{key, {}, {}});
+  }
+  int calls(const std::string& name = "") const {
+    std::lock_guard lock(mutex_);
+    if (!name.empty()) return counts_.contains(name) ? counts_.at(name) : 0;
+    int all = 0;
+    for (const auto& [call, count] : counts_) all += count;
+    return all;
+  }
+  void forget_calls() {
+    std::lock_guard lock(mutex_);
+    counts_.clear();
+    index_ = 0;
+  }
+
+  const std::string& name() const override { return name_; }
+
+  Result<Page> list(const ListRequest& request, std::stop_token stop) override {
+    return answer<Page>("list", request.prefix, stop, [&]() -> Result<Page> {
+      if (request.max_keys < 1 || request.max_keys > 1000) return fail(Code::kInvalid, "max-keys");
+      Page page;
+      const std::string& after = request.continuation.empty() ? request.start_after : request.continuation;
+      auto at = after < request.prefix ? objects_.lower_bound(request.prefix) : objects_.upper_bound(after);
+      if (after.empty()) at = objects_.lower_bound(request.prefix);
+      std::string last;
+      for (; at != objects_.end() && at->first.starts_with(request.prefix); ++at) {
+        if (!request.delimiter.empty()) return fail(Code::kInternal, "not in this fake");
+        if (page.objects.size() == static_cast<size_t>(request.max_keys)) {
+          page.next = last;
+          break;
+        }
+        page.objects.push_back(listed(at->first, at->second));
+        last = at->first;
+      }
+      return page;
+    });
+  }
+  Result<Page> list_versions(const ListRequest&, std::stop_token) override { return fail(Code::kInternal, "no"); }
+  Result<Head> head(const std::string& key, std::stop_token stop) override {
+    return answer<Head>("head", key, stop, [&] { return head_of(key, ""); });
+  }
+  Result<Head> head_part(const std::string& key, int number, std::stop_token stop) override {
+    return answer<Head>("head_part", key, stop, [&]() -> Result<Head> {
+      Result<Head> head = head_of(key, "");
+      if (!head) return head;
+      const std::vector<int64_t>& parts = objects_[key].part_bytes;
+      if (parts.empty()) return head;
+      if (number < 1 || number > static_cast<int>(parts.size())) return fail(Code::kInvalid, "no such part");
+      head->parts = static_cast<int>(parts.size());
+      head->object.size_bytes = parts[static_cast<size_t>(number) - 1];
+      return head;
+    });
+  }
+  Result<Head> get(const GetRequest& request, const std::function<bool(std::string_view)>& chunk,
+                   std::stop_token stop) override {
+    std::string body;
+    Result<Head> head = answer<Head>("get", request.key, stop, [&]() -> Result<Head> {
+      Result<Head> found = head_of(request.key, request.if_match);
+      if (!found) return found;
+      body = objects_[request.key].body;
+      if (request.range) {
+        if (request.range->first >= static_cast<int64_t>(body.size())) return fail(Code::kInvalid, "range");
+        body = body.substr(static_cast<size_t>(request.range->first),
+                           request.range->size_bytes ? static_cast<size_t>(request.range->size_bytes) : body.npos);
+      }
+      return found;
+    });
+    if (!head) return head;
+    if (spoil) spoil(request.key, body);
+    constexpr size_t kChunk = 100000;
+    for (size_t at = 0; at < body.size(); at += kChunk)
+      if (!chunk(std::string_view(body).substr(at, kChunk))) return fail(Code::kCancelled, "by the reader");
+    return head;
+  }
+  Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) override {
+    return answer<PutResult>("put", request.key, stop, [&]() -> Result<PutResult> {
+      const auto held = objects_.find(request.key);
+      if (request.if_absent && held != objects_.end()) return fail(Code::kAlreadyExists, request.key);
+      if (!request.if_match.empty() && (held == objects_.end() || held->second.etag != request.if_match))
+        return fail(Code::kConflict, request.key);
+      if (!request.content_md5.empty() && request.content_md5 != base64_of(md5_of(body)))
+        return fail(Code::kInvalid, "BadDigest");
+      return store(request, std::string(body), {});
+    });
+  }
+  Result<PutResult> copy(const std::string&, const std::string& from_key, const std::string& from_etag,
+                         const PutRequest& to, std::stop_token stop) override {
+    return answer<PutResult>("copy", to.key, stop, [&]() -> Result<PutResult> {
+      const std::optional<Object> from = other->find(from_key);
+      if (!from) return fail(Code::kNotFound, from_key);
+      if (from->etag != from_etag) return fail(Code::kConflict, from_key);
+      PutRequest request = to;
+      if (to.metadata == Metadata{} && to.tags.empty()) {
+        request.metadata = from->metadata;
+        request.tags = from->tags;
+      }
+      return store(request, from->body, {});
+    });
+  }
+  FakeBucket* other = nullptr;  // where server-side copies come from
+
+  Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) override {
+    return answer<std::string>("create_upload", request.key, stop,
+                               [&]() -> Result<std::string> { return start(request); });
+  }
+  Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override {
+    return answer<Part>("upload_part", upload.key, stop, [&] { return add_part(upload, number, std::string(body)); });
+  }
+  Result<Part> copy_part(const Upload& upload, int number, const std::string&, const std::string& from_key,
+                         const std::string& from_etag, ByteRange range, std::stop_token stop) override {
+    return answer<Part>("copy_part", upload.key, stop, [&]() -> Result<Part> {
+      const std::optional<Object> from = other->find(from_key);
+      if (!from) return fail(Code::kNotFound, from_key);
+      if (from->etag != from_etag) return fail(Code::kConflict, from_key);
+      return add_part(upload, number,
+                      from->body.substr(static_cast<size_t>(range.first), static_cast<size_t>(range.size_bytes)));
+    });
+  }
+  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
+                                    std::stop_token stop) override {
+    return answer<PutResult>("complete_upload", upload.key, stop, [&]() -> Result<PutResult> {
+      const auto open = uploads_.find(upload.upload_id);
+      if (open == uploads_.end() || open->second.request.key != upload.key)
+        return fail(Code::kNotFound, "NoSuchUpload");
+      std::string body;
+      std::vector<int64_t> sizes;
+      if (parts.empty()) return fail(Code::kInvalid, "no parts");
+      for (const Part& part : parts) {
+        if (&part != &parts.front() && part.number <= (&part - 1)->number) return fail(Code::kInvalid, "part order");
+        const auto held = open->second.parts.find(part.number);
+        if (held == open->second.parts.end() || part.etag != to_hex(md5_of(held->second)))
+          return fail(Code::kInvalid, "InvalidPart");
+        if (&part != &parts.back() && held->second.size() < 5u << 20) return fail(Code::kInvalid, "EntityTooSmall");
+        body += held->second;
+        sizes.push_back(static_cast<int64_t>(held->second.size()));
+      }
+      const PutRequest request = open->second.request;
+      uploads_.erase(open);
+      return store(request, std::move(body), std::move(sizes));
+    });
+  }
+  Status abort_upload(const Upload& upload, std::stop_token stop) override {
+    const auto done = answer<int>("abort_upload", upload.key, stop, [&]() -> Result<int> {
+      uploads_.erase(upload.upload_id);
+      return 0;
+    });
+    return done ? Status{} : std::unexpected(done.error());
+  }
+  // As MinIO does it: only the uploads of the very key are told.
+  Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) override {
+    return answer<std::vector<Upload>>("list_uploads", prefix, stop, [&]() -> Result<std::vector<Upload>> {
+      std::vector<Upload> found;
+      for (const auto& [id, open] : uploads_)
+        if (open.request.key == prefix) found.push_back({open.request.key, id, open.initiated});
+      return found;
+    });
+  }
+  Result<std::vector<Part>> list_parts(const Upload& upload, std::stop_token stop) override {
+    return answer<std::vector<Part>>("list_parts", upload.key, stop, [&]() -> Result<std::vector<Part>> {
+      const auto open = uploads_.find(upload.upload_id);
+      if (open == uploads_.end()) return fail(Code::kNotFound, "NoSuchUpload");
+      std::vector<Part> found;
+      for (const auto& [number, body] : open->second.parts)
+        found.push_back({number, to_hex(md5_of(body)), static_cast<int64_t>(body.size())});
+      return found;
+    });
+  }
+  Status remove(const std::string& key, std::stop_token stop) override {
+    const auto done = remove(std::vector<std::string>{key}, stop);
+    return done ? Status{} : std::unexpected(done.error());
+  }
+  Result<std::vector<DeleteResult>> remove(const std::vector<std::string>& keys, std::stop_token stop) override {
+    return answer<std::vector<DeleteResult>>("remove", keys.empty() ? "" : keys.front(), stop,
+                                             [&]() -> Result<std::vector<DeleteResult>> {
+                                               if (keys.empty() || keys.size() > 1000) return fail(Code::kInvalid, "");
+                                               std::vector<DeleteResult> results;
+                                               for (const std::string& key : keys) {
+                                                 objects_.erase(key);
+                                                 results.push_back({key, {}});
+                                               }
+                                               return results;
+                                             });
+  }
+  Result<std::map<std::string, std::string>> tags(const std::string& key, std::stop_token stop) override {
+    return answer<std::map<std::string, std::string>>("tags", key, stop,
+                                                      [&]() -> Result<std::map<std::string, std::string>> {
+                                                        const auto held = objects_.find(key);
+                                                        if (held == objects_.end()) return fail(Code::kNotFound, key);
+                                                        return held->second.tags;
+                                                      });
+  }
+  Result<bool> versioned(std::stop_token) override { return false; }
+
+ private:
+  struct Open {
+    PutRequest request;
+    WallTime initiated{};
+    std::map<int, std::string> parts;
+  };
+
+  template <class T>
+  Result<T> answer(const std::string& call, const std::string& key, const std::stop_token& stop,
+                   const std::function<Result<T>()>& effect) {
+    Call seen{call, key, 0};
+    {
+      std::lock_guard lock(mutex_);
+      seen.index = ++index_;
+      ++counts_[call];
+    }
+    if (fault)
+      if (auto error = fault(seen)) return std::unexpected(*error);
+    std::unique_lock lock(mutex_);
+    if (dead || stop.stop_requested()) return fail(Code::kCancelled, "stopped");
+    if (die_at != seen.index) return effect();
+    dead = true;
+    if (death == Death::kAfter) (void)effect();
+    lock.unlock();
+    if (died) died();
+    return fail(Code::kCancelled, "died");
+  }
+
+  std::optional<Object> find(const std::string& key) const {
+    std::lock_guard lock(mutex_);
+    const auto held = objects_.find(key);
+    return held == objects_.end() ? std::nullopt : std::optional(held->second);
+  }
+  std::string etag_of(const Object& object) const {
+    const std::string salt = encrypted ? "salt" + name_ : "";
+    if (object.part_bytes.empty()) return to_hex(md5_of(salt.empty() ? object.body : salt + object.body));
+    std::string sums = salt;
+    size_t at = 0;
+    for (int64_t size : object.part_bytes) {
+      sums += md5_of(std::string_view(object.body).substr(at, static_cast<size_t>(size)));
+      at += static_cast<size_t>(size);
+    }
+    return fmt::format("{}-{}", to_hex(md5_of(sums)), object.part_bytes.size());
+  }
+  Listed listed(const std::string& key, const Object& object) const {
+    Listed entry;
+    entry.key = key;
+    entry.etag = object.etag;
+    entry.size_bytes = static_cast<int64_t>(object.body.size());
+    entry.last_modified = object.last_modified;
+    return entry;
+  }
+  Result<Head> head_of(const std::string& key, const std::string& if_match) {
+    const auto held = objects_.find(key);
+    if (held == objects_.end()) return fail(Code::kNotFound, key);
+    if (!if_match.empty() && held->second.etag != if_match) return fail(Code::kConflict, key);
+    Head head;
+    head.object = listed(key, held->second);
+    head.metadata = held->second.metadata;
+    head.tags = static_cast<int>(held->second.tags.size());
+    return head;
+  }
+  std::string start(const PutRequest& request) {
+    const std::string id = fmt::format("upload-{}", ++last_upload_);
+    uploads_[id] = {request, now, {}};
+    return id;
+  }
+  Result<Part> add_part(const Upload& upload, int number, std::string body) {
+    const auto open = uploads_.find(upload.upload_id);
+    if (open == uploads_.end() || open->second.request.key != upload.key) return fail(Code::kNotFound, "NoSuchUpload");
+    if (number < 1 || number > 10000) return fail(Code::kInvalid, "part number");
+    const Part part{number, to_hex(md5_of(body)), static_cast<int64_t>(body.size())};
+    open->second.parts[number] = std::move(body);
+    return part;
+  }
+  Result<PutResult> store(const PutRequest& request, std::string body, std::vector<int64_t> part_bytes) {
+    if (request.key.empty() || request.key.size() > 1024) return fail(Code::kInvalid, "key");
+    Object object;
+    object.body = std::move(body);
+    object.part_bytes = std::move(part_bytes);
+    object.etag = etag_of(object);
+    object.metadata = request.metadata;
+    object.tags = request.tags;
+    object.last_modified = now;
+    const std::string etag = object.etag;
+    objects_[request.key] = std::move(object);
+    return PutResult{etag, ""};
+  }
+
+  const std::string name_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Object> objects_;
+  std::map<std::string, Open> uploads_;
+  std::map<std::string, int> counts_;
+  int index_ = 0, last_upload_ = 0;
+};
+
+}  // namespace twinspan::s3
