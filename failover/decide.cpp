@@ -110,6 +110,13 @@ bool may_promote_others(const FailoverSeen& seen, const FailoverRules& rules, co
 constexpr std::chrono::milliseconds kReceiverGrace{
     1000};  // a member that can't stop its receiver must not block the others
 
+// An operator that has just begun knows nothing of such a member yet, which is no reason to pass it over.
+bool all_asked(const FailoverSeen& seen, const std::string& old_primary) {
+  return std::none_of(seen.members.begin(), seen.members.end(), [&](const MemberSeen& one) {
+    return one.name != old_primary && !one.report && one.failures == 0 && one.silent_for < kReceiverGrace;
+  });
+}
+
 // No epoch ever had a primary: nothing can be lost, and the source may start from nothing as often as it takes.
 bool never_promoted(const FailoverSeen& seen, const LeaseRecord& lease) {
   return seen.assignment->cause == Cause::kInitial && !lease.promoted;
@@ -142,7 +149,8 @@ Decision choose(const FailoverSeen& seen, const FailoverRules& rules, const Leas
     return decision;
   };
 
-  const bool settled = all_frozen(seen, old_primary) || seen.step_for >= kReceiverGrace;
+  const bool settled =
+      all_asked(seen, old_primary) && (all_frozen(seen, old_primary) || seen.step_for >= kReceiverGrace);
   if (!may_promote_others(seen, rules, old_primary)) {
     if (rules.mode == Mode::kDryRun && settled) {
       const ElectionResult would = elect(frozen_election(seen, rules, old_primary));

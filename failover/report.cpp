@@ -80,6 +80,7 @@ Json to_json(const MemberReport& report) {
     downstreams[name] = std::move(one);
   }
   json["downstreams"] = std::move(downstreams);
+  if (!report.details.is_null()) json["details"] = report.details;
   if (report.progress)
     json["progress"] = {{"step", report.progress->step},
                         {"doneBytes", report.progress->done_bytes},
@@ -114,6 +115,7 @@ Result<MemberReport> parse_member_report(const Json& json) try {
   take(json, "restartPending", report.restart_pending);
   take(json, "generation", report.generation);
   take(json, "version", report.version);
+  report.details = member_of(json, "details");
   for (const Json& past : json.value("history", Json::array())) {
     std::optional<Position> end;
     take(past, "end", end);

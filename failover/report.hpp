@@ -1,6 +1,7 @@
 // What a member's agent says of itself at GET /status. "Not measured" is nullopt, never 0.
 #pragma once
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,6 +61,7 @@ struct MemberReport {
   std::optional<Progress> progress;
   int64_t generation = 0;  // of the link spec that is applied here
   std::string version;     // of the database, "15.20"
+  Json details = nullptr;  // what only the engine's own controller reads, as it is (S3); null: nothing
 };
 
 Json to_json(const MemberReport& report);

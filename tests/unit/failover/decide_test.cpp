@@ -86,6 +86,24 @@ std::string text(const Decision& decision) {
                      decision.completed ? " (" + decision.outcome + ")" : "");
 }
 
+// A new operator's first decision in the middle of a failover: it has asked nobody yet, however old the step is.
+TEST(FailoverDecision, ReplicasThatWereNotAskedYetAreWaitedForAndNotPassedOver) {
+  for (const milliseconds step_for : {milliseconds(0), milliseconds(60000)})
+    for (const int failures : {0, 1})
+      for (const milliseconds silent_for : {milliseconds(0), milliseconds(1000)}) {
+        FailoverSeen seen = died();
+        seen.step_for = step_for;
+        for (const size_t replica : {1U, 2U}) {
+          seen.members[replica].report.reset();
+          seen.members[replica].fresh = false;
+          seen.members[replica].failures = failures;
+          seen.members[replica].silent_for = silent_for;
+        }
+        const Decision decision = decide(seen, automatic());
+        EXPECT_EQ(decision.assign.has_value(), failures > 0 || silent_for > milliseconds(0)) << decision.message;
+      }
+}
+
 // The whole table: every situation of the lease and the assignment under every mode. Printed, compared with the golden
 // file, and read by people. TWINSPAN_UPDATE_GOLDEN=1 writes it.
 TEST(FailoverDecision, TransitionTableIsTheGoldenOne) {
