@@ -19,6 +19,17 @@ std::optional<int> etag_parts(std::string_view etag) {
   return parts;
 }
 
+std::optional<std::string> md5_in(std::string_view etag) {
+  if (etag_parts(etag) != 0) return std::nullopt;
+  std::string bytes;
+  for (size_t i = 0; i < etag.size(); i += 2) {
+    unsigned value = 0;
+    std::from_chars(etag.data() + i, etag.data() + i + 2, value, 16);
+    bytes += static_cast<char>(value);
+  }
+  return bytes;
+}
+
 Likeness likeness(const Listed& source, const Listed& target) {
   if (source.size_bytes != target.size_bytes) return Likeness::kDifferent;
   if (source.etag == target.etag || source.size_bytes == 0) return Likeness::kEqual;

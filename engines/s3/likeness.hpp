@@ -15,6 +15,9 @@ inline constexpr std::string_view kSourceEtagName = "twinspan-source-etag";
 // 0: "<md5>", so far as its form tells; N: "<md5 of md5s>-N"; nullopt: neither.
 std::optional<int> etag_parts(std::string_view etag);
 
+// The 16 bytes that "<md5>" writes in hex; nullopt for an ETag of another form.
+std::optional<std::string> md5_in(std::string_view etag);
+
 enum class Likeness {
   kEqual,
   kDifferent,

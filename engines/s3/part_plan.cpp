@@ -16,6 +16,12 @@ ByteRange PartPlan::range(int number) const {
   return {first, std::min(part_bytes, size_bytes - first)};
 }
 
+SourceParts usual_parts(int64_t size_bytes, int count) {
+  for (int64_t mib : {8, 5, 16, 10, 15, 32, 64, 128, 25, 50, 100, 256, 512, 1024, 6, 7, 9, 12, 20, 24, 30, 40, 48})
+    if (parts_of(size_bytes, mib * kMiB) == count) return {count, mib * kMiB};
+  return {};
+}
+
 Result<PartPlan> plan_parts(int64_t size_bytes, const SourceParts& source, int64_t part_bytes_max) {
   if (size_bytes < 0 || size_bytes > kObjectBytesMax)
     return fail(Code::kInvalid, fmt::format("object of {} bytes: expected at most {}", size_bytes, kObjectBytesMax));

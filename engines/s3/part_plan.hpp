@@ -25,6 +25,10 @@ struct SourceParts {
   int64_t first_bytes = 0;
 };
 
+// For servers that tell only how many parts there are: the part size in wide use that makes so many of them. Wrong
+// where the uploader chose another; the ETags will differ then, and nothing else.
+SourceParts usual_parts(int64_t size_bytes, int count);
+
 // The source's parts where they are all of one size and within the limits and `part_bytes_max` (what memory allows; for
 // a server-side copy kPartBytesMax). Else parts of at least 8 MiB, as large as 10,000 of them need to be: that may be
 // more than `part_bytes_max`. kInvalid: larger than an object can be.

@@ -1,0 +1,109 @@
+#include "engines/s3/multipart.hpp"
+
+#include <fmt/format.h>
+
+#include "engines/s3/likeness.hpp"
+#include "s3/digest.hpp"
+
+namespace twinspan::s3 {
+
+Multipart::Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
+                     const std::vector<Part>& done)
+    : route_(route),
+      key_(std::move(key)),
+      source_etag_(std::move(source_etag)),
+      plan_(plan),
+      upload_(std::move(upload)),
+      etags_(static_cast<size_t>(plan.count)) {
+  for (const Part& part : done)
+    if (part.number >= 1 && part.number <= plan.count && part.size_bytes == plan.range(part.number).size_bytes) {
+      etags_[static_cast<size_t>(part.number) - 1] = part.etag;
+      ++done_;
+    }
+  reopen();
+}
+
+void Multipart::reopen() {
+  std::lock_guard lock(mutex_);
+  error_.reset();
+  todo_.clear();
+  for (int number = plan_.count; number >= 1; --number)
+    if (etags_[static_cast<size_t>(number) - 1].empty()) todo_.push_back(number);
+}
+
+size_t Multipart::unclaimed() const {
+  std::lock_guard lock(mutex_);
+  return error_ ? 0 : todo_.size();
+}
+
+int Multipart::done_count() const {
+  std::lock_guard lock(mutex_);
+  return done_;
+}
+
+void Multipart::carry_parts(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!error_ && !todo_.empty()) {
+    const int number = todo_.back();
+    todo_.pop_back();
+    ++carrying_;
+    lock.unlock();
+    Result<Part> part = carry(number, stop);
+    lock.lock();
+    --carrying_;
+    if (part) {
+      etags_[static_cast<size_t>(number) - 1] = std::move(part->etag);
+      ++done_;
+    } else if (!error_) {
+      error_ = part.error();
+    }
+  }
+  waker_.notify_all();
+}
+
+Status Multipart::finish() {
+  std::unique_lock lock(mutex_);
+  waker_.wait(lock, [this] { return carrying_ == 0; });
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+std::vector<Part> Multipart::parts() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Part> parts;
+  for (int number = 1; number <= plan_.count; ++number)
+    parts.push_back({number, etags_[static_cast<size_t>(number) - 1], plan_.range(number).size_bytes});
+  return parts;
+}
+
+Result<Part> Multipart::carry(int number, const std::stop_token& stop) {
+  const ByteRange range = plan_.range(number);
+  const auto lost = [](const Error& error) {
+    return error.code == Code::kNotFound ? Error{Code::kInternal, "the upload is gone: " + error.message, true} : error;
+  };
+  if (route_.settings.same_endpoint) {
+    auto copied = route_.target.bucket.copy_part(upload_, number, route_.source.bucket.name(), route_.at_source(key_),
+                                                 source_etag_, range, stop);
+    if (!copied) return std::unexpected(lost(copied.error()));
+    return copied;
+  }
+  auto buffer = route_.buffers.acquire(static_cast<size_t>(range.size_bytes), stop);
+  if (!buffer) return fail(Code::kCancelled, "stopped");
+  const auto read = read_source(route_, key_, source_etag_, range, *buffer, range.size_bytes, stop);
+  if (!read) return std::unexpected(read.error());
+  auto written = route_.target.bucket.upload_part(upload_, number, buffer->bytes(), stop);
+  if (!written) return std::unexpected(lost(written.error()));
+  return written;
+}
+
+std::optional<std::string> multipart_etag(const std::vector<Part>& parts) {
+  std::string digests;
+  for (const Part& part : parts) {
+    const auto digest = md5_in(part.etag);
+    if (!digest) return std::nullopt;
+    digests += *digest;
+  }
+  return fmt::format("{}-{}", to_hex(md5_of(digests)), parts.size());
+}
+
+}  // namespace twinspan::s3

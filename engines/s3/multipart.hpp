@@ -1,0 +1,55 @@
+// One object on its way in parts. Several workers may carry parts of it.
+#pragma once
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engines/s3/part_plan.hpp"
+#include "engines/s3/route.hpp"
+
+namespace twinspan::s3 {
+
+class Multipart {
+ public:
+  // `done`: parts that a former process has uploaded from the same content.
+  Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
+            const std::vector<Part>& done);
+
+  // Claims and carries one part after the other, until none is left or one has failed.
+  void carry_parts(const std::stop_token& stop);
+  // Waits for those who carry parts still. The first error there was: kConflict and kGone speak of the source.
+  Status finish();
+  // After an error: what failed is to be carried again.
+  void reopen();
+
+  size_t unclaimed() const;
+  int done_count() const;
+  std::vector<Part> parts() const;  // all of them, once finish() succeeded
+  const Upload& upload() const { return upload_; }
+  const PartPlan& plan() const { return plan_; }
+  const std::string& key() const { return key_; }
+  const std::string& source_etag() const { return source_etag_; }
+
+ private:
+  Result<Part> carry(int number, const std::stop_token& stop);
+
+  Route& route_;
+  const std::string key_, source_etag_;
+  const PartPlan plan_;
+  const Upload upload_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable waker_;
+  std::vector<std::string> etags_;  // by part number - 1; empty: to be carried
+  std::vector<int> todo_;           // last first
+  int carrying_ = 0, done_ = 0;
+  std::optional<Error> error_;
+};
+
+// What S3 says of an upload of these parts, where it is plainly stored: the MD5 of the parts' MD5s. nullopt where the
+// parts' ETags are no MD5s.
+std::optional<std::string> multipart_etag(const std::vector<Part>& parts);
+
+}  // namespace twinspan::s3

@@ -1,0 +1,43 @@
+#include "engines/s3/route.hpp"
+
+#include <fmt/format.h>
+
+#include "core/wait.hpp"
+#include "engines/s3/likeness.hpp"
+
+namespace twinspan::s3 {
+
+Error at_source(const Error& error) {
+  if (error.code != Code::kNotFound) return error;
+  return {Code::kGone, error.message, false};
+}
+
+Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                         Buffer& into, int64_t size_bytes, const std::stop_token& stop) {
+  GetRequest request{route.at_source(key), etag, range};
+  bool too_long = false;
+  const auto take = [&](std::string_view bytes) {
+    const auto wait = route.bandwidth.take(static_cast<int64_t>(bytes.size()));
+    if (wait.count() > 0 && !wait_for(wait, stop)) return false;
+    too_long = !into.append(bytes);
+    return !too_long;
+  };
+  Result<Head> head = route.source.bucket.get(request, take, stop);
+  if (too_long) return fail(Code::kConflict, fmt::format("\"{}\" is longer than it was listed", key));
+  if (!head) return std::unexpected(at_source(head.error()));
+  if (into.bytes().size() != static_cast<size_t>(size_bytes))
+    return fail(Code::kUnavailable,
+                fmt::format("\"{}\": {} bytes arrived, expected {}", key, into.bytes().size(), size_bytes));
+  return head;
+}
+
+Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker) {
+  Metadata to = from;
+  to.encryption = settings.encryption;
+  to.encryption_key_id = settings.encryption_key_id;
+  to.user.erase(std::string(kSourceEtagName));
+  if (!marker.empty()) to.user[std::string(kSourceEtagName)] = marker;
+  return to;
+}
+
+}  // namespace twinspan::s3

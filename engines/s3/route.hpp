@@ -1,0 +1,45 @@
+// What every transfer of a link shares.
+#pragma once
+#include <atomic>
+#include <string>
+
+#include "engines/s3/buffers.hpp"
+#include "engines/s3/pace.hpp"
+#include "engines/s3/settings.hpp"
+
+namespace twinspan::s3 {
+
+struct Route {
+  Route(Settings with, Side from, Side to, const Clock& time)
+      : settings(std::move(with)),
+        source(std::move(from)),
+        target(std::move(to)),
+        clock(time),
+        buffers(static_cast<size_t>(settings.buffer_bytes)),
+        bandwidth(clock, settings.bandwidth_bytes_per_second) {}
+
+  const Settings settings;
+  const Side source, target;
+  const Clock& clock;
+  Buffers buffers;
+  Bandwidth bandwidth;
+
+  // Learnt from answers: a side whose ETags are no MD5 of the content (encryption with keys of its own).
+  std::atomic<bool> source_etags_opaque{false}, target_etags_opaque{false};
+
+  std::string at_source(const std::string& key) const { return source.prefix + key; }
+  std::string at_target(const std::string& key) const { return target.prefix + key; }
+};
+
+// Reads an object of the source, or a part of it, at the link's bandwidth. kConflict: it has changed since it was
+// listed as `etag`. kGone: it is no longer there. `size_bytes` is what is expected; anything else is an error.
+Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                         Buffer& into, int64_t size_bytes, const std::stop_token& stop);
+
+// What is written besides the bytes. `marker`: the source's ETag, where the copy has to name it.
+Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker);
+
+// Source errors as transfers tell them: kNotFound becomes kGone.
+Error at_source(const Error& error);
+
+}  // namespace twinspan::s3

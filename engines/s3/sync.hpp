@@ -1,0 +1,52 @@
+// One full sync: both sides listed, what differs carried over, what is extra removed where that was asked for.
+#pragma once
+#include <atomic>
+
+#include "core/json.hpp"
+#include "engines/s3/deletes.hpp"
+#include "engines/s3/transfers.hpp"
+#include "engines/s3/walk.hpp"
+
+namespace twinspan::s3 {
+
+struct SyncProgress {
+  uint64_t total = 0;  // objects of the source seen so far
+  uint64_t replicated = 0, skipped = 0, failed = 0;
+  uint64_t extra = 0;              // keys of the target that the source lacks
+  uint64_t deleted = 0;            // of them
+  int64_t bytes = 0;               // replicated
+  std::string deletes_withheld{};  // why nothing was deleted although deletes are replicated
+  bool complete = false;           // both sides were listed to their ends and everything was tried
+  std::string error{};             // why not
+  WallTime started_at{};
+  std::optional<WallTime> completed_at{};
+  bool operator==(const SyncProgress&) const = default;
+};
+
+// Once. Nothing else may submit to `transfers` meanwhile.
+class SyncRun {
+ public:
+  SyncRun(Route& route, UploadRecords& records, Transfers& transfers)
+      : route_(route), records_(records), transfers_(transfers) {}
+
+  // Ends early only by `stop` or where a side can't be listed. Objects that failed are counted, and named by
+  // transfers.dead_letters().
+  SyncProgress run(std::stop_token stop);
+  SyncProgress progress() const;  // any thread
+
+ private:
+  Status walk_and_carry(const std::stop_token& stop);
+  Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
+  Status remove_extra(bool listing_complete, const std::stop_token& stop);
+  Status remove_confirmed(std::vector<std::string> keys, const std::stop_token& stop);
+
+  Route& route_;
+  UploadRecords& records_;
+  Transfers& transfers_;
+  std::atomic<uint64_t> total_{0}, equal_{0}, deleted_{0};
+  mutable std::mutex mutex_;
+  ExtraKeys extra_;
+  SyncProgress fixed_;  // what counters don't tell
+};
+
+}  // namespace twinspan::s3

@@ -1,0 +1,137 @@
+#include "engines/s3/transfer.hpp"
+
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "engines/s3/likeness.hpp"
+#include "s3/digest.hpp"
+
+namespace twinspan::s3 {
+
+Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
+  if (!work.target_etag.empty()) {
+    const Result<bool> equal = is_equal(work, stop);
+    if (!equal) return std::unexpected(equal.error());
+    if (*equal) return Outcome::kEqual;
+    work.target_etag.clear();
+  }
+  const int64_t size = work.object.size_bytes;
+  const bool in_parts = size > 0 && etag_parts(work.object.etag).value_or(0) > 0;
+  Result<Outcome> carried = fail(Code::kInternal, "");
+  if (!in_parts && route_.settings.same_endpoint && size <= kCopyBytesMax) {
+    carried = copy_whole(work, stop);
+  } else if (!in_parts && size <= route_.settings.single_put_bytes_max) {
+    carried = carry_whole(work, stop);
+  } else {
+    carried = carry_in_parts(work, stop);
+  }
+  if (!carried && carried.error().code == Code::kGone) {
+    if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+    return Outcome::kGone;
+  }
+  return carried;
+}
+
+// Sizes are equal, ETags are not: one may have been made from the other.
+Result<bool> Transfer::is_equal(const Work& work, const std::stop_token& stop) {
+  const auto theirs = route_.target.bucket.head(route_.at_target(work.object.key), stop);
+  if (!theirs) {
+    if (theirs.error().code == Code::kNotFound) return false;
+    return std::unexpected(theirs.error());
+  }
+  if (theirs->object.size_bytes != work.object.size_bytes) return false;
+  if (made_from(theirs->metadata, work.object.etag)) return true;
+  if (theirs->object.etag != work.target_etag) return false;
+  const auto ours = route_.source.bucket.head(route_.at_source(work.object.key), stop);
+  if (!ours) return std::unexpected(at_source(ours.error()));
+  return ours->object.etag == work.object.etag && made_from(ours->metadata, work.target_etag);
+}
+
+Result<PutRequest> Transfer::request_for(const Work& work, const Head& head, const std::string& marker,
+                                         const std::stop_token& stop) {
+  PutRequest request{route_.at_target(work.object.key), carried(route_.settings, head.metadata, marker)};
+  if (head.tags > 0) {
+    auto tags = route_.source.bucket.tags(route_.at_source(work.object.key), stop);
+    if (!tags) return std::unexpected(at_source(tags.error()));
+    request.tags = std::move(*tags);
+  }
+  return request;
+}
+
+Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
+  const Listed& object = work.object;
+  auto buffer = route_.buffers.acquire(static_cast<size_t>(object.size_bytes), stop);
+  if (!buffer) return fail(Code::kCancelled, "stopped");
+  const auto head = read_source(route_, object.key, object.etag, std::nullopt, *buffer, object.size_bytes, stop);
+  if (!head) return std::unexpected(head.error());
+
+  // An ETag of another form, or one that two readings belied in the same way, is no digest.
+  std::optional<std::string> promised = md5_in(object.etag);
+  if (route_.source_etags_opaque) promised.reset();
+  std::string digest = promised ? *promised : md5_of(buffer->bytes());
+  bool mark = !promised || route_.target_etags_opaque;
+  for (int attempt = 1;; ++attempt) {
+    auto request = request_for(work, *head, mark ? object.etag : "", stop);
+    if (!request) return std::unexpected(request.error());
+    request->content_md5 = base64_of(digest);
+    const auto put = route_.target.bucket.put(*request, buffer->bytes(), stop);
+    if (!put && put.error().code == Code::kInvalid && promised) {
+      digest = md5_of(buffer->bytes());
+      if (digest == *promised) return std::unexpected(put.error());  // not for the digest's sake
+      if (digest != std::exchange(work.odd_md5, digest))
+        return fail(Code::kUnavailable, fmt::format("\"{}\" was damaged on the way", object.key));
+      route_.source_etags_opaque = true;
+      promised.reset();
+      mark = true;
+      continue;
+    }
+    if (!put) return std::unexpected(put.error());
+    if (put->etag == object.etag || mark || attempt > 2) return Outcome::kReplicated;
+    // Proven by Content-MD5, but the next listing couldn't tell: say from what it was made.
+    route_.target_etags_opaque = true;
+    mark = true;
+  }
+}
+
+Result<Outcome> Transfer::copy_whole(Work& work, const std::stop_token& stop) {
+  const Listed& object = work.object;
+  PutRequest request{route_.at_target(object.key)};  // without metadata: the source's are kept
+  bool marked = route_.target_etags_opaque || !route_.settings.encryption.empty();
+  for (;;) {
+    if (marked) {
+      const auto head = route_.source.bucket.head(route_.at_source(object.key), stop);
+      if (!head) return std::unexpected(at_source(head.error()));
+      auto full = request_for(work, *head, object.etag, stop);
+      if (!full) return std::unexpected(full.error());
+      request = std::move(*full);
+    }
+    const auto copied = route_.target.bucket.copy(route_.source.bucket.name(), route_.at_source(object.key),
+                                                  object.etag, request, stop);
+    if (!copied) return std::unexpected(at_source(copied.error()));
+    if (marked || copied->etag == object.etag) return Outcome::kReplicated;
+    route_.target_etags_opaque = true;
+    marked = true;
+  }
+}
+
+Result<Outcome> Transfer::refresh(Work& work, const std::stop_token& stop) {
+  if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+  auto head = route_.source.bucket.head(route_.at_source(work.object.key), stop);
+  if (!head) {
+    if (head.error().code == Code::kNotFound) return Outcome::kGone;
+    return std::unexpected(head.error());
+  }
+  head->object.key = std::move(work.object.key);
+  work.object = std::move(head->object);
+  work.odd_md5.clear();
+  return Outcome::kReplicated;
+}
+
+Status Transfer::discard(Work& work, const std::stop_token& stop) {
+  if (!work.upload) return {};
+  if (Status aborted = records_.abort(work.object.key, work.upload->upload(), stop); !aborted) return aborted;
+  work.upload.reset();
+  return {};
+}
+
+}  // namespace twinspan::s3

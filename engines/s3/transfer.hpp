@@ -1,0 +1,59 @@
+// One object from the source to the target. The bytes are proven by ETags wherever those are digests: a plain one is
+// sent along as Content-MD5, which the target refuses to belie; that of an upload in parts is compared at the end.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "engines/s3/multipart.hpp"
+#include "engines/s3/route.hpp"
+#include "engines/s3/upload_records.hpp"
+
+namespace twinspan::s3 {
+
+// An object that is to be carried, and what former tries have left.
+struct Work {
+  Listed object;            // as the source listed it; the key is below the link's prefix
+  std::string target_etag;  // of what the target has under this key with the same size: it may be equal after all
+  int priority = 0;
+  int tries = 0;
+  std::string odd_md5;                // of a body that wasn't what its ETag promised
+  bool odd_parts = false;             // an upload in parts ended with another ETag than the source's
+  std::shared_ptr<Multipart> upload;  // half done
+};
+
+enum class Outcome {
+  kReplicated,
+  kEqual,  // it was there already
+  kGone,   // the source no longer has it
+};
+
+// Any thread, one object by one thread at a time.
+class Transfer {
+ public:
+  // `share`: gets uploads that others may help with.
+  Transfer(Route& route, UploadRecords& records, std::function<void(std::shared_ptr<Multipart>)> share)
+      : route_(route), records_(records), share_(std::move(share)) {}
+
+  // kConflict: the object has changed since it was listed; `refresh` before the next try. Other errors: retry_after().
+  Result<Outcome> carry(Work& work, const std::stop_token& stop);
+  // Looks at the source again: what is there now is what will be carried.
+  Result<Outcome> refresh(Work& work, const std::stop_token& stop);
+  // Leaves nothing of a half-done upload behind.
+  Status discard(Work& work, const std::stop_token& stop);
+
+ private:
+  Result<Outcome> carry_whole(Work& work, const std::stop_token& stop);
+  Result<Outcome> copy_whole(Work& work, const std::stop_token& stop);
+  Result<Outcome> carry_in_parts(Work& work, const std::stop_token& stop);
+  Result<Outcome> begin_parts(Work& work, const std::stop_token& stop);
+  Result<Outcome> complete(Work& work, const std::stop_token& stop);
+  Result<bool> is_equal(const Work& work, const std::stop_token& stop);
+  Result<PutRequest> request_for(const Work& work, const Head& head, const std::string& marker,
+                                 const std::stop_token& stop);
+
+  Route& route_;
+  UploadRecords& records_;
+  const std::function<void(std::shared_ptr<Multipart>)> share_;
+};
+
+}  // namespace twinspan::s3

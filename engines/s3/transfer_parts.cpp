@@ -1,0 +1,116 @@
+// Transfers in parts: begun or resumed, carried by whoever is free, completed.
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "engines/s3/likeness.hpp"
+#include "engines/s3/transfer.hpp"
+
+namespace twinspan::s3 {
+
+Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop) {
+  if (work.upload && work.upload->source_etag() != work.object.etag)
+    if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+  if (!work.upload) {
+    const auto begun = begin_parts(work, stop);
+    if (!begun || *begun == Outcome::kEqual) return begun;
+  } else {
+    work.upload->reopen();
+  }
+  const int done_before = work.upload->done_count();
+  if (work.upload->unclaimed() > 1) share_(work.upload);
+  work.upload->carry_parts(stop);
+  const Status finished = work.upload->finish();
+  if (work.upload->done_count() > done_before) work.tries = 0;  // it gets on
+  if (!finished) {
+    if (finished.error().code == Code::kInternal)  // of no use any more
+      if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+    return std::unexpected(finished.error());
+  }
+  return complete(work, stop);
+}
+
+Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
+  const Listed& object = work.object;
+  const int64_t part_bytes_max = route_.settings.same_endpoint ? kPartBytesMax : route_.settings.buffer_bytes;
+  auto half_done = records_.claim(object.key, object.etag, stop);
+  if (!half_done) return std::unexpected(half_done.error());
+  if (*half_done) {
+    const auto parts = route_.target.bucket.list_parts((*half_done)->upload, stop);
+    if (parts) {
+      work.upload = std::make_shared<Multipart>(route_, object.key, object.etag, (*half_done)->record.plan,
+                                                (*half_done)->upload, *parts);
+      return Outcome::kReplicated;
+    }
+    // Nobody else will look for it now.
+    if (Status aborted = records_.abort(object.key, (*half_done)->upload, stop); !aborted)
+      return std::unexpected(aborted.error());
+  }
+
+  const std::string from = route_.at_source(object.key);
+  SourceParts source_parts;
+  Result<Head> head = fail(Code::kInvalid, "");
+  const int count = etag_parts(object.etag).value_or(0);
+  if (count > 0) head = route_.source.bucket.head_part(from, 1, stop);
+  if (head) {
+    source_parts = {head->parts, head->object.size_bytes};
+  } else if (head.error().code == Code::kInvalid || head.error().code == Code::kInternal) {
+    head = route_.source.bucket.head(from, stop);  // not uploaded in parts, or the server doesn't tell of them
+  }
+  if (!head) return std::unexpected(at_source(head.error()));
+  if (head->object.etag != object.etag)
+    return fail(Code::kConflict, fmt::format("\"{}\" has changed since it was listed", object.key));
+  if (source_parts.count == 0 && count > 0) source_parts = usual_parts(object.size_bytes, count);
+
+  const auto plan = plan_parts(object.size_bytes, source_parts, part_bytes_max);
+  if (!plan) return std::unexpected(plan.error());
+  const auto request = request_for(work, *head, object.etag, stop);
+  if (!request) return std::unexpected(request.error());
+  if (Status written = records_.write({object.key, object.etag, *plan}, stop); !written)
+    return std::unexpected(written.error());
+  const auto created = route_.target.bucket.create_upload(*request, stop);
+  if (!created) return std::unexpected(created.error());
+  records_.created(object.key);
+  work.upload = std::make_shared<Multipart>(route_, object.key, object.etag, *plan, Upload{request->key, *created, {}},
+                                            std::vector<Part>{});
+  return Outcome::kReplicated;
+}
+
+Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
+  const Listed& object = work.object;
+  const std::vector<Part> parts = work.upload->parts();
+  const bool as_source = work.upload->plan().as_source;
+  const auto completed = route_.target.bucket.complete_upload(work.upload->upload(), parts, stop);
+  std::string etag;
+  if (completed) {
+    etag = completed->etag;
+  } else if (completed.error().code == Code::kNotFound) {
+    // Either the answer to a former try was lost, or the upload was.
+    const auto head = route_.target.bucket.head(route_.at_target(object.key), stop);
+    if (!head && head.error().code != Code::kNotFound) return std::unexpected(head.error());
+    if (!head || head->object.size_bytes != object.size_bytes || !made_from(head->metadata, object.etag)) {
+      if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+      return fail(Code::kUnavailable, fmt::format("the upload of \"{}\" is gone", object.key));
+    }
+    etag = head->object.etag;
+  } else {
+    const Code code = completed.error().code;
+    if (code == Code::kConflict || code == Code::kInvalid) {  // its parts are of no more use
+      if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
+      return fail(Code::kInternal, completed.error().message);
+    }
+    return std::unexpected(completed.error());
+  }
+  if (Status erased = records_.erase(object.key, stop); !erased)
+    log::debug("upload record stays for the next sync", {{"link", route_.settings.link}, {"key", object.key}});
+  work.upload.reset();
+  if (!as_source || etag == object.etag || route_.source_etags_opaque) return Outcome::kReplicated;
+  // The parts are the source's. Where the target's ETag is the digest of what it got, either the bytes were damaged on
+  // their way from the source, or the source's ETag is no digest: the second time tells.
+  if (multipart_etag(parts) != etag) return Outcome::kReplicated;
+  if (!std::exchange(work.odd_parts, true))
+    return fail(Code::kUnavailable, fmt::format("\"{}\" arrived with ETag {}, not {}", object.key, etag, object.etag));
+  route_.source_etags_opaque = true;
+  return Outcome::kReplicated;
+}
+
+}  // namespace twinspan::s3

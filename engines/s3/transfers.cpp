@@ -1,0 +1,104 @@
+#include "engines/s3/transfers.hpp"
+
+#include "core/log.hpp"
+#include "engines/s3/pace.hpp"
+
+namespace twinspan::s3 {
+
+Transfers::Transfers(Route& route, UploadRecords& records)
+    : route_(route),
+      queue_(route.clock, route.settings.objects_at_once, route.settings.queue_max),
+      transfer_(route, records, [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); }) {
+  const Concurrency& bounds = route.settings.objects_at_once;
+  for (int i = 0; i < std::max({1, bounds.min, bounds.max}); ++i)
+    workers_.emplace_back([this, i] { work(i, stop_.get_token()); });
+}
+
+Transfers::~Transfers() {
+  stop_.request_stop();
+  workers_.clear();
+}
+
+bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop) {
+  Work work;
+  work.priority = priority_of(object.key, route_.settings.priorities);
+  work.object = std::move(object);
+  work.target_etag = std::move(target_etag);
+  return queue_.push(std::move(work), stop);
+}
+
+void Transfers::work(int worker, const std::stop_token& stop) {
+  while (auto task = queue_.next(worker, stop)) {
+    if (auto* upload = std::get_if<std::shared_ptr<Multipart>>(&*task)) {
+      (*upload)->carry_parts(stop);
+      continue;
+    }
+    Work& work = std::get<Work>(*task);
+    const Result<Outcome> outcome = transfer_.carry(work, stop);
+    settle(std::move(work), outcome, stop);
+  }
+}
+
+void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop) {
+  if (outcome) {
+    {
+      std::lock_guard lock(mutex_);
+      if (*outcome == Outcome::kEqual) ++tally_.skipped;
+      if (*outcome == Outcome::kGone) ++tally_.gone;
+      if (*outcome == Outcome::kReplicated) {
+        ++tally_.replicated;
+        tally_.bytes += work.object.size_bytes;
+        const auto lag = std::max(route_.clock.wall_now() - work.object.last_modified, WallTime::duration(0));
+        tally_.worst_lag = std::max(tally_.worst_lag.value_or(lag), lag);
+      }
+    }
+    return queue_.done(work);
+  }
+  if (stop.stop_requested()) return queue_.done(work);  // whoever comes next finds it by listing
+  ++work.tries;
+  Error error = outcome.error();
+  if (error.code == Code::kConflict) {
+    const auto refreshed = transfer_.refresh(work, stop);
+    if (refreshed && *refreshed == Outcome::kGone) return settle(std::move(work), refreshed, stop);
+    if (!refreshed) error = refreshed.error();
+  }
+  const auto wait = retry_after(error, work.tries, route_.settings.retries);
+  if (!wait) return give_up(std::move(work), error, stop);
+  log::debug("transfer failed, trying again",
+             {{"link", route_.settings.link}, {"key", work.object.key}, {"error", error.message}});
+  queue_.retry(std::move(work), *wait);
+}
+
+void Transfers::give_up(Work work, const Error& error, const std::stop_token& stop) {
+  constexpr size_t kKept = 1000;
+  if (Status discarded = transfer_.discard(work, stop); !discarded)
+    log::warn("half-done upload stays for the next sync", {{"link", route_.settings.link}, {"key", work.object.key}});
+  {
+    std::lock_guard lock(mutex_);
+    ++tally_.failed;
+    if (dead_letters_.size() < kKept)
+      dead_letters_.push_back({work.object.key, error.message, work.tries, work.object.last_modified});
+  }
+  log::warn(
+      "transfer given up",
+      {{"link", route_.settings.link}, {"key", work.object.key}, {"error", error.message}, {"tries", work.tries}});
+  queue_.done(work);
+}
+
+Tally Transfers::tally() const {
+  std::lock_guard lock(mutex_);
+  return tally_;
+}
+
+void Transfers::reset_tally() {
+  std::lock_guard lock(mutex_);
+  tally_ = {};
+  dead_letters_.clear();
+}
+
+std::vector<DeadLetter> Transfers::dead_letters() const {
+  std::lock_guard lock(mutex_);
+  return dead_letters_;
+}
+
+}  // namespace twinspan::s3

@@ -1,0 +1,56 @@
+// The workers that carry objects, and what came of them.
+#pragma once
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engines/s3/work_queue.hpp"
+
+namespace twinspan::s3 {
+
+struct DeadLetter {
+  std::string key;
+  std::string error;
+  int tries = 0;
+  WallTime last_modified{};
+};
+
+struct Tally {
+  uint64_t replicated = 0, skipped = 0, failed = 0, gone = 0;
+  int64_t bytes = 0;
+  std::optional<std::chrono::microseconds> worst_lag{};  // of an object: last modified to acknowledged by the target
+};
+
+// max workers from construction to destruction; the queue says how many of them work. Whoever destroys it stops it:
+// half-done uploads stay, with their records.
+class Transfers {
+ public:
+  Transfers(Route& route, UploadRecords& records);
+  ~Transfers();
+
+  bool submit(Listed object, std::string target_etag, const std::stop_token& stop);
+  bool wait_idle(const std::stop_token& stop) { return queue_.wait_idle(stop); }
+  WorkQueue::Load load() const { return queue_.load(); }
+
+  Tally tally() const;
+  void reset_tally();  // and the dead letters
+  // The first 1000; tally().failed counts all.
+  std::vector<DeadLetter> dead_letters() const;
+
+ private:
+  void work(int worker, const std::stop_token& stop);
+  void settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop);
+  void give_up(Work work, const Error& error, const std::stop_token& stop);
+
+  Route& route_;
+  WorkQueue queue_;
+  Transfer transfer_;
+  mutable std::mutex mutex_;
+  Tally tally_;
+  std::vector<DeadLetter> dead_letters_;
+  std::stop_source stop_;
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace twinspan::s3

@@ -1,0 +1,65 @@
+// What is to be carried: highest priority first, then the oldest. And how many workers carry it.
+#pragma once
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "engines/s3/transfer.hpp"
+
+namespace twinspan::s3 {
+
+// An object, or an upload that others carry parts of already and that could do with help.
+using Task = std::variant<Work, std::shared_ptr<Multipart>>;
+
+// Any thread. A task that next() gave out ends with done() or retry(). Workers are numbered from 0; those beyond the
+// current width wait.
+class WorkQueue {
+ public:
+  struct Load {
+    size_t queued = 0;                 // objects not begun and parts not begun
+    int active = 0;                    // objects under way
+    int width = 0;                     // workers that may work
+    std::optional<WallTime> oldest{};  // last modified of the oldest object that is not at the target yet
+  };
+
+  WorkQueue(const Clock& clock, const Concurrency& concurrency, size_t max);
+
+  bool push(Work work, const std::stop_token& stop);  // waits while it is full; false: stopped
+  std::optional<Task> next(int worker, const std::stop_token& stop);
+  void done(const Work& work);
+  void retry(Work work, std::chrono::nanoseconds after);
+  void share(std::shared_ptr<Multipart> upload);
+  bool wait_idle(const std::stop_token& stop);  // nothing queued, nothing under way
+  Load load() const;
+
+ private:
+  using Order = std::tuple<int, WallTime, uint64_t>;  // priority negated, age, sequence
+
+  void insert(Work work);
+  void adjust_width();
+  std::optional<BootTime> wake_delayed();
+  std::shared_ptr<Multipart> one_to_help();
+  size_t queued() const;
+
+  const Clock& clock_;
+  const Concurrency concurrency_;
+  const size_t max_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any work_, bench_, room_, idle_;
+  std::map<Order, Work> ready_;
+  std::multimap<BootTime, Work> delayed_;
+  std::vector<std::shared_ptr<Multipart>> shared_;
+  std::multiset<WallTime> outstanding_;
+  uint64_t sequence_ = 0;
+  int active_ = 0, width_;
+  BootTime adjusted_at_{};
+};
+
+}  // namespace twinspan::s3

@@ -1,0 +1,95 @@
+// A worker that dies at any call, before it took effect or with its answer lost: the next one makes it good.
+#include <gtest/gtest.h>
+
+#include "sync_world.hpp"
+
+namespace twinspan::s3 {
+namespace {
+
+constexpr size_t kFiveMiB = 5 << 20;
+
+void plant(World& world) {
+  world.settings.objects_at_once = {2, 2, 2, 100, 10};
+  world.settings.deletes = {DeleteMode::kReplicate, 10};
+  world.source.add("parts", body_of(kFiveMiB + 3), {kFiveMiB, 3});
+  world.source.add("small", "small").tags = {{"k", "v"}};
+  world.source.add("same", "same");
+  world.source.add("changed", "new");
+  world.target.add("same", "same");
+  world.target.add("changed", "old");
+  world.target.add("extra", "extra");
+}
+
+TEST(Death, AtAnyCallLeavesNothingThatTheNextWorkerDoesNotMend) {
+  World whole;
+  plant(whole);
+  ASSERT_TRUE(whole.sync().complete);
+  whole.expect_mirrored();
+  const int source_calls = whole.source.calls(), target_calls = whole.target.calls();
+  ASSERT_GT(target_calls, 8);
+  for (FakeBucket::Death death : {FakeBucket::Death::kBefore, FakeBucket::Death::kAfter})
+    for (bool at_source : {true, false})
+      for (int k = 1; k <= (at_source ? source_calls : target_calls) + 1; ++k) {
+        SCOPED_TRACE(fmt::format("{} call {} {}", at_source ? "source" : "target", k, static_cast<int>(death)));
+        World world;
+        plant(world);
+        FakeBucket& deadly = at_source ? world.source : world.target;
+        deadly.death = death;
+        deadly.die_at = k;
+        deadly.died = nullptr;
+        (void)world.sync();
+        for (const char* key : {"same", "changed"}) EXPECT_TRUE(world.target.objects().contains(key));
+        deadly.die_at = 0;
+        deadly.dead = false;
+        const SyncProgress again = world.sync();
+        EXPECT_TRUE(again.complete) << again.error;
+        world.expect_mirrored();
+        if (testing::Test::HasFailure()) return;
+      }
+}
+
+TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
+  World world;
+  world.settings.objects_at_once = {1, 1, 1, 100, 10};
+  world.source.add("parts", body_of(4 * kFiveMiB), {kFiveMiB, kFiveMiB, kFiveMiB, kFiveMiB});
+  std::atomic<int> uploaded{0};
+  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name == "upload_part" && ++uploaded == 3) world.target.die_at = call.index;
+    return std::nullopt;
+  };
+  world.target.death = FakeBucket::Death::kBefore;
+  world.sync();
+  EXPECT_EQ(world.target.open_uploads(), 1u);
+  world.target.die_at = 0;
+  world.target.dead = false;
+  world.target.fault = nullptr;
+  world.target.forget_calls();
+  EXPECT_EQ(world.sync().replicated, 1u);
+  EXPECT_EQ(world.target.calls("upload_part"), 2);
+  EXPECT_EQ(world.target.calls("create_upload"), 0);
+  world.expect_mirrored();
+}
+
+TEST(Death, AHalfDoneUploadOfChangedContentIsAborted) {
+  for (bool removed : {false, true}) {
+    World world;
+    world.source.add("parts", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+    world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+      if (call.name == "complete_upload") world.target.die_at = call.index;
+      return std::nullopt;
+    };
+    world.target.death = FakeBucket::Death::kBefore;
+    world.sync();
+    EXPECT_EQ(world.target.open_uploads(), 1u);
+    world.target.die_at = 0;
+    world.target.dead = false;
+    world.target.fault = nullptr;
+    if (removed) world.source.erase("parts");
+    if (!removed) world.source.add("parts", body_of(2 * kFiveMiB, 'q'), {kFiveMiB, kFiveMiB});
+    EXPECT_TRUE(world.sync().complete);
+    world.expect_mirrored();
+  }
+}
+
+}  // namespace
+}  // namespace twinspan::s3

@@ -1,0 +1,329 @@
+#include <gtest/gtest.h>
+
+#include "sync_world.hpp"
+
+namespace twinspan::s3 {
+namespace {
+
+constexpr size_t kFiveMiB = 5 << 20;
+
+void fill(FakeBucket& bucket, const std::string& prefix = "") {
+  for (const char* key : {"a b", "a+b", "100%", "ü/ñ", "../up", "dir/", "empty", "x//y", "\xF0\x9F\x98\x80"})
+    bucket.add(prefix + key, key == std::string("empty") ? "" : std::string("body of ") + key);
+  bucket.add(prefix + std::string(1000, 'k'), "long name");
+  for (int i = 0; i < 50; ++i) bucket.add(prefix + fmt::format("many/{:03}", i), body_of(static_cast<size_t>(i) * 10));
+}
+
+TEST(Sync, MirrorsEveryKeyWithItsMetadataAndTags) {
+  World world;
+  fill(world.source);
+  auto& rich = world.source.add("rich", "text");
+  rich.metadata.content_type = "text/plain";
+  rich.metadata.content_encoding = "identity";
+  rich.metadata.cache_control = "no-store";
+  rich.metadata.storage_class = "STANDARD_IA";
+  rich.metadata.user = {{"owner", "genesis"}};
+  rich.tags = {{"kind", "daily"}};
+  const SyncProgress progress = world.sync();
+  EXPECT_TRUE(progress.complete) << progress.error;
+  EXPECT_EQ(progress.total, 61u);
+  EXPECT_EQ(progress.replicated, 61u);
+  EXPECT_EQ(progress.failed, 0u);
+  EXPECT_EQ(world.source.calls("head"), 0);  // one GET is enough
+  EXPECT_EQ(world.source.calls("tags"), 1);
+  world.expect_mirrored();
+}
+
+TEST(Sync, PrefixesAreExchanged) {
+  World world;
+  world.source_prefix = "from/";
+  world.target_prefix = "to/";
+  fill(world.source, "from/");
+  world.source.add("from/", "a key that is the prefix itself");
+  EXPECT_TRUE(world.sync().complete);
+  EXPECT_TRUE(world.target.objects().contains("to/a b"));
+  world.expect_mirrored();
+}
+
+TEST(Sync, UnchangedObjectsAreListedAndNothingElse) {
+  World world;
+  fill(world.source);
+  world.source.add("large", body_of(2 * kFiveMiB + 7), {kFiveMiB, kFiveMiB, 7});
+  world.sync();
+  world.source.forget_calls();
+  world.target.forget_calls();
+  const SyncProgress again = world.sync();
+  EXPECT_EQ(again.skipped, again.total);
+  EXPECT_EQ(again.replicated, 0u);
+  EXPECT_EQ(world.source.calls(), world.source.calls("list"));
+  EXPECT_EQ(world.target.calls(), world.target.calls("list"));
+}
+
+TEST(Sync, KeepsTheSourcesPartsSoThatEtagsAreTheSame) {
+  World world;
+  world.source.add("parts", body_of(2 * kFiveMiB + 7), {kFiveMiB, kFiveMiB, 7});
+  world.source.add("one-part", "small", {5});
+  EXPECT_EQ(world.sync().replicated, 2u);
+  for (const char* key : {"parts", "one-part"})
+    EXPECT_EQ(world.target.objects()[key].etag, world.source.objects()[key].etag);
+  world.expect_mirrored();
+}
+
+TEST(Sync, AnObjectCarriedInOtherPartsIsKnownAgain) {
+  World world;
+  world.settings.single_put_bytes_max = kFiveMiB;
+  world.source.add("plain", body_of(2 * kFiveMiB));
+  world.source.add("odd", body_of(2 * kFiveMiB), {kFiveMiB + 5, kFiveMiB - 5});
+  EXPECT_EQ(world.sync().replicated, 2u);
+  world.expect_mirrored();
+  const SyncProgress again = world.sync();
+  EXPECT_EQ(again.skipped, 2u);
+  EXPECT_EQ(again.replicated, 0u);
+}
+
+TEST(Sync, AReverseSyncKnowsWhatWasMadeFromWhat) {
+  World world;
+  world.settings.single_put_bytes_max = kFiveMiB;
+  world.source.add("plain", body_of(2 * kFiveMiB));
+  world.sync();
+  World back;
+  back.settings = world.settings;
+  for (auto [key, object] : world.target.objects_outside_state()) {
+    back.source.add(key, object.body, object.part_bytes).metadata = object.metadata;
+  }
+  for (auto [key, object] : world.source.objects()) back.target.add(key, object.body);
+  const SyncProgress progress = back.sync();
+  EXPECT_EQ(progress.skipped, 1u);
+  EXPECT_EQ(progress.replicated, 0u);
+}
+
+TEST(Sync, EncryptionThatHidesDigestsOnEitherSideCopiesOnce) {
+  for (bool source_encrypted : {false, true})
+    for (bool target_encrypted : {false, true}) {
+      World world;
+      world.source.encrypted = source_encrypted;
+      world.target.encrypted = target_encrypted;
+      fill(world.source);
+      world.source.add("parts", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+      const SyncProgress first = world.sync();
+      EXPECT_EQ(first.replicated, first.total);
+      world.expect_mirrored();
+      const SyncProgress again = world.sync();
+      EXPECT_EQ(again.skipped, again.total);
+      EXPECT_EQ(again.replicated, 0u);
+    }
+}
+
+TEST(Sync, ChangedObjectsOfTheSameSizeAreCarried) {
+  World world;
+  fill(world.source);
+  world.sync();
+  world.source.add("many/007", body_of(70, 'z'));
+  world.source.add("many/008", "another size");
+  EXPECT_EQ(world.sync().replicated, 2u);
+  world.expect_mirrored();
+}
+
+TEST(Sync, ABodyDamagedOnTheWayIsReadAgain) {
+  World world;
+  world.source.add("a", "the body");
+  std::atomic<int> reads{0};
+  world.source.spoil = [&](const std::string&, std::string& body) {
+    if (++reads == 1) body[0] = 'X';
+  };
+  EXPECT_EQ(world.sync().replicated, 1u);
+  EXPECT_EQ(reads, 2);
+  world.expect_mirrored();
+}
+
+TEST(Sync, APartDamagedOnTheWayIsCarriedAgain) {
+  World world;
+  world.source.add("a", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+  std::atomic<int> reads{0};
+  world.source.spoil = [&](const std::string&, std::string& body) {
+    if (++reads == 1) body[0] = 'X';
+  };
+  EXPECT_EQ(world.sync().replicated, 1u);
+  world.expect_mirrored();
+}
+
+TEST(Sync, ServerSideCopyMovesNoBytesThroughUs) {
+  World world;
+  world.settings.same_endpoint = true;
+  world.target.other = &world.source;
+  fill(world.source);
+  world.source.add("parts", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB}).metadata.user["owner"] = "x";
+  world.source.add("tagged", "t").tags = {{"k", "v"}};
+  EXPECT_TRUE(world.sync().complete);
+  EXPECT_EQ(world.source.calls("get"), 0);
+  world.expect_mirrored();
+  EXPECT_EQ(world.target.objects()["parts"].etag, world.source.objects()["parts"].etag);
+}
+
+TEST(Sync, WhatFailsIsTriedAgainThenNamedAndTheRestGoesOn) {
+  World world;
+  fill(world.source);
+  std::mutex mutex;
+  std::map<std::string, int> tries;
+  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    std::lock_guard lock(mutex);
+    if (call.name != "put") return std::nullopt;
+    ++tries[call.key];
+    if (call.key == "a b") return Error{Code::kUnavailable, "no", true};
+    if (call.key == "a+b") return Error{Code::kInternal, "never", false};
+    if (call.key == "100%" && tries[call.key] < 5) return Error{Code::kThrottled, "slow down", true};
+    if (call.key == "empty") return Error{Code::kDenied, "no right", false};
+    return std::nullopt;
+  };
+  const SyncProgress progress = world.sync();
+  EXPECT_TRUE(progress.complete);
+  EXPECT_EQ(progress.failed, 3u);
+  EXPECT_EQ(progress.replicated, progress.total - 3);
+  EXPECT_EQ(tries["a b"], 5);
+  EXPECT_EQ(tries["a+b"], 3);
+  EXPECT_EQ(tries["empty"], 1);
+  EXPECT_EQ(world.dead_letters.size(), 3u);
+  world.target.fault = nullptr;
+  EXPECT_EQ(world.sync().replicated, 3u);
+  world.expect_mirrored();
+}
+
+TEST(Sync, AnObjectThatChangesOnTheWayArrivesAsItIsThen) {
+  World world;
+  world.settings.objects_at_once = {1, 1, 1, 100, 10};
+  world.source.add("a", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+  world.source.add("b", "old");
+  world.source.add("c", "gone soon");
+  world.source.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name == "get" && call.key == "a" && world.source.objects()["a"].body.size() == 2 * kFiveMiB)
+      world.source.add("a", "new and small");
+    if (call.name == "get" && call.key == "b") world.source.add("b", "new");
+    if (call.name == "get" && call.key == "c") world.source.erase("c");
+    return std::nullopt;
+  };
+  const SyncProgress progress = world.sync();
+  EXPECT_EQ(progress.failed, 0u);
+  EXPECT_EQ(progress.total, 2u);
+  world.expect_mirrored();
+}
+
+TEST(Sync, CompletingWithItsAnswerLostIsNotDoneTwice) {
+  World world;
+  world.source.add("a", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+  bool lost = false;
+  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name != "complete_upload" || std::exchange(lost, true)) return std::nullopt;
+    const Upload upload{"a", "upload-1", {}};
+    const auto parts = world.target.list_parts(upload, {});
+    EXPECT_TRUE(world.target.complete_upload(upload, *parts, {}));
+    return Error{Code::kTimeout, "lost", true};
+  };
+  EXPECT_EQ(world.sync().replicated, 1u);
+  EXPECT_EQ(world.target.calls("create_upload"), 1);
+  world.expect_mirrored();
+}
+
+TEST(Sync, AnUploadWhoseIdNeverArrivedIsAborted) {
+  World world;
+  world.source.add("a", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+  bool lost = false;
+  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name != "create_upload" || std::exchange(lost, true)) return std::nullopt;
+    world.target.begin_upload("a");
+    return Error{Code::kTimeout, "lost", true};
+  };
+  EXPECT_EQ(world.sync().replicated, 1u);
+  world.expect_mirrored();
+}
+
+TEST(Sync, UploadsOfOthersAreLeftAlone) {
+  World world;
+  world.source.add("a", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
+  world.target.begin_upload("a");
+  world.target.now += std::chrono::hours(1);
+  EXPECT_EQ(world.sync().replicated, 1u);
+  EXPECT_EQ(world.target.open_uploads(), 1u);
+}
+
+TEST(Sync, WhatCantBeListedIsAnErrorAndDeletesNothing) {
+  World world;
+  world.settings.deletes.mode = DeleteMode::kReplicate;
+  fill(world.source);
+  world.sync();
+  for (int cut = 1; cut < 8; ++cut) {
+    world.source.forget_calls();
+    world.source.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+      if (call.index >= cut) return Error{Code::kUnavailable, "cut", true};
+      return std::nullopt;
+    };
+    world.target.add("extra", "x");
+    const SyncProgress progress = world.sync();
+    EXPECT_FALSE(progress.complete);
+    EXPECT_EQ(progress.deleted, 0u);
+    EXPECT_TRUE(world.target.objects().contains("extra"));
+  }
+}
+
+TEST(Sync, DeletesAreReplicatedOnlyWhenAskedForAndWithinTheCap) {
+  World world;
+  fill(world.source);
+  world.sync();
+  world.source.erase("a b");
+  EXPECT_EQ(world.sync().extra, 1u);
+  EXPECT_TRUE(world.target.objects().contains("a b"));
+
+  world.settings.deletes = {DeleteMode::kReplicate, 3};
+  EXPECT_EQ(world.sync().deleted, 1u);
+  world.expect_mirrored();
+
+  for (int i = 0; i < 4; ++i) world.source.erase(fmt::format("many/{:03}", i));
+  const SyncProgress over = world.sync();
+  EXPECT_EQ(over.deleted, 0u);
+  EXPECT_EQ(over.deletes_withheld, "OverCap");
+  EXPECT_TRUE(world.target.objects().contains("many/000"));
+}
+
+TEST(Sync, AnEmptySourceDeletesNothing) {
+  World world;
+  world.settings.deletes = {DeleteMode::kReplicate, 1000};
+  fill(world.target);
+  const SyncProgress progress = world.sync();
+  EXPECT_EQ(progress.deleted, 0u);
+  EXPECT_EQ(progress.deletes_withheld, "SourceEmpty");
+  EXPECT_EQ(world.target.objects().size(), 60u);
+}
+
+TEST(Sync, AKeyTheSourceStillAnswersForIsNotDeleted) {
+  World world;
+  world.settings.deletes = {DeleteMode::kReplicate, 1000};
+  fill(world.source);
+  world.sync();
+  world.target.add("late", "x");
+  world.source.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name == "head") world.source.add("late", "x");  // written after it was listed
+    return std::nullopt;
+  };
+  EXPECT_EQ(world.sync().deleted, 0u);
+  EXPECT_TRUE(world.target.objects().contains("late"));
+}
+
+TEST(Sync, HighPriorityGoesFirst) {
+  World world;
+  world.settings.objects_at_once = {1, 1, 1, 100, 10};
+  world.settings.listers = 1;
+  world.settings.priorities = {{"urgent/", 100}};
+  for (int i = 0; i < 30; ++i) world.source.add(fmt::format("a/{:02}", i), "x");
+  for (int i = 0; i < 30; ++i) world.source.add(fmt::format("urgent/{:02}", i), "x");
+  std::vector<std::string> order;
+  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name == "put") order.push_back(call.key);
+    return std::nullopt;
+  };
+  world.sync();
+  ASSERT_EQ(order.size(), 60u);
+  EXPECT_TRUE(
+      std::all_of(order.begin(), order.begin() + 30, [](const auto& key) { return key.starts_with("urgent/"); }));
+}
+
+}  // namespace
+}  // namespace twinspan::s3

@@ -1,0 +1,70 @@
+// Two buckets and one sync between them, as a worker process would run it.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "engines/s3/sync.hpp"
+#include "fake_bucket.hpp"
+
+namespace twinspan::s3 {
+
+inline std::string body_of(size_t bytes, char seed = 'a') {
+  std::string body(bytes, seed);
+  for (size_t i = 0; i < bytes; i += 997) body[i] = static_cast<char>('a' + i % 23);
+  return body;
+}
+
+struct World {
+  FakeBucket source{"source"}, target{"target"};
+  std::string source_prefix, target_prefix;
+  SystemClock clock;
+  Settings settings = quick();
+  std::vector<DeadLetter> dead_letters;
+
+  static Settings quick() {
+    Settings settings;
+    settings.link = "backups";
+    settings.listers = 2;
+    settings.page_keys = 10;
+    settings.retries.backoff_base = std::chrono::milliseconds(1);
+    return settings;
+  }
+
+  // One life of a worker: ends by itself or by the death of one of the buckets.
+  SyncProgress sync() {
+    std::stop_source stop;
+    source.died = target.died = [&] { stop.request_stop(); };
+    Route route(settings, {source, source_prefix}, {target, target_prefix}, clock);
+    UploadRecords records(route);
+    Transfers transfers(route, records);
+    SyncRun run(route, records, transfers);
+    const SyncProgress progress = run.run(stop.get_token());
+    dead_letters = transfers.dead_letters();
+    return progress;
+  }
+
+  // Same keys, same bytes, same metadata and tags; nothing half done.
+  void expect_mirrored() {
+    const auto ours = source.objects_outside_state();
+    const auto theirs = target.objects_outside_state();
+    EXPECT_EQ(ours.size(), theirs.size());
+    for (const auto& [key, object] : ours) {
+      if (!key.starts_with(source_prefix)) continue;
+      const auto copy = theirs.find(target_prefix + key.substr(source_prefix.size()));
+      ASSERT_NE(copy, theirs.end()) << key;
+      EXPECT_TRUE(copy->second.body == object.body) << key;
+      Metadata metadata = copy->second.metadata;
+      metadata.user.erase("twinspan-source-etag");
+      EXPECT_EQ(metadata, object.metadata) << key;
+      EXPECT_EQ(copy->second.tags, object.tags) << key;
+    }
+    expect_nothing_left();
+  }
+  void expect_nothing_left() {
+    EXPECT_EQ(target.open_uploads(), 0u);
+    for (const auto& [key, object] : target.objects()) EXPECT_FALSE(key.starts_with(".twinspan/uploads/")) << key;
+  }
+};
+
+}  // namespace twinspan::s3
