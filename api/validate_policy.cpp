@@ -36,6 +36,10 @@ void check_link(const FailoverPolicy& policy, const ReplicationLink* link, Error
                                                "\" in namespace " + policy.metadata.ns});
     return;
   }
+  if (link->spec.engine != Engine::kPostgres)
+    errors.push_back({"spec.linkRef.name", "link " + link->metadata.name + " is of engine " +
+                                               std::string(to_string(link->spec.engine)) +
+                                               ": this version fails over Postgres links only"});
   if (!policy.spec.desired_primary.empty() && !has_endpoint(*link, policy.spec.desired_primary))
     errors.push_back({"spec.desiredPrimary", "\"" + policy.spec.desired_primary + "\" is no endpoint of link " +
                                                  link->metadata.name + " (" + endpoints(*link) + ")"});

@@ -13,6 +13,7 @@
 #include "controllers/failover/failover_reconciler.hpp"
 #include "controllers/link/link_reconciler.hpp"
 #include "controllers/reports/worker_reports.hpp"
+#include "controllers/s3/s3_reconciler.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
 #include "kube/controller.hpp"
@@ -53,10 +54,11 @@ class Operator {
         events_(client_, clock, "twinspan-operator", identity_),
         reports_({}, clock),
         links_(client_, cluster_, reports_, events_, clock, link_config(options)),
+        s3_links_(client_, cluster_, reports_, events_, clock, link_config(options).render),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_),
         link_controller_(
             "replicationlink", options.link_workers, clock,
-            [this](const kube::Key& key, const std::stop_token& stop) { return links_.reconcile(key, stop); }),
+            [this](const kube::Key& key, const std::stop_token& stop) { return reconcile_link(key, stop); }),
         failover_controller_(
             "failoverpolicy", options.failover_workers, clock,
             [this](const kube::Key& key, const std::stop_token& stop) { return failovers_.reconcile(key, stop); }) {
@@ -82,9 +84,16 @@ class Operator {
   static controllers::LinkReconcilerConfig link_config(const Options& options) {
     controllers::LinkReconcilerConfig config;
     config.render.worker_image = options.worker_image;
+    config.render.s3_worker_image = options.s3_worker_image;
     config.render.image_pull_policy = options.worker_image_pull_policy;
     config.pretend_workers = options.pretend_workers;
     return config;
+  }
+
+  Result<kube::Requeue> reconcile_link(const kube::Key& key, const std::stop_token& stop) {
+    if (s3_links_.is_mine(key) && !options_.pretend_workers) return s3_links_.reconcile(key, stop);
+    if (!cluster_.links.find(key)) s3_links_.forget(key);
+    return links_.reconcile(key, stop);
   }
 
   // Whatever changes enqueues the link it belongs to; nothing else is done on the threads that bring the news.
@@ -181,6 +190,7 @@ class Operator {
   kube::EventRecorder events_;
   controllers::WorkerReports reports_;
   controllers::LinkReconciler links_;
+  controllers::S3Reconciler s3_links_;
   controllers::FailoverReconciler failovers_;
   kube::Controller link_controller_, failover_controller_;
   std::atomic<bool> ready_{false};

@@ -46,6 +46,10 @@ std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   app.add_option("--worker-image", options.worker_image, "Image of worker pods, where a link names none")
       ->envname("TWINSPAN_WORKER_IMAGE")
       ->capture_default_str();
+  app.add_option("--s3-worker-image", options.s3_worker_image,
+                 "Image of the workers of S3 links, where a link names none; the operator's own holds them")
+      ->envname("TWINSPAN_S3_WORKER_IMAGE")
+      ->capture_default_str();
   app.add_option("--worker-image-pull-policy", options.worker_image_pull_policy, "imagePullPolicy of worker pods")
       ->envname("TWINSPAN_WORKER_IMAGE_PULL_POLICY")
       ->check(CLI::IsMember({"", "Always", "IfNotPresent", "Never"}));

@@ -19,6 +19,7 @@ Result<ListenAddress> parse_listen_address(const std::string& text);
 struct Options {
   std::vector<std::string> watch_namespaces;  // empty: all
   std::string worker_image = "twinspan-worker:latest";
+  std::string s3_worker_image = "twinspan-operator:latest";
   std::string worker_image_pull_policy;
   ListenAddress health{"", 8081};
   ListenAddress metrics{"", 8080};

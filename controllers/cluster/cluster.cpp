@@ -63,7 +63,8 @@ Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std
       accounts(client, kube::kServiceAccounts, namespaces, ours(), decode_owned),
       roles(client, kube::kRoles, namespaces, ours(), decode_owned),
       bindings(client, kube::kRoleBindings, namespaces, ours(), decode_owned),
-      budgets(client, kube::kPodDisruptionBudgets, namespaces, ours(), decode_owned) {
+      budgets(client, kube::kPodDisruptionBudgets, namespaces, ours(), decode_owned),
+      sets(client, kube::kStatefulSets, namespaces, ours(), decode_stateful_set) {
   const auto index = [this](auto& cache) {
     cache.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
       if (after && !after->endpoint.empty()) endpoints.add({key.ns, after->link}, after->endpoint);
@@ -90,6 +91,7 @@ void Cluster::for_each_cache(Each each) {
   each(roles);
   each(bindings);
   each(budgets);
+  each(sets);
   each(links);
 }
 
@@ -122,6 +124,7 @@ void Cluster::on_change_of_link(const std::function<void(const kube::Key& link, 
 }
 
 void Cluster::wrote(const kube::Resource& resource, const Json& object) {
+  follow(sets);
   const std::string ns = object.value("/metadata/namespace"_json_pointer, std::string());
   if (resource.kind == kube::kReplicationLinks.kind) links.wrote(ns, object);
   if (resource.kind == kube::kFailoverPolicies.kind) policies.wrote(ns, object);
@@ -136,6 +139,7 @@ void Cluster::wrote(const kube::Resource& resource, const Json& object) {
 }
 
 void Cluster::start() {
+  if (resource.kind == kube::kStatefulSets.kind) sets.wrote(ns, object);
   for_each_cache([](auto& cache) { cache.start(); });
 }
 
@@ -145,7 +149,8 @@ void Cluster::stop() {
 
 bool Cluster::synced() const {
   return links.synced() && policies.synced() && pods.synced() && claims.synced() && secrets.synced() &&
-         leases.synced() && accounts.synced() && roles.synced() && bindings.synced() && budgets.synced();
+         leases.synced() && accounts.synced() && roles.synced() && bindings.synced() && budgets.synced() &&
+         sets.synced();
 }
 
 }  // namespace twinspan::controllers

@@ -37,6 +37,7 @@ struct Cluster {
   Cache<Lease> leases;
   Cache<Owned> accounts, roles, bindings, budgets;
   NameIndex endpoints;          // that have pods, claims or secrets, also those that the spec names no more
+  Cache<StatefulSet> sets;
   NameIndex policies_of_links;  // policies whose linkRef names the link
 
   // Calls `enqueue` with a link's key whenever something of it changed that a decision may depend on: never for a mere

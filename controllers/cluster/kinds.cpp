@@ -78,6 +78,7 @@ Result<CachedLink> decode_link(const Json& json) {
   } else {
     // A spec of another version, or one that no schema checked. The status still has to say so.
     link.invalid = parsed.error();
+    if (text_of(member_of(json, "spec"), "engine") == "S3") link.spec.engine = api::Engine::kS3;  // who looks after it
   }
   auto meta = api::parse_object_meta(member_of(json, "metadata"));
   if (!meta) return std::unexpected(meta.error());
@@ -132,6 +133,17 @@ Result<Secret> decode_secret(const Json& json) {
     secret.bundle_pem = decoded(data, "ca.crt");
   }
   return secret;
+}
+
+Result<StatefulSet> decode_stateful_set(const Json& json) {
+  StatefulSet set;
+  read_meta(json, set);
+  const Json& status = member_of(json, "status");
+  set.replicas = integer_of(member_of(json, "spec"), "replicas");
+  set.ready_replicas = integer_of(status, "readyReplicas");
+  set.updated_replicas = integer_of(status, "updatedReplicas");
+  set.observed = integer_of(status, "observedGeneration") == integer_of(member_of(json, "metadata"), "generation");
+  return set;
 }
 
 Result<Lease> decode_lease(const Json& json, BootTime now) {

@@ -19,6 +19,9 @@ std::string worker_account_name(std::string_view link) { return std::string(link
 std::string budget_name(std::string_view link) { return std::string(link); }
 std::string lease_name(std::string_view link) { return std::string(link) + "-primary"; }
 
+std::string s3_set_name(std::string_view link) { return std::string(link) + "-" + std::string(kS3Member); }
+std::string s3_lease_name(std::string_view link, int shard) { return s3_set_name(link) + "-" + std::to_string(shard); }
+
 std::string owner_secret_name(const api::ReplicationLink& link) {
   const auto& reference = link.spec.postgres.owner_secret_ref;
   return reference ? reference->name : link.metadata.name + "-owner";

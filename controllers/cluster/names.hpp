@@ -19,6 +19,9 @@ inline constexpr std::string_view kWorkerName = "twinspan-worker";
 inline constexpr std::string_view kLinkLabel = "twinspan.dev/link";
 inline constexpr std::string_view kEndpointLabel = "twinspan.dev/endpoint";
 inline constexpr std::string_view kRoleLabel = "twinspan.dev/role";  // Primary or Replica, on pods, for people
+// Of S3 links: their workers' name where members of PostgreSQL links have their endpoint's (pod LINK-s3-0, Secret
+// LINK-s3-tls, label twinspan.dev/endpoint).
+inline constexpr std::string_view kS3Member = "s3";
 inline constexpr std::string_view kReadsLabel =
     "twinspan.dev/reads";  // "true" on pods that a Replicas Service may select
 
@@ -37,6 +40,8 @@ std::string owner_secret_name(const api::ReplicationLink& link);
 std::string worker_account_name(std::string_view link);  // of the ServiceAccount, the Role and the RoleBinding
 std::string budget_name(std::string_view link);
 std::string lease_name(std::string_view link);
+std::string s3_set_name(std::string_view link);               // of the StatefulSet
+std::string s3_lease_name(std::string_view link, int shard);  // named as the pod that holds it
 
 kube::Key key_of(const api::ObjectMeta& meta);
 

@@ -204,6 +204,8 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
                                                  : api::to_string(errors),
                                   stop);
                !said) {
+  if (link->spec.engine != api::Engine::kPostgres) return kube::Requeue::none();
+
       return std::unexpected(said.error());
     }
   }

@@ -3,35 +3,12 @@
 #include <fmt/format.h>
 
 #include "api/conditions.hpp"
-#include "api/validate.hpp"
+#include "controllers/link/verdict.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
 using api::ConditionStatus;
-
-struct Verdict {
-  ConditionStatus status;
-  std::string reason, message;
-};
-
-Verdict yes(std::string reason, std::string message) {
-  return {ConditionStatus::kTrue, std::move(reason), std::move(message)};
-}
-Verdict no(std::string reason, std::string message) {
-  return {ConditionStatus::kFalse, std::move(reason), std::move(message)};
-}
-Verdict unknown(std::string reason, std::string message) {
-  return {ConditionStatus::kUnknown, std::move(reason), std::move(message)};
-}
-
-// "west: Cloning 40 %", "west: Unknown, pod orders-west-0 is starting"
-std::string described(const api::EndpointStatus& row) {
-  std::string out = fmt::format("{}: {}", row.name, row.state);
-  if (row.progress_percent) out += fmt::format(" {} %", *row.progress_percent);
-  if (row.message) out += ", " + *row.message;
-  return out;
-}
 
 class Judge {
  public:
@@ -40,7 +17,7 @@ class Judge {
 
   Verdict ready() const {
     if (seen_.link->invalid) return no("InvalidSpec", seen_.link->invalid->message);
-    if (plan_.taken) return no("NameTaken", taken_message());
+    if (plan_.taken) return no("NameTaken", taken_message(plan_));
     if (seen_.link->metadata.deleting()) return no("Terminating", "the link is being deleted");
     if (primary_.empty()) return without_primary();
     const api::EndpointStatus* row = row_of(primary_);
@@ -53,7 +30,7 @@ class Judge {
 
   Verdict stalled() const {
     if (seen_.link->invalid) return yes("InvalidSpec", seen_.link->invalid->message);
-    if (plan_.taken) return yes("NameTaken", taken_message());
+    if (plan_.taken) return yes("NameTaken", taken_message(plan_));
     for (const auto state : {MemberState::kDiverged, MemberState::kFailed})
       for (const api::EndpointStatus& row : rows_)
         if (row.state == to_string(state) && is_stuck(state)) return yes(row.state, described(row));
@@ -62,31 +39,12 @@ class Judge {
     return no("NotStalled", "nothing waits for a person");
   }
 
-  Verdict reconciling(const Verdict& ready_verdict, const Verdict& stalled_verdict) const {
-    if (stalled_verdict.status == ConditionStatus::kTrue) return no("Stalled", stalled_verdict.message);
-    if (seen_.link->spec.paused) return no("Paused", "spec.paused is true");
-    if (!plan_.waiting_reason.empty()) return yes(plan_.waiting_reason, plan_.waiting_message);
-    if (ready_verdict.status != ConditionStatus::kTrue) return yes(ready_verdict.reason, ready_verdict.message);
-    return no("Settled", "everything is as the spec says");
-  }
-
   Verdict lag() const {
     if (primary_.empty()) return unknown("NoPrimary", "lag is measured against a primary, and there is none");
-    const int64_t seconds = api::lag_threshold_seconds(seen_.link->spec);
-    const auto& bytes = seen_.link->spec.lag_threshold.bytes;
-    std::string unmeasured;
-    for (const api::EndpointStatus& row : rows_) {
-      if (!is_wanted_replica(row)) continue;
-      if (row.lag_seconds && *row.lag_seconds > static_cast<double>(seconds))
-        return no("LagOverThreshold", fmt::format("{} is {:.1f} s behind, spec.lagThreshold.seconds is {}", row.name,
-                                                  *row.lag_seconds, seconds));
-      if (bytes && row.lag_bytes && *row.lag_bytes > *bytes)
-        return no("LagOverThreshold", fmt::format("{} is {} bytes behind, spec.lagThreshold.bytes is {}", row.name,
-                                                  *row.lag_bytes, *bytes));
-      if (unmeasured.empty() && (!row.lag_seconds || (bytes && !row.lag_bytes))) unmeasured = row.name;
-    }
-    if (!unmeasured.empty()) return unknown("LagNotMeasured", fmt::format("the lag of {} is not measured", unmeasured));
-    return yes("LagWithinThreshold", fmt::format("no replica is more than {} s behind", seconds));
+    std::vector<api::EndpointStatus> replicas;
+    std::copy_if(rows_.begin(), rows_.end(), std::back_inserter(replicas),
+                 [this](const api::EndpointStatus& row) { return is_wanted_replica(row); });
+    return lag_verdict(seen_.link->spec, replicas);
   }
 
   Verdict durability() const {
@@ -128,11 +86,6 @@ class Judge {
     return state == MemberState::kFailed || seen_.link->spec.postgres.diverged == api::Diverged::kHalt;
   }
 
-  std::string taken_message() const {
-    return fmt::format("{}: {} belongs to something else: rename this link or its endpoint, or remove that object",
-                       plan_.taken_field, *plan_.taken);
-  }
-
   Verdict without_primary() const {
     const bool first = !seen_.lease || seen_.lease->record.epoch.value == 0;
     std::string message = first ? "there was no primary yet" : "no endpoint accepts writes";
@@ -170,28 +123,17 @@ class Judge {
 
 std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan& plan,
                                             const std::vector<api::EndpointStatus>& rows) {
-  std::vector<api::Condition> conditions = seen.link->status.conditions;
-  const auto set = [&](const char* type, Verdict verdict) {
-    api::Condition condition;
-    condition.type = type;
-    condition.status = verdict.status;
-    condition.reason = std::move(verdict.reason);
-    condition.message = std::move(verdict.message);
-    api::set_condition(conditions, std::move(condition), seen.link->metadata.generation, seen.now);
-  };
+  ConditionSet conditions(*seen.link, seen.now);
   const Judge judge(seen, plan, rows);
   const Verdict ready = judge.ready(), stalled = judge.stalled();
-  set("Ready", ready);
-  set("Reconciling", judge.reconciling(ready, stalled));
-  set("Stalled", stalled);
-  if (seen.link->invalid) return conditions;
-  set("LagWithinThreshold", judge.lag());
-  set("DurabilityMet", judge.durability());
-  if (seen.link->spec.paused)
-    set("Paused", yes("PausedBySpec", "spec.paused is true: nothing is created, changed, restarted or failed over"));
-  else
-    api::remove_condition(conditions, "Paused");
-  return conditions;
+  conditions.set("Ready", ready);
+  conditions.set("Reconciling", reconciling_verdict(*seen.link, plan, ready, stalled));
+  conditions.set("Stalled", stalled);
+  if (seen.link->invalid) return conditions.take();
+  conditions.set("LagWithinThreshold", judge.lag());
+  conditions.set("DurabilityMet", judge.durability());
+  conditions.set_paused();
+  return conditions.take();
 }
 
 }  // namespace twinspan::controllers

@@ -20,6 +20,11 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+std::string not_ours(const kube::Resource& resource, const kube::Key& key) {
+  return fmt::format("{} {} exists and is not Twinspan's: rename the link or its endpoint, or remove that object",
+                     resource.kind, key.str());
+}
+
 bool is_ours(const Json& object) {
   const Json labels = object.value("/metadata/labels"_json_pointer, Json::object());
   return labels.is_object() && labels.value(std::string(kManagedByLabel), "") == kManagedBy;
@@ -73,6 +78,13 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const Step& step, const std:
 }
 
 Status LinkEffects::apply(const Apply& step, const std::stop_token& stop) {
+  if (step.unseen) {
+    const kube::Key key{step.object["metadata"]["namespace"], step.object["metadata"]["name"]};
+    if (const auto there = client_.get(step.resource, key, stop); there && !is_ours(*there))
+      return fail(Code::kAlreadyExists, not_ours(step.resource, key));
+    else if (!there && there.error().code != Code::kNotFound)
+      return std::unexpected(there.error());
+  }
   const auto applied = client_.apply(step.resource, step.object, kFieldManager, kube::Subresource::kNone, stop);
   if (!applied) return std::unexpected(applied.error());
   cluster_.wrote(step.resource, *applied);
@@ -91,9 +103,7 @@ Status LinkEffects::create(const kube::Resource& resource, const Json& object, c
   const auto there = client_.get(resource, key, stop);
   if (!there) return std::unexpected(there.error());
   if (is_ours(*there)) return fail(Code::kConflict, fmt::format("{} {} is there already", resource.kind, key.str()));
-  return fail(Code::kAlreadyExists,
-              fmt::format("{} {} exists and is not Twinspan's: rename the link or its endpoint, or remove that object",
-                          resource.kind, key.str()));
+  return fail(Code::kAlreadyExists, not_ours(resource, key));
 }
 
 Status LinkEffects::update(const kube::Resource& resource, const Json& object, const std::stop_token& stop) {

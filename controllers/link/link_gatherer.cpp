@@ -19,6 +19,8 @@ std::vector<EndpointSeen> wanted(const CachedLink& link) {
   return out;
 }
 
+}  // namespace
+
 MemberView view_of(const std::optional<Seen>& seen, BootTime now) {
   MemberView view;
   if (!seen) return view;
@@ -29,7 +31,16 @@ MemberView view_of(const std::optional<Seen>& seen, BootTime now) {
   return view;
 }
 
-}  // namespace
+void gather_common(LinkSeen& seen, const Cluster& cluster, const Clock& clock) {
+  const kube::Key key = key_of(seen.link->metadata);
+  const auto object = [&](std::string name) { return kube::Key{key.ns, std::move(name)}; };
+  seen.now = clock.wall_now();
+  seen.ca = cluster.secrets.find(object(ca_secret_name(key.name)));
+  seen.account = cluster.accounts.find(object(worker_account_name(key.name)));
+  seen.role = cluster.roles.find(object(worker_account_name(key.name)));
+  seen.binding = cluster.bindings.find(object(worker_account_name(key.name)));
+  seen.budget = cluster.budgets.find(object(budget_name(key.name)));
+}
 
 LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluster& cluster,
                      const WorkerReports& reports, const Clock& clock) {
@@ -39,7 +50,7 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
   const BootTime now = clock.boot_now();
   LinkSeen seen;
   seen.link = link;
-  seen.now = clock.wall_now();
+  gather_common(seen, cluster, clock);
   seen.endpoints = wanted(*link);
   for (const std::string& known : cluster.endpoints.names(key))
     if (!seen.find(known)) {
@@ -52,15 +63,10 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
     endpoint.tls = cluster.secrets.find(object(tls_secret_name(name, endpoint.name)));
     endpoint.member = view_of(reports.latest(key, endpoint.name), now);
   }
-  seen.ca = cluster.secrets.find(object(ca_secret_name(name)));
   seen.owner = cluster.secrets.find(object(owner_secret_name(*link)));
   seen.lease = cluster.leases.find(object(lease_name(name)));
   if (seen.lease)
     seen.lease_unchanged_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - seen.lease->seen_at);
-  seen.account = cluster.accounts.find(object(worker_account_name(name)));
-  seen.role = cluster.roles.find(object(worker_account_name(name)));
-  seen.binding = cluster.bindings.find(object(worker_account_name(name)));
-  seen.budget = cluster.budgets.find(object(budget_name(name)));
   for (const std::string& policy : cluster.policies_of_links.names(key)) {
     const auto found = cluster.policies.find(object(policy));
     seen.fails_over =

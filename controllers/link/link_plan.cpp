@@ -6,6 +6,7 @@
 
 #include "api/quantity.hpp"
 #include "controllers/cluster/names.hpp"
+#include "controllers/link/plan_builder.hpp"
 #include "controllers/link/rollout.hpp"
 
 namespace twinspan::controllers {
@@ -14,9 +15,9 @@ namespace {
 // A pod that ended for good (evicted, refused by its node) is made anew at most so often.
 constexpr std::chrono::seconds kRemakeInterval{10};
 
-class Planner {
+class Planner : PlanBuilder {
  public:
-  Planner(const LinkSeen& seen, const RenderConfig& config) : seen_(seen), link_(*seen.link), config_(config) {}
+  Planner(const LinkSeen& seen, const RenderConfig& config) : PlanBuilder(seen), config_(config) {}
 
   LinkPlan deletion() {
     if (!has_finalizer()) return std::move(plan_);
@@ -26,19 +27,14 @@ class Planner {
     }
     remove_rest();
     if (!plan_.steps.empty()) return std::move(plan_);
-    Json finalizers = Json::array();
-    for (const std::string& one : link_.metadata.finalizers)
-      if (one != kFinalizer) finalizers.push_back(one);
-    patch_link({{"finalizers", std::move(finalizers)}});
+    drop_finalizer();
     return std::move(plan_);
   }
 
   LinkPlan upkeep() {
     if (link_.spec.paused) return std::move(plan_);
     if (!has_finalizer()) {
-      Json finalizers = link_.metadata.finalizers;
-      finalizers.push_back(kFinalizer);
-      patch_link({{"finalizers", std::move(finalizers)}});
+      add_finalizer();
       return std::move(plan_);
     }
     if (name_taken()) return std::move(plan_);
@@ -52,38 +48,9 @@ class Planner {
   }
 
  private:
-  const std::string& name() const { return link_.metadata.name; }
-  kube::Key key(std::string object) const { return {link_.metadata.ns, std::move(object)}; }
-
-  void step(Effect effect, std::string reason = "", std::string message = "", bool warning = false) {
-    plan_.steps.push_back({std::move(effect), std::move(reason), std::move(message), warning});
-  }
-
-  void wait(std::string reason, std::string message) {
-    if (!plan_.waiting_reason.empty()) return;  // the first one is what comes first
-    plan_.waiting_reason = std::move(reason);
-    plan_.waiting_message = std::move(message);
-  }
-
-  void check_at(WallTime time) {
-    const auto left =
-        std::max(std::chrono::ceil<std::chrono::milliseconds>(time - seen_.now), std::chrono::milliseconds(0));
-    if (!plan_.next_check || left < *plan_.next_check) plan_.next_check = left;
-  }
-
-  bool has_finalizer() const {
-    const auto& all = link_.metadata.finalizers;
-    return std::find(all.begin(), all.end(), kFinalizer) != all.end();
-  }
-
   bool keeps_data() const {
     const auto found = link_.metadata.annotations.find(std::string(kKeepDataAnnotation));
     return found != link_.metadata.annotations.end() && found->second == "true";
-  }
-
-  void patch_link(Json meta) {
-    meta["resourceVersion"] = link_.metadata.resource_version;
-    step(Patch{kube::kReplicationLinks, key(name()), {{"metadata", std::move(meta)}}});
   }
 
   // "a-b" with endpoint "c" and "a" with endpoint "b-c" want pods of one name: whoever came first keeps it.
@@ -109,12 +76,6 @@ class Planner {
     return "spec.source.name";
   }
 
-  void keep(const kube::Resource& resource, const std::shared_ptr<const Owned>& there, Json object) {
-    const std::string& wanted =
-        object["metadata"]["annotations"][std::string(kHashAnnotation)].get_ref<const std::string&>();
-    if (!there || there->hash != wanted) step(Apply{resource, std::move(object)});
-  }
-
   void permissions() {
     keep(kube::kServiceAccounts, seen_.account, render_account(link_));
     keep(kube::kRoles, seen_.role, render_role(link_));
@@ -123,31 +84,11 @@ class Planner {
     if (!seen_.lease) step(Create{kube::kLeases, render_lease(link_)});
   }
 
-  bool due(const std::shared_ptr<const Secret>& secret) {
-    if (!secret || !secret->renew_at || secret->hash.empty() || *secret->renew_at <= seen_.now) return true;
-    check_at(*secret->renew_at);
-    return false;
-  }
-
   void secrets() {
     if (!seen_.owner && !seen_.owner_is_theirs) step(MakeOwner{});
-    const bool damaged = seen_.ca && (seen_.ca->issuer_key_pem.empty() || seen_.ca->issuer_certificate_pem.empty());
-    if (damaged) {
-      wait("AuthorityDamaged",
-           fmt::format("Secret {} has no tls.crt or tls.key: restore it, or delete it to have every certificate "
-                       "issued anew",
-                       ca_secret_name(name())));
-      return;
-    }
-    if (due(seen_.ca))
-      step(MakeAuthority{}, seen_.ca ? "AuthorityRotated" : "",
-           "the link's certificate authority went one step of its rotation");
-    if (!seen_.ca) return;  // what it is made of arrives with the next look
-    for (const EndpointSeen& endpoint : seen_.endpoints) {
-      if (!endpoint.spec || !(due(endpoint.tls) || endpoint.tls->bundle_hash != seen_.ca->bundle_hash)) continue;
-      step(IssueCertificates{endpoint.name}, endpoint.tls ? "CertificatesRenewed" : "",
-           fmt::format("certificates of {} were issued anew", endpoint.name));
-    }
+    if (!authority()) return;
+    for (const EndpointSeen& endpoint : seen_.endpoints)
+      if (endpoint.spec) certificates(endpoint);
   }
 
   void volumes() {
@@ -278,27 +219,16 @@ class Planner {
   }
 
   void remove_rest() {
-    const auto remove = [&](const kube::Resource& resource, const auto& object, const std::string& object_name) {
-      if (object && !object->terminating && object->link == name())
-        step(Remove{resource, key(object_name), object->uid});
-    };
     for (const EndpointSeen& endpoint : seen_.endpoints) {
       if (!keeps_data()) remove(kube::kPersistentVolumeClaims, endpoint.claim, claim_name(name(), endpoint.name));
       remove(kube::kSecrets, endpoint.tls, tls_secret_name(name(), endpoint.name));
     }
     remove(kube::kSecrets, seen_.owner, owner_secret_name(link_));
-    remove(kube::kSecrets, seen_.ca, ca_secret_name(name()));
-    remove(kube::kPodDisruptionBudgets, seen_.budget, budget_name(name()));
-    remove(kube::kRoleBindings, seen_.binding, worker_account_name(name()));
-    remove(kube::kRoles, seen_.role, worker_account_name(name()));
-    remove(kube::kServiceAccounts, seen_.account, worker_account_name(name()));
+    remove_common();
     remove(kube::kLeases, seen_.lease, lease_name(name()));
   }
 
-  const LinkSeen& seen_;
-  const CachedLink& link_;
   const RenderConfig& config_;
-  LinkPlan plan_;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace twinspan::controllers {
 struct Apply {  // server-side apply
   kube::Resource resource;
   Json object;
+  bool unseen = false;  // our caches don't have it: should it exist nevertheless, it must be ours
 };
 struct Create {  // must not exist yet: content that nobody may overwrite
   kube::Resource resource;

@@ -36,15 +36,7 @@ bool same_state(const MemberReport& a, const MemberReport& b) {
          a.timeline == b.timeline && a.upstream == b.upstream && a.epoch == b.epoch && a.holds_lease == b.holds_lease &&
          a.restart_pending == b.restart_pending && a.generation == b.generation &&
          tenths(a.lag_seconds) == tenths(b.lag_seconds) && percent(a.progress) == percent(b.progress) &&
-         same_downstreams(a, b);
-}
-
-// The status write has moved the link on from the version that was planned from, and nothing else has: what the plan
-// still has to change in the link itself builds on the new one.
-void follow_version(LinkPlan& plan, const std::string& version) {
-  for (Step& step : plan.steps)
-    if (auto* patch = std::get_if<Patch>(&step.effect); patch && patch->resource.kind == kube::kReplicationLinks.kind)
-      patch->patch["metadata"]["resourceVersion"] = version;
+         same_downstreams(a, b) && a.details == b.details;
 }
 
 // What people look for in `kubectl describe`: endpoints that reach a state worth a line.
@@ -64,13 +56,13 @@ void tell_of_endpoint(kube::EventRecorder& events, const kube::ObjectRef& link, 
 
 LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports,
                                kube::EventRecorder& events, const Clock& clock, LinkReconcilerConfig config)
-    : client_(client),
-      cluster_(cluster),
+    : cluster_(cluster),
       reports_(reports),
       events_(events),
       clock_(clock),
       config_(std::move(config)),
-      effects_(client, cluster, events, clock, config_.hand_over) {}
+      effects_(client, cluster, events, clock, config_.hand_over),
+      writer_(client, cluster, clock) {}
 
 bool LinkReconciler::worth_a_look(const std::optional<Seen>& before, const Seen& after) {
   if (!before || !before->report != !after.report) return true;
@@ -94,12 +86,12 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
     watch_members(key, seen);
     plan = plan_link(seen, config_.render);
   }
-  const auto put_off = write_status(seen, plan, stop);
-  if (!put_off) return std::unexpected(put_off.error());
+  const api::LinkStatus after = next_status(seen, plan);
+  const auto written = writer_.write(*link, after, plan, stop);
+  if (!written) return std::unexpected(written.error());
+  if (written->done && !config_.pretend_workers) tell_of_changes(seen, after);
   if (auto done = effects_.carry_out(seen, plan, stop); !done) return std::unexpected(done.error());
-  std::optional<std::chrono::milliseconds> next = plan.next_check;
-  if (*put_off && (!next || **put_off < *next)) next = **put_off;
-  return next ? kube::Requeue::after(*next) : kube::Requeue::none();
+  return next_look(plan, *written);
 }
 
 void LinkReconciler::watch_members(const kube::Key& key, const LinkSeen& seen) {
@@ -116,33 +108,6 @@ void LinkReconciler::watch_members(const kube::Key& key, const LinkSeen& seen) {
   }
 }
 
-Result<std::optional<std::chrono::milliseconds>> LinkReconciler::write_status(const LinkSeen& seen, LinkPlan& plan,
-                                                                              const std::stop_token& stop) {
-  const kube::Key key = key_of(seen.link->metadata);
-  const api::LinkStatus after = next_status(seen, plan);
-  const Urgency urgency = urgency_of(seen.link->status, after);
-  if (urgency == Urgency::kNone) return std::nullopt;
-  const BootTime now = clock_.boot_now();
-  {
-    std::lock_guard lock(mutex_);
-    const auto written = written_at_.find(key);
-    const auto pause = pause_of(urgency);
-    if (written != written_at_.end() && now - written->second < pause)
-      return std::chrono::ceil<std::chrono::milliseconds>(pause - (now - written->second));
-    if (pause.count() > 0 || written != written_at_.end()) written_at_[key] = now;
-  }
-  const auto written = client_.merge_patch(kube::kReplicationLinks, key, status_patch(seen.link->metadata, after),
-                                           kube::Subresource::kStatus, stop);
-  if (!written) {
-    if (written.error().code == Code::kNotFound) return std::nullopt;
-    return std::unexpected(written.error());
-  }
-  cluster_.wrote(kube::kReplicationLinks, *written);
-  follow_version(plan, written->at("metadata").value("resourceVersion", ""));
-  if (!config_.pretend_workers) tell_of_changes(seen, after);
-  return std::nullopt;
-}
-
 void LinkReconciler::tell_of_changes(const LinkSeen& seen, const api::LinkStatus& after) {
   const api::LinkStatus& before = seen.link->status;
   const kube::ObjectRef link = reference_to(*seen.link);
@@ -151,21 +116,14 @@ void LinkReconciler::tell_of_changes(const LinkSeen& seen, const api::LinkStatus
                                     [&](const api::EndpointStatus& one) { return one.name == row.name; });
     tell_of_endpoint(events_, link, known == before.endpoints.end() ? "" : known->state, row);
   }
-  const api::Condition* stalled_before = nullptr;
-  for (const api::Condition& one : before.conditions)
-    if (one.type == "Stalled") stalled_before = &one;
-  for (const api::Condition& one : after.conditions)
-    if (one.type == "Stalled" && one.status == api::ConditionStatus::kTrue &&
-        (!stalled_before || stalled_before->message != one.message))
-      events_.warning(link, one.reason, one.message);
+  tell_of_stalling(events_, *seen.link, after);
 }
 
 void LinkReconciler::forget(const kube::Key& key) {
   reports_.forget(key);
   effects_.forget(key);
   access_.forget(key);
-  std::lock_guard lock(mutex_);
-  written_at_.erase(key);
+  writer_.forget(key);
 }
 
 }  // namespace twinspan::controllers

@@ -1,12 +1,11 @@
 // One look at one link: gather, plan, write the status, carry the plan out. Run by kube::Controller, keyed by link.
 #pragma once
-#include <map>
-#include <mutex>
 #include <stop_token>
 
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/link/link_effects.hpp"
 #include "controllers/link/link_status.hpp"
+#include "controllers/link/status_writer.hpp"
 #include "controllers/link/worker_access.hpp"
 #include "controllers/reports/worker_reports.hpp"
 #include "kube/controller.hpp"
@@ -32,12 +31,8 @@ class LinkReconciler {
  private:
   void forget(const kube::Key& key);
   void watch_members(const kube::Key& key, const LinkSeen& seen);
-  // How long the write was put off; nullopt: nothing is left to write.
-  Result<std::optional<std::chrono::milliseconds>> write_status(const LinkSeen& seen, LinkPlan& plan,
-                                                                const std::stop_token& stop);
   void tell_of_changes(const LinkSeen& seen, const api::LinkStatus& after);
 
-  kube::Client& client_;
   Cluster& cluster_;
   WorkerReports& reports_;
   kube::EventRecorder& events_;
@@ -45,8 +40,7 @@ class LinkReconciler {
   LinkReconcilerConfig config_;
   LinkEffects effects_;
   WorkerAccess access_;
-  std::mutex mutex_;
-  std::map<kube::Key, BootTime> written_at_;  // last status write, of links that had one in this term
+  StatusWriter writer_;
 };
 
 }  // namespace twinspan::controllers

@@ -13,20 +13,6 @@ namespace {
 
 double rounded(double seconds) { return seconds < 10 ? std::round(seconds * 10) / 10 : std::round(seconds); }
 
-void fill_unheard(const EndpointSeen& endpoint, const std::string& pod, api::EndpointStatus& row) {
-  row.state = to_string(MemberState::kUnknown);
-  if (!endpoint.pod)
-    row.message = fmt::format("pod {} does not exist yet", pod);
-  else if (endpoint.pod->terminating)
-    row.message = fmt::format("pod {} is stopping", pod);
-  else if (!endpoint.pod->trouble.empty())
-    row.message = fmt::format("pod {} does not run: {}", pod, endpoint.pod->trouble);
-  else if (!endpoint.member.error.empty())
-    row.message = fmt::format("its agent does not answer: {}", endpoint.member.error);
-  else
-    row.message = fmt::format("pod {} is starting", pod);
-}
-
 std::string advice(const LinkSeen& seen, const MemberReport& report) {
   if (report.state != MemberState::kDiverged || seen.link->spec.postgres.diverged != api::Diverged::kHalt)
     return report.message;
@@ -99,11 +85,14 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
     row.lag_bytes.reset();
+    row.queue_length.reset();
+    row.active_transfers.reset();
     if (detail == Detail::kWithoutPositions) continue;
     row.lag_seconds.reset();
     row.progress_percent.reset();
     row.message.reset();
   }
+  if (detail != Detail::kAll) status.sync.reset();
   if (detail != Detail::kStates) return status;
   status.lag.reset();
   for (api::Condition& condition : status.conditions) condition.message.clear();
@@ -111,6 +100,14 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
 }
 
 }  // namespace
+
+std::string why_unheard(const EndpointSeen& member, const std::string& pod) {
+  if (!member.pod) return fmt::format("pod {} does not exist yet", pod);
+  if (member.pod->terminating) return fmt::format("pod {} is stopping", pod);
+  if (!member.pod->trouble.empty()) return fmt::format("pod {} does not run: {}", pod, member.pod->trouble);
+  if (!member.member.error.empty()) return fmt::format("its agent does not answer: {}", member.member.error);
+  return fmt::format("pod {} is starting", pod);
+}
 
 std::string lag_text(double seconds) {
   const double shown = rounded(seconds);
@@ -135,7 +132,8 @@ api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& en
              same_pod && endpoint.member.pending() && (before->role == to_string(Role::kPrimary)) == primary) {
     return *before;
   } else {
-    fill_unheard(endpoint, pod, row);
+    row.state = to_string(MemberState::kUnknown);
+    row.message = why_unheard(endpoint, pod);
     if (before) {
       row.position = before->position;
       row.timeline = before->timeline;
@@ -166,10 +164,11 @@ api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan) {
 }
 
 Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after) {
+  // The most frequent answer first.
+  if (reduced(before, Detail::kAll) == reduced(after, Detail::kAll)) return Urgency::kNone;
   if (reduced(before, Detail::kStates) != reduced(after, Detail::kStates)) return Urgency::kNow;
   if (reduced(before, Detail::kWithoutPositions) != reduced(after, Detail::kWithoutPositions)) return Urgency::kSoon;
-  if (reduced(before, Detail::kAll) != reduced(after, Detail::kAll)) return Urgency::kLazy;
-  return Urgency::kNone;
+  return Urgency::kLazy;
 }
 
 std::chrono::milliseconds pause_of(Urgency urgency) {
@@ -186,7 +185,7 @@ Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after) {
   Json status = api::to_json(after);
   status.erase("assignment");
   // What a merge patch does not name stays: absent fields are deleted by name. Lists are replaced whole.
-  for (const char* key : {"replicas", "lag", "conditions", "endpoints"})
+  for (const char* key : {"replicas", "lag", "sync", "verification", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   return {{"metadata", {{"resourceVersion", meta.resource_version}}}, {"status", std::move(status)}};
 }

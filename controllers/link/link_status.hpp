@@ -17,6 +17,9 @@ api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan);
 api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& endpoint,
                                     const api::EndpointStatus* before);
 
+// Why there is no report of a member, for people.
+std::string why_unheard(const EndpointSeen& member, const std::string& pod);
+
 // "0.4s", "12s".
 std::string lag_text(double seconds);
 

@@ -1,6 +1,7 @@
 // Objects of a link as they should be. Pure: the same link renders the same text, which is what their hash is of.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "api/types.hpp"
 #include "core/json.hpp"
@@ -10,6 +11,7 @@ namespace twinspan::controllers {
 struct RenderConfig {
   std::string worker_image;
   std::string image_pull_policy;  // empty: Kubernetes' own choice
+  std::string s3_worker_image;    // of S3 links' workers
   std::string postgres_bin_dir = "/usr/lib/postgresql/15/bin";
 };
 
@@ -29,8 +31,10 @@ std::string pod_hash(const api::ReplicationLink& link, const api::Endpoint& endp
 Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoint);
 Json render_account(const api::ReplicationLink& link);
 Json render_role(const api::ReplicationLink& link);
+Json render_role(const api::ReplicationLink& link, const std::vector<std::string>& leases);
 Json render_binding(const api::ReplicationLink& link);
 Json render_budget(const api::ReplicationLink& link);
 Json render_lease(const api::ReplicationLink& link);  // held by nobody
+Json render_lease(const api::ReplicationLink& link, const std::string& name);
 
 }  // namespace twinspan::controllers

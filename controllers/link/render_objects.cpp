@@ -45,7 +45,9 @@ Json render_account(const api::ReplicationLink& link) {
 
 // Its own link to read, its own lease to hold, and nothing else. list and watch are authorised by name where the
 // request carries metadata.name as its field selector (Kubernetes, RBAC, "Referring to resources").
-Json render_role(const api::ReplicationLink& link) {
+Json render_role(const api::ReplicationLink& link) { return render_role(link, {lease_name(link.metadata.name)}); }
+
+Json render_role(const api::ReplicationLink& link, const std::vector<std::string>& leases) {
   Json role =
       render_meta(link, "rbac.authorization.k8s.io/v1", "Role", worker_account_name(link.metadata.name), "", true);
   role["rules"] = {{{"apiGroups", {"twinspan.dev"}},
@@ -54,7 +56,7 @@ Json render_role(const api::ReplicationLink& link) {
                     {"verbs", {"get", "list", "watch"}}},
                    {{"apiGroups", {"coordination.k8s.io"}},
                     {"resources", {"leases"}},
-                    {"resourceNames", {lease_name(link.metadata.name)}},
+                    {"resourceNames", leases},
                     {"verbs", {"get", "list", "watch", "update", "patch"}}}};
   annotate_hash(role);
   return role;
@@ -81,8 +83,10 @@ Json render_budget(const api::ReplicationLink& link) {
   return budget;
 }
 
-Json render_lease(const api::ReplicationLink& link) {
-  Json lease = render_meta(link, "coordination.k8s.io/v1", "Lease", lease_name(link.metadata.name), "", true);
+Json render_lease(const api::ReplicationLink& link) { return render_lease(link, lease_name(link.metadata.name)); }
+
+Json render_lease(const api::ReplicationLink& link, const std::string& name) {
+  Json lease = render_meta(link, "coordination.k8s.io/v1", "Lease", name, "", true);
   lease["spec"] = {{"leaseTransitions", 0}};
   return lease;
 }

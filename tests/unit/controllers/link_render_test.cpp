@@ -1,24 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "controllers/link/render.hpp"
+#include "golden.hpp"
 #include "link_world.hpp"
 
 namespace twinspan::controllers::testing {
 namespace {
-
-// The rendered text against tests/golden/NAME.json; TWINSPAN_UPDATE_GOLDEN=1 writes it anew.
-void expect_golden(const std::string& name, const Json& rendered) {
-  const std::string path = std::string(TWINSPAN_SOURCE_DIR) + "/tests/golden/" + name + ".json";
-  const std::string text = rendered.dump(2) + "\n";
-  if (std::getenv("TWINSPAN_UPDATE_GOLDEN")) std::ofstream(path) << text;
-  std::stringstream golden;
-  golden << std::ifstream(path).rdbuf();
-  EXPECT_EQ(golden.str(), text) << "differs from " << path << "; if that is meant: TWINSPAN_UPDATE_GOLDEN=1";
-}
 
 Json full_json() {
   Json json = link_json();

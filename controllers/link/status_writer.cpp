@@ -1,0 +1,65 @@
+#include "controllers/link/status_writer.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "api/conditions.hpp"
+#include "controllers/cluster/names.hpp"
+#include "controllers/link/link_effects.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+// The status write has moved the link on from the version that was planned from, and nothing else has: what the plan
+// still has to change in the link itself builds on the new one.
+void follow_version(LinkPlan& plan, const std::string& version) {
+  for (Step& step : plan.steps)
+    if (auto* patch = std::get_if<Patch>(&step.effect); patch && patch->resource.kind == kube::kReplicationLinks.kind)
+      patch->patch["metadata"]["resourceVersion"] = version;
+}
+
+}  // namespace
+
+Result<StatusWriter::Written> StatusWriter::write(const CachedLink& link, const api::LinkStatus& after, LinkPlan& plan,
+                                                  const std::stop_token& stop) {
+  const kube::Key key = key_of(link.metadata);
+  const Urgency urgency = urgency_of(link.status, after);
+  if (urgency == Urgency::kNone) return Written{};
+  const BootTime now = clock_.boot_now();
+  {
+    std::lock_guard lock(mutex_);
+    const auto written = written_at_.find(key);
+    const auto pause = pause_of(urgency);
+    if (written != written_at_.end() && now - written->second < pause)
+      return Written{false, std::chrono::ceil<std::chrono::milliseconds>(pause - (now - written->second))};
+    if (pause.count() > 0 || written != written_at_.end()) written_at_[key] = now;
+  }
+  const auto written = client_.merge_patch(kube::kReplicationLinks, key, status_patch(link.metadata, after),
+                                           kube::Subresource::kStatus, stop);
+  if (!written) {
+    if (written.error().code == Code::kNotFound) return Written{};
+    return std::unexpected(written.error());
+  }
+  cluster_.wrote(kube::kReplicationLinks, *written);
+  follow_version(plan, written->at("metadata").value("resourceVersion", ""));
+  return Written{true, std::nullopt};
+}
+
+void StatusWriter::forget(const kube::Key& link) {
+  std::lock_guard lock(mutex_);
+  written_at_.erase(link);
+}
+
+kube::Requeue next_look(const LinkPlan& plan, const StatusWriter::Written& written) {
+  std::optional<std::chrono::milliseconds> next = plan.next_check;
+  if (written.put_off && (!next || *written.put_off < *next)) next = *written.put_off;
+  return next ? kube::Requeue::after(*next) : kube::Requeue::none();
+}
+
+void tell_of_stalling(kube::EventRecorder& events, const CachedLink& before, const api::LinkStatus& after) {
+  const api::Condition* was = api::find_condition(before.status.conditions, "Stalled");
+  const api::Condition* is = api::find_condition(after.conditions, "Stalled");
+  if (is && is->status == api::ConditionStatus::kTrue && (!was || was->message != is->message))
+    events.warning(reference_to(before), is->reason, is->message);
+}
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,46 @@
+// What a condition says and why, and the verdicts that are the same for every engine. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "api/conditions.hpp"
+#include "api/types.hpp"
+#include "controllers/link/link_plan.hpp"
+
+namespace twinspan::controllers {
+
+struct Verdict {
+  api::ConditionStatus status;
+  std::string reason, message;
+};
+
+Verdict yes(std::string reason, std::string message);
+Verdict no(std::string reason, std::string message);
+Verdict unknown(std::string reason, std::string message);
+
+// "west: Cloning 40 %", "west: Unknown, pod orders-west-0 is starting"
+std::string described(const api::EndpointStatus& row);
+// Of a plan whose `taken` is set.
+std::string taken_message(const LinkPlan& plan);
+
+// Whether what there is, is as the spec says, given the conditions Ready and Stalled.
+Verdict reconciling_verdict(const CachedLink& link, const LinkPlan& plan, const Verdict& ready, const Verdict& stalled);
+// Whether each of `replicas` is within spec.lagThreshold.
+Verdict lag_verdict(const api::LinkSpec& spec, const std::vector<api::EndpointStatus>& replicas);
+
+// The conditions of a link's status, those that nobody sets staying as they were.
+class ConditionSet {
+ public:
+  ConditionSet(const CachedLink& link, WallTime now) : link_(link), now_(now), all_(link.status.conditions) {}
+  void set(const char* type, Verdict verdict);
+  void remove(const char* type);
+  void set_paused();  // Paused, by the spec
+  std::vector<api::Condition> take() { return std::move(all_); }
+
+ private:
+  const CachedLink& link_;
+  const WallTime now_;
+  std::vector<api::Condition> all_;
+};
+
+}  // namespace twinspan::controllers

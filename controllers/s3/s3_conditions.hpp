@@ -1,0 +1,16 @@
+// Ready, Reconciling, Stalled, LagWithinThreshold, Consistent and Paused of an S3 link. Pure.
+#pragma once
+#include <vector>
+
+#include "controllers/link/link_plan.hpp"
+#include "controllers/s3/s3_seen.hpp"
+
+namespace twinspan::controllers {
+
+// `status`: as it will be, but for its conditions.
+std::vector<api::Condition> s3_conditions(const S3Seen& seen, const LinkPlan& plan, const api::LinkStatus& status);
+
+// The target has had everything once, and gets what is new.
+bool follows(const api::EndpointStatus& row);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,104 @@
+#include "controllers/s3/s3_render.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "controllers/cluster/kinds.hpp"
+#include "controllers/cluster/names.hpp"
+#include "controllers/link/pod_parts.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+constexpr const char* kMounts = "/etc/twinspan/s3";  // ENDPOINT/credentials, ENDPOINT/ca
+
+Json labels_of(const api::ReplicationLink& link) {
+  return {{std::string(kManagedByLabel), kManagedBy},
+          {std::string(kNameLabel), kWorkerName},
+          {std::string(kLinkLabel), link.metadata.name},
+          {std::string(kEndpointLabel), kS3Member}};
+}
+
+template <class Each>
+void for_each_endpoint(const api::ReplicationLink& link, Each each) {
+  each(link.spec.source);
+  for (const api::Endpoint& target : link.spec.targets) each(target);
+}
+
+// Optional: a worker whose Secret is missing says so in the status, where a pod that can't start says nothing. A Secret
+// that comes or changes later reaches the worker by the mount.
+void mount_secret(Json& volumes, Json& mounts, const std::string& endpoint, const char* what,
+                  const std::string& secret_name) {
+  const std::string name = std::string(what) + "-" + endpoint;
+  Json volume = secret_volume(name, secret_name);
+  volume["secret"]["optional"] = true;
+  volumes.push_back(std::move(volume));
+  mounts.push_back(
+      {{"name", name}, {"mountPath", std::string(kMounts) + "/" + endpoint + "/" + what}, {"readOnly", true}});
+}
+
+Json pod_spec(const api::ReplicationLink& link, const RenderConfig& config) {
+  const api::S3Settings& settings = link.spec.s3;
+  Json volumes = {{{"name", "tmp"}, {"emptyDir", Json::object()}},
+                  secret_volume("tls", tls_secret_name(link.metadata.name, kS3Member))};
+  Json mounts = {{{"name", "tmp"}, {"mountPath", "/tmp"}},
+                 {{"name", "tls"}, {"mountPath", "/etc/twinspan/tls"}, {"readOnly", true}}};
+  for_each_endpoint(link, [&](const api::Endpoint& endpoint) {
+    const api::S3Endpoint& s3 = *endpoint.s3;
+    if (s3.credentials_secret_ref)
+      mount_secret(volumes, mounts, endpoint.name, "credentials", s3.credentials_secret_ref->name);
+    if (s3.ca_secret_ref) mount_secret(volumes, mounts, endpoint.name, "ca", s3.ca_secret_ref->name);
+  });
+  Json container = {
+      {"name", "worker"},
+      {"image", settings.image.value_or(config.s3_worker_image)},
+      {"command", {"twinspan-s3-worker"}},
+      {"args",
+       {"--namespace", link.metadata.ns, "--link", link.metadata.name, "--pod-name", "$(POD_NAME)", "--pod-uid",
+        "$(POD_UID)", "--address", "$(POD_IP)", "--tls-dir", "/etc/twinspan/tls", "--s3-dir", kMounts}},
+      {"env", own_facts()},
+      {"ports", {{{"name", "status"}, {"containerPort", 8443}}, {{"name", "health"}, {"containerPort", 8080}}}},
+      {"readinessProbe", health_probe("/readyz", 2, 2, 3)},
+      {"livenessProbe", health_probe("/healthz", 10, 5, 6)},
+      {"securityContext", confined()},
+      {"volumeMounts", std::move(mounts)}};
+  if (!config.image_pull_policy.empty()) container["imagePullPolicy"] = config.image_pull_policy;
+  if (!settings.resources.is_null()) container["resources"] = settings.resources;
+  Json spec = worker_pod_spec(link);
+  spec["containers"] = Json::array({std::move(container)});
+  spec["volumes"] = std::move(volumes);
+  place(spec, link,
+        {settings.node_selector, settings.affinity, settings.tolerations, settings.topology_spread_constraints});
+  return spec;
+}
+
+}  // namespace
+
+Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config) {
+  const std::string name = s3_set_name(link.metadata.name);
+  const Json labels = labels_of(link);
+  Json set = render_meta(link, "apps/v1", "StatefulSet", name, std::string(kS3Member), true);
+  set["spec"] = {{"replicas", link.spec.s3.workers},
+                 {"serviceName", name},
+                 {"podManagementPolicy", "Parallel"},
+                 {"selector", {{"matchLabels", labels}}},
+                 {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod_spec(link, config)}}}};
+  annotate_hash(set, stable_hash(set["spec"].dump()));
+  return set;
+}
+
+Json render_s3_role(const api::ReplicationLink& link) {
+  std::vector<std::string> leases;
+  for (int shard = 0; shard < link.spec.s3.workers; ++shard) leases.push_back(s3_lease_name(link.metadata.name, shard));
+  return render_role(link, leases);
+}
+
+Json render_s3_budget(const api::ReplicationLink& link) {
+  Json budget = render_budget(link);
+  budget["metadata"].erase("annotations");
+  budget["spec"].erase("minAvailable");
+  budget["spec"]["maxUnavailable"] = 1;
+  annotate_hash(budget);
+  return budget;
+}
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,16 @@
+// Objects of an S3 link as they should be. Pure, as controllers/link/render.hpp.
+#pragma once
+#include "api/types.hpp"
+#include "controllers/link/render.hpp"
+#include "core/json.hpp"
+
+namespace twinspan::controllers {
+
+// The StatefulSet LINK-s3, with its hash (ARCHITECTURE.md, "Worker pod contract").
+Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config);
+// Own link to read, and one lease per worker to hold.
+Json render_s3_role(const api::ReplicationLink& link);
+// At most one worker away at a time; a link with one worker may lose it: whatever it did is taken up by the next.
+Json render_s3_budget(const api::ReplicationLink& link);
+
+}  // namespace twinspan::controllers

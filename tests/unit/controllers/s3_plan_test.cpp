@@ -1,0 +1,100 @@
+#include "controllers/s3/s3_plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "s3_world.hpp"
+
+namespace twinspan::controllers::testing {
+namespace {
+
+Lines planned(const S3Seen& seen) { return lines(plan_s3(seen, s3_render_config())); }
+
+TEST(S3Plan, NothingToDoWhereEverythingIsAsItShouldBe) {
+  const LinkPlan plan = plan_s3(s3_world(), s3_render_config());
+  EXPECT_EQ(lines(plan), Lines{});
+  EXPECT_EQ(plan.waiting_reason, "");
+}
+
+TEST(S3Plan, ANewLinkGetsItsFinalizerThenCertificatesThenItsWorkers) {
+  S3Seen seen = s3_world();
+  Json json = s3_link_json();
+  json["metadata"].erase("finalizers");
+  EXPECT_EQ(planned(s3_world(json)), (Lines{"Patch ReplicationLink backups"}));
+
+  seen.set = nullptr;
+  seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
+  seen.common.ca = nullptr;
+  seen.common.lease = nullptr;
+  seen.common.endpoints.front().pod = nullptr;
+  seen.common.endpoints.front().tls = nullptr;
+  EXPECT_EQ(planned(seen), (Lines{"Apply ServiceAccount backups-worker", "Apply Role backups-worker",
+                                  "Apply RoleBinding backups-worker", "Apply PodDisruptionBudget backups",
+                                  "Create Lease backups-s3-0", "MakeAuthority"}));
+  seen = s3_world();
+  seen.set = nullptr;
+  seen.common.endpoints.front().tls = nullptr;
+  EXPECT_EQ(planned(seen), (Lines{"IssueCertificates s3", "Apply StatefulSet backups-s3"}));
+}
+
+TEST(S3Plan, WorkersFollowTheSpecAndTheImage) {
+  for (const auto& [pointer, value] : {std::pair{"/spec/targets/0/s3/credentialsSecretRef/name", Json("other")},
+                                       {"/spec/s3/resources/requests/cpu", Json("1")},
+                                       {"/spec/s3/image", Json("mine:2")}}) {
+    S3Seen seen = s3_world();
+    Json json = s3_link_json();
+    json[Json::json_pointer(pointer)] = value;
+    seen.common.link = std::make_shared<CachedLink>(*decode_link(json));
+    EXPECT_EQ(planned(seen), (Lines{"Apply StatefulSet backups-s3"})) << pointer;
+  }
+  // What the worker reads for itself replaces no pod.
+  S3Seen seen = s3_world();
+  Json json = s3_link_json();
+  json["spec"]["s3"] = {{"bandwidth", {{"bytesPerSecond", 5}}}, {"listingIntervalSeconds", 3}};
+  json["spec"]["source"]["s3"]["prefix"] = "daily/";
+  seen.common.link = std::make_shared<CachedLink>(*decode_link(json));
+  EXPECT_EQ(planned(seen), Lines{});
+  RenderConfig newer = s3_render_config();
+  newer.s3_worker_image = "registry.example/twinspan-operator:1.1";
+  EXPECT_EQ(lines(plan_s3(s3_world(), newer)), (Lines{"Apply StatefulSet backups-s3"}));
+}
+
+TEST(S3Plan, APausedLinkIsLeftAlone) {
+  Json json = s3_link_json();
+  json["spec"]["paused"] = true;
+  S3Seen seen = s3_world(json);
+  seen.set = nullptr;
+  EXPECT_EQ(planned(seen), Lines{});
+}
+
+TEST(S3Plan, AnotherLinksPodIsNeverTakenOver) {
+  S3Seen seen = s3_world();
+  auto pod = std::make_shared<Pod>(*seen.common.endpoints.front().pod);
+  pod->link = "back";
+  pod->endpoint = "ups-s3";
+  seen.common.endpoints.front().pod = pod;
+  const LinkPlan plan = plan_s3(seen, s3_render_config());
+  EXPECT_EQ(lines(plan), Lines{});
+  EXPECT_EQ(plan.taken, "Pod backups-s3-0");
+}
+
+TEST(S3Plan, DeletionStopsTheWorkersFirstAndTheFinalizerGoesLast) {
+  Json json = s3_link_json();
+  json["metadata"]["deletionTimestamp"] = "2026-11-21T09:59:00Z";
+  S3Seen seen = s3_world(json);
+  EXPECT_EQ(planned(seen), (Lines{"Remove StatefulSet backups-s3"}));
+  seen.set = nullptr;
+  EXPECT_EQ(planned(seen), (Lines{"Remove Pod backups-s3-0"}));
+  seen.common.endpoints.front().pod = nullptr;
+  EXPECT_EQ(planned(seen),
+            (Lines{"Remove Secret backups-s3-tls", "Remove Lease backups-s3-0", "Remove Secret backups-ca",
+                   "Remove PodDisruptionBudget backups", "Remove RoleBinding backups-worker",
+                   "Remove Role backups-worker", "Remove ServiceAccount backups-worker"}));
+  seen.common.ca = nullptr;
+  seen.common.lease = nullptr;
+  seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
+  seen.common.endpoints.front().tls = nullptr;
+  EXPECT_EQ(planned(seen), (Lines{"Patch ReplicationLink backups"}));
+}
+
+}  // namespace
+}  // namespace twinspan::controllers::testing

@@ -1,0 +1,40 @@
+#include "controllers/s3/s3_render.hpp"
+
+#include <gtest/gtest.h>
+
+#include "golden.hpp"
+#include "s3_world.hpp"
+
+namespace twinspan::controllers::testing {
+namespace {
+
+TEST(S3Render, EverythingOfItsOwn) {
+  const S3Seen seen = s3_world();
+  expect_golden("s3_objects", Json::array({render_s3_set(seen.link(), s3_render_config()), render_s3_role(seen.link()),
+                                           render_s3_budget(seen.link()),
+                                           render_lease(seen.link(), s3_lease_name(seen.link().metadata.name, 0))}));
+}
+
+TEST(S3Render, CredentialsAreFilesNeverArgumentsNorVariables) {
+  const S3Seen seen = s3_world();
+  const Json set = render_s3_set(seen.link(), s3_render_config());
+  const Json& container = set["spec"]["template"]["spec"]["containers"][0];
+  EXPECT_EQ(container["args"].dump().find("spaces"), std::string::npos);
+  EXPECT_EQ(container["env"].dump().find("secret"), std::string::npos);
+  std::vector<std::string> paths;
+  for (const Json& mount : container["volumeMounts"]) {
+    paths.push_back(mount["mountPath"]);
+    EXPECT_TRUE(mount["name"] == "tmp" || mount["readOnly"] == true) << mount;
+  }
+  EXPECT_EQ(paths, (Lines{"/tmp", "/etc/twinspan/tls", "/etc/twinspan/s3/sgp/credentials",
+                          "/etc/twinspan/s3/nyc/credentials", "/etc/twinspan/s3/nyc/ca"}));
+}
+
+TEST(S3Render, LongestNamesStayWithinKubernetesLimits) {
+  const std::string thirty(30, 'a');
+  EXPECT_LE(s3_lease_name(thirty, 63).size(), 63u);
+  EXPECT_LE(("credentials-" + thirty).size(), 63u);
+}
+
+}  // namespace
+}  // namespace twinspan::controllers::testing
