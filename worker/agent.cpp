@@ -69,7 +69,9 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       prober_(options_.layout, options_.postgres_port, clock_, local_),
       jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_}),
       runner_(jobs_, clock_,
-              [this] {
+              [this](const Job& job, const Status& outcome) {
+                if (outcome || outcome.error().code != Code::kCancelled)
+                  metrics_.action(name_of(job), outcome.has_value());
                 changed_.raise();
                 prober_.poke();
               }),

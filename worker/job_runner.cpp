@@ -4,7 +4,7 @@
 
 namespace twinspan::worker {
 
-JobRunner::JobRunner(Jobs& jobs, const Clock& clock, std::function<void()> on_done)
+JobRunner::JobRunner(Jobs& jobs, const Clock& clock, OnDone on_done)
     : jobs_(jobs), clock_(clock), on_done_(std::move(on_done)) {}
 
 JobRunner::~JobRunner() { stop(); }
@@ -81,7 +81,7 @@ void JobRunner::run(const std::stop_token& stop) {
       job_.reset();
       desired_.reset();
     }
-    on_done_();
+    on_done_(*job, done);
   }
 }
 

@@ -14,7 +14,9 @@ namespace twinspan::worker {
 
 class JobRunner {
  public:
-  JobRunner(Jobs& jobs, const Clock& clock, std::function<void()> on_done);
+  using OnDone = std::function<void(const Job& job, const Status& outcome)>;  // called on its thread after each job
+
+  JobRunner(Jobs& jobs, const Clock& clock, OnDone on_done);
   ~JobRunner();  // stops the job under way
   void start();
   void stop();
@@ -31,7 +33,7 @@ class JobRunner {
 
   Jobs& jobs_;
   const Clock& clock_;
-  const std::function<void()> on_done_;
+  const OnDone on_done_;
   mutable std::mutex mutex_;
   std::optional<Job> job_;
   std::shared_ptr<const Desired> desired_;

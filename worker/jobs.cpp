@@ -47,6 +47,11 @@ std::string to_string(const Job& job) {
   return std::visit(Namer{}, job);
 }
 
+std::string name_of(const Job& job) {
+  const std::string text = to_string(job);
+  return text.substr(0, text.find('('));
+}
+
 Result<postgres::Owner> read_owner(const std::string& owner_dir) {
   const auto username = postgres::read_file(owner_dir + "/username");
   if (!username) return std::unexpected(username.error());

@@ -29,6 +29,7 @@ struct Upkeep {  // configuration, certificates, slots, owner: towards the spec
 using Job = std::variant<HandOver, Initialize, StartPrimary, Promote, StopReceiver, StartReplica, Follow, Clone, Rewind,
                          StopReplica, Compare, Open, Upkeep>;
 std::string to_string(const Job& job);
+std::string name_of(const Job& job);  // without its arguments: "Follow"
 
 // One thread at a time, but for fence().
 class Jobs {
