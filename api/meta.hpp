@@ -24,6 +24,20 @@ struct ObjectMeta {
   std::string creation_timestamp;
   std::string owner_uid;  // of the owner whose `controller` is true; empty: none
 
+  template <class Self, class Each>
+  static void for_each_member(Self& self, const Each& each) {
+    each(self.name);
+    each(self.ns);
+    each(self.uid);
+    each(self.resource_version);
+    each(self.generation);
+    each(self.labels);
+    each(self.annotations);
+    each(self.finalizers);
+    each(self.deletion_timestamp);
+    each(self.creation_timestamp);
+    each(self.owner_uid);
+  }
   bool deleting() const { return deletion_timestamp.has_value(); }
   bool operator==(const ObjectMeta&) const = default;
 };

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
-#include <cstdio>
+#include <algorithm>
 
 namespace twinspan {
 
@@ -36,20 +36,39 @@ std::string to_rfc3339_micro(WallTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", broken_down(time), micros);
 }
 
+namespace {
+
+// Where `shape` has a 0, any digit.
+bool has_shape(std::string_view text, std::string_view shape) {
+  return std::equal(text.begin(), text.end(), shape.begin(), shape.end(),
+                    [](char c, char wanted) { return wanted == '0' ? c >= '0' && c <= '9' : c == wanted; });
+}
+
+int number(std::string_view digits) {
+  int value = 0;
+  for (const char digit : digits) value = value * 10 + (digit - '0');
+  return value;
+}
+
+}  // namespace
+
 Result<WallTime> parse_rfc3339(std::string_view text) {
   const auto wrong = [&] { return fail(Code::kInvalid, fmt::format("time \"{}\": expected RFC 3339", text)); };
-  const std::string copy(text);
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (!has_shape(text.substr(0, kShape.size()), kShape)) return wrong();
   std::tm utc{};
-  int used = 0;
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour,
-                  &utc.tm_min, &utc.tm_sec, &used) != 6)
-    return wrong();
+  utc.tm_year = number(text.substr(0, 4));
+  utc.tm_mon = number(text.substr(5, 2));
+  utc.tm_mday = number(text.substr(8, 2));
+  utc.tm_hour = number(text.substr(11, 2));
+  utc.tm_min = number(text.substr(14, 2));
+  utc.tm_sec = number(text.substr(17, 2));
   if (utc.tm_mon < 1 || utc.tm_mon > 12 || utc.tm_mday < 1 || utc.tm_mday > 31 || utc.tm_hour > 23 || utc.tm_min > 59 ||
       utc.tm_sec > 60)
     return wrong();
   utc.tm_year -= 1900;
   utc.tm_mon -= 1;
-  std::string_view rest = std::string_view(copy).substr(static_cast<size_t>(used));
+  std::string_view rest = text.substr(kShape.size());
   int64_t micros = 0;
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);
@@ -64,11 +83,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
   }
   int64_t offset_seconds = 0;
   if (rest != "Z" && rest != "z") {
-    int hours = 0, minutes = 0;
-    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' ||
-        std::sscanf(std::string(rest.substr(1)).c_str(), "%2d:%2d", &hours, &minutes) != 2)
-      return wrong();
-    offset_seconds = (hours * 60 + minutes) * 60 * (rest[0] == '+' ? 1 : -1);
+    if (!has_shape(rest, "+00:00") && !has_shape(rest, "-00:00")) return wrong();
+    offset_seconds = (number(rest.substr(1, 2)) * 60 + number(rest.substr(4, 2))) * 60 * (rest[0] == '+' ? 1 : -1);
   }
   const int64_t seconds = timegm(&utc) - offset_seconds;
   return WallTime(std::chrono::seconds(seconds) + std::chrono::microseconds(micros));

@@ -170,14 +170,15 @@ struct Client::Impl {
   }
 
   // One page; the list without its items.
-  Result<Json> page(std::string path, const std::function<void(Json&&)>& each, const std::stop_token& stop) {
+  Result<Json> page(std::string path, const std::function<void(Json&&)>& each,
+                    const std::function<bool(const ObjectHead&)>& known, const std::stop_token& stop) {
     net::Request request;
     request.path = std::move(path);
     request.headers.emplace_back("Accept", "application/json");
     std::optional<ListSplitter> splitter;
     auto answer = call(std::move(request), std::max<milliseconds>(config.request_timeout, kPageTime), stop,
                        [&](net::Client& connections, net::Request& attempt) {
-                         splitter.emplace(each);
+                         splitter.emplace(each, known);
                          return connections.receive(
                              attempt, [&](std::string_view chunk) { return splitter->push(chunk); }, stop);
                        });
@@ -222,7 +223,7 @@ Result<std::string> Client::list(const Resource& resource, std::string_view ns, 
     } else {
       query.add("continue", token);
     }
-    auto page = impl_->page(query.take(), completed, stop);
+    auto page = impl_->page(query.take(), completed, options.known, stop);
     if (!page) return std::unexpected(page.error());
     const auto metadata = page->find("metadata");
     if (metadata == page->end() || !metadata->is_object())
@@ -291,7 +292,7 @@ Status Client::watch(const Resource& resource, std::string_view ns, const WatchO
   request.headers.emplace_back("Accept", "application/json");
   // A peer that is gone is noticed by TCP within seconds (net/dial.hpp); this bounds a server that hangs.
   const auto silence = options.timeout.count() > 0 ? options.timeout + kWatchGrace : kWatchUnlimited;
-  WatchDecoder decoder(each);
+  WatchDecoder decoder(each, options.known);
   auto answer = impl_->call(
       std::move(request), impl_->config.request_timeout, stop,
       [&](net::Client& connections, net::Request& attempt) {

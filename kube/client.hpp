@@ -11,6 +11,7 @@
 #include "core/json.hpp"
 #include "core/result.hpp"
 #include "kube/config.hpp"
+#include "kube/object.hpp"
 #include "kube/resource.hpp"
 
 namespace twinspan::kube {
@@ -22,6 +23,8 @@ struct ListOptions {
   std::string field_selector{};
   std::string resource_version{};  // "0": any, from the API server's cache; empty: a quorum read
   int page = 500;                  // 0: everything in one answer; else a version other than "0" means exactly it
+  // Asked of each object before it is parsed, where set. True: it is no news, and passed over.
+  std::function<bool(const ObjectHead&)> known{};
 };
 
 struct WatchOptions {
@@ -29,8 +32,9 @@ struct WatchOptions {
   std::string field_selector{};
   std::string resource_version{};
   bool bookmarks = true;
-  std::chrono::seconds timeout{0};  // the server ends the watch after it; 0: the server's own choice
-  std::function<void()> on_open{};  // the server has accepted the watch
+  std::chrono::seconds timeout{0};                 // the server ends the watch after it; 0: the server's own choice
+  std::function<void()> on_open{};                 // the server has accepted the watch
+  std::function<bool(const ObjectHead&)> known{};  // as in ListOptions; asked of additions and changes
 };
 
 enum class WatchType { kAdded, kModified, kDeleted, kBookmark };

@@ -41,6 +41,10 @@ class Informer final : private ReflectorSink {
     const auto found = values_.find(key);
     return found == values_.end() ? nullptr : found->second.value;
   }
+  size_t size() const {
+    std::shared_lock lock(mutex_);
+    return values_.size();
+  }
   std::vector<std::pair<Key, Value>> all() const {
     std::shared_lock lock(mutex_);
     std::vector<std::pair<Key, Value>> out;
@@ -62,6 +66,7 @@ class Informer final : private ReflectorSink {
   };
   void upsert(Json&& object) override { take(object); }
   void take(const Json& object);
+  bool has(const Key& key, uint64_t version) const override;
   void erase(const Key& key, uint64_t version) override;
   void retain(const std::vector<Key>& keys, uint64_t list_version) override;
   void bury(const Key& key, uint64_t version);  // under mutex_

@@ -10,19 +10,21 @@
 
 namespace twinspan::kube {
 
+template <class T>
+bool Informer<T>::has(const Key& key, uint64_t version) const {
+  std::shared_lock lock(mutex_);
+  if (const auto found = values_.find(key); found != values_.end() && found->second.version >= version) return true;
+  const auto grave = tombstones_.find(key);
+  return grave != tombstones_.end() && grave->second.version >= version;
+}
+
 // Of two versions of one object the larger counts, whichever way and in whichever order they come.
 template <class T>
 void Informer<T>::take(const Json& object) {
   const Key key = key_of(object);
   const uint64_t version = version_number(resource_version_of(object));
   std::lock_guard ordered(order_);
-  {
-    std::shared_lock lock(mutex_);
-    const auto found = values_.find(key);
-    if (found != values_.end() && found->second.version >= version) return;
-    const auto grave = tombstones_.find(key);
-    if (grave != tombstones_.end() && grave->second.version >= version) return;
-  }
+  if (has(key, version)) return;
   Result<T> decoded = fail(Code::kInternal, "");
   try {
     decoded = decode_(object);

@@ -1,5 +1,6 @@
 #include "kube/list_splitter.hpp"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "kube/object_parser.hpp"
@@ -7,30 +8,25 @@
 namespace twinspan::kube {
 namespace {
 
-// Where the next character of meaning stands: a quote or backslash inside a string, a quote or bracket outside.
-size_t end_of_run(std::string_view text, size_t at, bool in_string) {
-  if (in_string) {
-    while (at < text.size() && text[at] != '"' && text[at] != '\\') ++at;
-    return at;
-  }
-  for (; at < text.size(); ++at) switch (text[at]) {
-      case '"':
-      case '[':
-      case ']':
-      case '{':
-      case '}': return at;
-      default: break;
-    }
-  return at;
-}
+// Outside of strings: what opens or closes something.
+constexpr auto kMatters = [] {
+  std::array<bool, 256> matters{};
+  for (const unsigned char c : {'"', '{', '}', '[', ']'}) matters[c] = true;
+  return matters;
+}();
 
 }  // namespace
 
 bool ListSplitter::item_complete() {
+  ++items_;
+  if (known_)
+    if (const auto head = head_of(item_); head && known_(*head)) {
+      item_.clear();
+      return true;
+    }
   Json item = parse_object(item_);
   item_.clear();
   if (!item.is_object()) return !(bad_ = true);
-  ++items_;
   each_(std::move(item));
   return true;
 }
@@ -39,7 +35,7 @@ bool ListSplitter::item_complete() {
 bool ListSplitter::take(char c) {
   std::string& out = in_items_ && depth_ >= 2 ? item_ : shell_;
   if (in_string_) {
-    if (depth_ >= 3 || !in_items_) out += c;
+    if (!in_items_) out += c;
     if (escaped_) {
       escaped_ = false;
     } else if (c == '\\') {
@@ -73,10 +69,6 @@ bool ListSplitter::take(char c) {
         shell_ += ']';
         return true;
       }
-      if (in_items_ && depth_ == 2) {
-        item_ += c;
-        return item_complete();
-      }
       break;
     case ',':
       if (in_items_ && depth_ == 2) return true;  // between items
@@ -88,17 +80,48 @@ bool ListSplitter::take(char c) {
   return true;
 }
 
+// Inside an item: where it ends in `text`, or the end of that. Nothing but brackets and strings matters there.
+size_t ListSplitter::end_inside(std::string_view text) {
+  const char *at = text.data(), *const end = at + text.size();
+  while (at < end && depth_ > 2) {
+    if (escaped_) {
+      escaped_ = false;
+      ++at;
+      continue;
+    }
+    if (in_string_) {
+      while (at < end && *at != '"' && *at != '\\') ++at;
+      if (at == end) break;
+      if (*at++ == '"')
+        in_string_ = false;
+      else
+        escaped_ = true;
+      continue;
+    }
+    while (at < end && !kMatters[static_cast<unsigned char>(*at)]) ++at;
+    if (at == end) break;
+    switch (*at++) {
+      case '"': in_string_ = true; break;
+      case '{':
+      case '[': ++depth_; break;
+      default: --depth_; break;
+    }
+  }
+  return static_cast<size_t>(at - text.data());
+}
+
 bool ListSplitter::push(std::string_view chunk) {
   if (bad_) return false;
-  for (size_t i = 0; i < chunk.size(); ++i) {
-    // Fast path: inside an item everything up to the next character of meaning is copied at once.
-    if (in_items_ && depth_ >= 3 && !escaped_) {
-      const size_t end = end_of_run(chunk, i, in_string_);
-      item_.append(chunk.substr(i, end - i));
-      i = end;
-      if (i == chunk.size()) break;
+  while (!chunk.empty()) {
+    size_t taken = 1;
+    if (in_items_ && depth_ > 2) {
+      taken = end_inside(chunk);
+      item_.append(chunk.substr(0, taken));
+      if (depth_ == 2 && !item_complete()) return false;
+    } else if (!take(chunk.front())) {
+      return false;
     }
-    if (!take(chunk[i])) return false;
+    chunk.remove_prefix(taken);
   }
   return true;
 }

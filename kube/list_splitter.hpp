@@ -6,12 +6,15 @@
 
 #include "core/json.hpp"
 #include "core/result.hpp"
+#include "kube/object.hpp"
 
 namespace twinspan::kube {
 
 class ListSplitter {
  public:
-  explicit ListSplitter(std::function<void(Json&&)> each) : each_(std::move(each)) {}
+  // `known`: as ListOptions has it.
+  explicit ListSplitter(std::function<void(Json&&)> each, std::function<bool(const ObjectHead&)> known = {})
+      : each_(std::move(each)), known_(std::move(known)) {}
   // False where the text is no list; status() tells why.
   bool push(std::string_view chunk);
   // After the end: the list without its items ({"kind", "metadata", …}).
@@ -20,9 +23,11 @@ class ListSplitter {
 
  private:
   bool take(char c);
+  size_t end_inside(std::string_view text);
   bool item_complete();
 
   std::function<void(Json&&)> each_;
+  std::function<bool(const ObjectHead&)> known_;
   std::string shell_;  // everything outside of `items`
   std::string item_;
   std::string key_;  // the last string at depth 1

@@ -14,6 +14,13 @@ std::string resource_version_of(const Json& object);
 // not a number.
 uint64_t version_number(const std::string& version);
 
+// What tells whether an object is news at all.
+struct ObjectHead {
+  Key key;
+  std::string version;  // metadata.resourceVersion
+  std::string event;  // "ADDED" … where the text is a watch event; else empty, or a member `type` of the object's own
+};
+
 // An object that an informer's decoder refused: logged and counted.
 void note_undecodable(const std::string& plural, const Key& key, const std::string& reason);
 

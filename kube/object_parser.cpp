@@ -1,192 +1,347 @@
 #include "kube/object_parser.hpp"
 
 #include <array>
-#include <cstring>
+#include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "kube/object.hpp"
 
 namespace twinspan::kube {
 namespace {
 
-constexpr std::string_view kMetadata = "metadata", kEventObject = "object", kUnread = "managedFields";
+constexpr std::string_view kMetadata = "metadata", kObject = "object", kUnread = "managedFields";
+constexpr int kDeepest = 1000;  // the parser recurses; nothing the API server stores nests a tenth as deep
 
-// Called by nlohmann's parser with one token after the other; false would end it. Its own builder of values can't pass
-// over a part.
-class Builder {
+// What a value is, as far as it matters to what is read of it.
+enum class Part { kOutermost, kEventObject, kMeta, kOther };
+
+// Characters that end a run of plain ones inside a string: the quote, a backslash, what JSON forbids, and what UTF-8
+// makes of more than one byte.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = 0x20; c < 0x80; ++c) plain[static_cast<size_t>(c)] = c != '"' && c != '\\';
+  return plain;
+}();
+bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The bytes of the UTF-8 character at `at` (RFC 3629: nothing overlong, no surrogates); 0: it is none.
+size_t utf8_length(const char* at, const char* end) {
+  const auto byte = [&](size_t i) { return at + i < end ? static_cast<unsigned char>(at[i]) : 0u; };
+  const unsigned first = byte(0), second = byte(1);
+  const auto follows = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const bool fits = second >= (first == 0xe0 ? 0xa0u : 0x80u) && second <= (first == 0xed ? 0x9fu : 0xbfu);
+    return fits && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool fits = second >= (first == 0xf0 ? 0x90u : 0x80u) && second <= (first == 0xf4 ? 0x8fu : 0xbfu);
+    return fits && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+void append_utf8(std::string& out, unsigned point) {
+  if (point < 0x80) {
+    out += static_cast<char>(point);
+  } else if (point < 0x800) {
+    out += static_cast<char>(0xc0 | point >> 6);
+    out += static_cast<char>(0x80 | (point & 0x3f));
+  } else if (point < 0x10000) {
+    out += static_cast<char>(0xe0 | point >> 12);
+    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
+    out += static_cast<char>(0x80 | (point & 0x3f));
+  } else {
+    out += static_cast<char>(0xf0 | point >> 18);
+    out += static_cast<char>(0x80 | (point >> 12 & 0x3f));
+    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
+    out += static_cast<char>(0x80 | (point & 0x3f));
+  }
+}
+
+// Where the parser stands in the text. Every step returns false where the text is no JSON.
+class Cursor {
  public:
-  bool null() { return put(nullptr); }
-  bool boolean(bool value) { return put(value); }
-  bool number_integer(Json::number_integer_t value) { return put(value); }
-  bool number_unsigned(Json::number_unsigned_t value) { return put(value); }
-  bool number_float(Json::number_float_t value, const std::string&) { return put(value); }
-  bool string(std::string& value) { return put(std::move(value)); }
-  bool binary(Json::binary_t&) { return false; }  // JSON has none
-  bool start_object(size_t) { return open(Json::value_t::object); }
-  bool start_array(size_t) { return open(Json::value_t::array); }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
-  bool key(std::string& name) {
-    if (unread_depth_ > 0) return true;
-    Frame& frame = open_.back();
-    if (frame.is_metadata && name == kUnread) {
-      unread_ = true;
-      return true;
-    }
-    frame.key_is_metadata = name == kMetadata;
-    frame.key_is_event_object = open_.size() == 1 && name == kEventObject;
-    member_ = &(*frame.value)[std::move(name)];
+  explicit Cursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
+
+  bool at_end() {
+    skip_space();
+    return at_ == end_;
+  }
+  // The next character of meaning; 0 at the end.
+  char peek() {
+    skip_space();
+    return at_ < end_ ? *at_ : '\0';
+  }
+  bool take(char c) {
+    if (peek() != c || at_ == end_) return false;
+    ++at_;
     return true;
   }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) { return false; }
+  bool word(std::string_view wanted) {
+    if (static_cast<size_t>(end_ - at_) < wanted.size() || std::string_view(at_, wanted.size()) != wanted) return false;
+    at_ += wanted.size();
+    return true;
+  }
 
-  Json take() { return std::move(root_); }
+  // Of a string that needs no decoding: the characters themselves; otherwise they are decoded into `scratch`.
+  bool string(std::string_view& out, std::string& scratch) {
+    if (!take('"')) return false;
+    const char* begin = at_;
+    if (!run()) return false;
+    if (*at_ == '"') {
+      out = {begin, static_cast<size_t>(at_ - begin)};
+      ++at_;
+      return true;
+    }
+    scratch.assign(begin, at_);
+    while (*at_ != '"') {
+      ++at_;
+      if (!escape(scratch)) return false;
+      begin = at_;
+      if (!run()) return false;
+      scratch.append(begin, at_);
+    }
+    ++at_;
+    out = scratch;
+    return true;
+  }
+
+  bool number(Json& out) {
+    const char* const begin = at_;
+    const bool negative = at_ < end_ && *at_ == '-';
+    if (negative) ++at_;
+    if (at_ == end_ || !is_digit(*at_)) return false;
+    if (*at_++ != '0') digits();
+    bool whole = true;
+    if (at_ < end_ && *at_ == '.') {
+      whole = false;
+      ++at_;
+      if (!digits()) return false;
+    }
+    if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
+      whole = false;
+      ++at_;
+      if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+      if (!digits()) return false;
+    }
+    const auto read = [&](auto value) {
+      if (std::from_chars(begin, at_, value).ec != std::errc()) return false;
+      out = value;
+      return true;
+    };
+    if (whole && (negative ? read(int64_t{}) : read(uint64_t{}))) return true;
+    return read(double{});
+  }
+
+  // Passes over an object, an array or a string by its brackets and quotes alone.
+  bool skip_value() {
+    const char first = peek();
+    if (first == '"') return skip_string();
+    if (first != '{' && first != '[') {
+      while (at_ < end_ && *at_ != ',' && *at_ != '}' && *at_ != ']') ++at_;
+      return at_ < end_;
+    }
+    size_t depth = 0;
+    while (at_ < end_) {
+      const char c = *at_;
+      if (c == '"') {
+        if (!skip_string()) return false;
+        continue;
+      }
+      ++at_;
+      if (c == '{' || c == '[') ++depth;
+      if ((c == '}' || c == ']') && --depth == 0) return true;
+    }
+    return false;
+  }
 
  private:
-  struct Frame {
-    Json* value;
-    bool holds_metadata;  // the object, not something inside it
-    bool is_metadata;
-    bool key_is_metadata = false, key_is_event_object = false;  // of the last key
-  };
-
-  template <class Value>
-  bool put(Value&& value) {
-    if (!passed_over()) place(std::forward<Value>(value));
+  void skip_space() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  bool digits() {
+    const char* const begin = at_;
+    while (at_ < end_ && is_digit(*at_)) ++at_;
+    return at_ > begin;
+  }
+  // Up to the quote or backslash that ends a run of characters which stand for themselves.
+  bool run() {
+    while (at_ < end_) {
+      if (is_plain(*at_)) {
+        ++at_;
+      } else if (*at_ == '"' || *at_ == '\\') {
+        return true;
+      } else if (const size_t length = utf8_length(at_, end_); length > 0) {
+        at_ += length;
+      } else {
+        return false;
+      }
+    }
+    return false;
+  }
+  bool skip_string() {
+    const char* at = at_ + 1;
+    while (at < end_ && *at != '"') at += *at == '\\' ? 2 : 1;
+    at_ = at < end_ ? at + 1 : end_;
+    return at < end_;
+  }
+  bool hexadecimal(unsigned& out) {
+    if (end_ - at_ < 4) return false;
+    const auto [end, error] = std::from_chars(at_, at_ + 4, out, 16);
+    at_ += 4;
+    return error == std::errc() && end == at_;
+  }
+  bool escape(std::string& out) {  // behind the backslash
+    if (at_ == end_) return false;
+    switch (*at_++) {
+      case '"': out += '"'; return true;
+      case '\\': out += '\\'; return true;
+      case '/': out += '/'; return true;
+      case 'b': out += '\b'; return true;
+      case 'f': out += '\f'; return true;
+      case 'n': out += '\n'; return true;
+      case 'r': out += '\r'; return true;
+      case 't': out += '\t'; return true;
+      case 'u': break;
+      default: return false;
+    }
+    unsigned point = 0, low = 0;
+    if (!hexadecimal(point)) return false;
+    if (point >= 0xdc00 && point <= 0xdfff) return false;
+    if (point >= 0xd800 && point <= 0xdbff) {  // the first of a pair
+      if (!word("\\u") || !hexadecimal(low) || low < 0xdc00 || low > 0xdfff) return false;
+      point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+    }
+    append_utf8(out, point);
     return true;
   }
 
-  bool open(Json::value_t type) {
-    if (unread_ || unread_depth_ > 0) {
-      unread_ = false;
-      ++unread_depth_;
-      return true;
-    }
-    const bool outermost = open_.empty();
-    const bool holds = type == Json::value_t::object && (outermost || open_.back().key_is_event_object);
-    const bool metadata = !outermost && open_.back().holds_metadata && open_.back().key_is_metadata;
-    Json* value = place(Json(type));
-    open_.push_back({value, holds, metadata});
-    return true;
-  }
-
-  bool close() {
-    if (unread_depth_ > 0)
-      --unread_depth_;
-    else
-      open_.pop_back();
-    return true;
-  }
-
-  // A scalar inside of what is not read.
-  bool passed_over() { return unread_depth_ > 0 || std::exchange(unread_, false); }
-
-  template <class Value>
-  Json* place(Value&& value) {
-    if (open_.empty()) {
-      root_ = std::forward<Value>(value);
-      return &root_;
-    }
-    Json& parent = *open_.back().value;
-    if (parent.is_array()) {
-      parent.push_back(std::forward<Value>(value));
-      return &parent.back();
-    }
-    *member_ = std::forward<Value>(value);
-    return member_;
-  }
-
-  Json root_;
-  std::vector<Frame> open_;
-  Json* member_ = nullptr;  // the value of the last key
-  bool unread_ = false;     // the next value is not read
-  size_t unread_depth_ = 0;
+  const char* at_;
+  const char* const end_;
 };
 
-// The end of the string that begins at `at`, behind its quote; text.size() where it has none.
-size_t behind_string(std::string_view text, size_t at) {
-  for (++at; at < text.size(); ++at) {
-    if (text[at] == '"') return at + 1;
-    if (text[at] == '\\') ++at;
-  }
-  return text.size();
-}
+// The library's own parser looks at every character several times and can't pass over a part: three quarters of what an
+// object cost.
+class Builder {
+ public:
+  explicit Builder(std::string_view text) : text_(text) {}
 
-// The end of the object or array that begins at `at`.
-size_t behind_value(std::string_view text, size_t at) {
-  size_t depth = 0;
-  while (at < text.size()) {
-    const char c = text[at];
-    if (c == '"') {
-      at = behind_string(text, at);
-      continue;
-    }
-    ++at;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && --depth == 0) return at;
-  }
-  return text.size();
-}
+  bool whole(Json& out) { return value(out, Part::kOutermost, 0) && text_.at_end(); }
 
-// Whether the key that begins at `at` is one of metadata of the outermost object, or of the object in a watch event.
-bool is_in_metadata(std::string_view text, size_t at) {
-  struct Opened {
-    std::string_view key;
-    char bracket = 0;
-  };
-  std::array<Opened, 3> opened;
-  size_t depth = 0, i = 0;
-  std::string_view last;
-  while (i < at) {
-    const char c = text[i];
-    if (c == '"') {
-      const size_t end = behind_string(text, i);
-      last = text.substr(i, end - i);
-      i = end;
-      continue;
-    }
-    ++i;
-    if (c == '{' || c == '[') {
-      if (depth < opened.size()) opened[depth] = {last, c};
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (depth-- == 0) return false;
+ private:
+  bool value(Json& out, Part part, int depth) {
+    if (depth > kDeepest) return false;
+    switch (text_.peek()) {
+      case '{': return object(out, part, depth);
+      case '[': return array(out, depth);
+      case '"': {
+        std::string_view text;
+        if (!text_.string(text, scratch_)) return false;
+        out = Json::string_t(text);
+        return true;
+      }
+      case 't': out = true; return text_.word("true");
+      case 'f': out = false; return text_.word("false");
+      case 'n': out = nullptr; return text_.word("null");
+      default: return text_.number(out);
     }
   }
-  if (i != at || (depth != 2 && depth != 3)) return false;
-  for (size_t level = 0; level < depth; ++level)
-    if (opened[level].bracket != '{') return false;
-  return opened[depth - 1].key == "\"metadata\"" && (depth == 2 || opened[1].key == "\"object\"");
-}
 
-// Cuts what the builder would pass over, before it is taken apart character by character: as the API server writes
-// it, compact. Any other way of writing it is left to the builder.
-std::optional<std::string> without_unread(std::string_view text) {
-  constexpr std::string_view kBegin = "\"managedFields\":[";
-  const void* const found = memmem(text.data(), text.size(), kBegin.data(), kBegin.size());
-  if (!found) return std::nullopt;
-  size_t begin = static_cast<size_t>(static_cast<const char*>(found) - text.data());
-  if (!is_in_metadata(text, begin)) return std::nullopt;
-  size_t end = behind_value(text, begin + kBegin.size() - 1);
-  if (end < text.size() && text[end] == ',')
-    ++end;
-  else if (begin > 0 && text[begin - 1] == ',')
-    --begin;
-  std::string out;
-  out.reserve(text.size() - (end - begin));
-  return out.append(text.substr(0, begin)).append(text.substr(end));
-}
+  bool object(Json& out, Part part, int depth) {
+    out = Json::object();
+    auto& members = out.get_ref<Json::object_t&>();
+    text_.take('{');
+    if (text_.take('}')) return true;
+    do {
+      std::string_view key;
+      if (!text_.string(key, scratch_)) return false;
+      const Part inner = part_of(key, part);
+      const bool unread = part == Part::kMeta && key == kUnread;
+      if (unread) {
+        if (!text_.take(':') || !text_.skip_value()) return false;
+        continue;
+      }
+      // The API server writes members in the order of their names.
+      Json& member = members.emplace_hint(members.end(), Json::string_t(key), nullptr)->second;
+      if (!text_.take(':') || !value(member, inner, depth + 1)) return false;
+    } while (text_.take(','));
+    return text_.take('}');
+  }
+
+  static Part part_of(std::string_view key, Part of) {
+    if (of == Part::kOutermost && key == kObject) return Part::kEventObject;
+    if ((of == Part::kOutermost || of == Part::kEventObject) && key == kMetadata) return Part::kMeta;
+    return Part::kOther;
+  }
+
+  bool array(Json& out, int depth) {
+    out = Json::array();
+    auto& items = out.get_ref<Json::array_t&>();
+    text_.take('[');
+    if (text_.take(']')) return true;
+    do {
+      if (!value(items.emplace_back(), Part::kOther, depth + 1)) return false;
+    } while (text_.take(','));
+    return text_.take(']');
+  }
+
+  Cursor text_;
+  std::string scratch_;
+};
+
+// Reads what identifies an object and its version, and passes over all else.
+class HeadReader {
+ public:
+  explicit HeadReader(std::string_view text) : text_(text) {}
+
+  // The members of `part`; those of metadata and of the object in an event likewise.
+  bool read(Part part, ObjectHead& out) {
+    if (!text_.take('{')) return false;
+    if (text_.take('}')) return true;
+    do {
+      std::string_view key;
+      if (!text_.string(key, scratch_) || !text_.take(':')) return false;
+      if (!member(part, key, out)) return false;
+    } while (text_.take(','));
+    return text_.take('}');
+  }
+
+ private:
+  bool member(Part part, std::string_view key, ObjectHead& out) {
+    if (part == Part::kOutermost && key == kObject) return read(Part::kEventObject, out);
+    if (part != Part::kMeta && key == kMetadata) return read(Part::kMeta, out);
+    std::string* const wanted = part == Part::kOutermost && key == "type"         ? &out.event
+                                : part == Part::kMeta && key == "name"            ? &out.key.name
+                                : part == Part::kMeta && key == "namespace"       ? &out.key.ns
+                                : part == Part::kMeta && key == "resourceVersion" ? &out.version
+                                                                                  : nullptr;
+    if (!wanted) return text_.skip_value();
+    std::string_view text;
+    if (!text_.string(text, scratch_)) return false;
+    *wanted = text;
+    return true;
+  }
+
+  Cursor text_;
+  std::string scratch_;
+};
 
 }  // namespace
 
 Json parse_object(std::string_view text) {
-  const std::optional<std::string> shortened = without_unread(text);
-  Builder builder;
-  if (!Json::sax_parse(shortened ? std::string_view(*shortened) : text, &builder))
-    return Json(Json::value_t::discarded);
-  return builder.take();
+  Json out;
+  if (!Builder(text).whole(out)) return Json(Json::value_t::discarded);
+  return out;
+}
+
+std::optional<ObjectHead> head_of(std::string_view text) {
+  ObjectHead head;
+  if (!HeadReader(text).read(Part::kOutermost, head) || head.key.name.empty()) return std::nullopt;
+  return head;
 }
 
 }  // namespace twinspan::kube

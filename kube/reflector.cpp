@@ -53,8 +53,14 @@ Status Reflector::list(const std::stop_token& stop) {
   ListOptions options{.label_selector = options_.label_selector, .field_selector = options_.field_selector};
   options.resource_version = last_seen_;
   if (!last_seen_.empty() && last_seen_ != "0") options.page = 0;
+  std::vector<Key> keys;
+  options.known = [&](const ObjectHead& head) {
+    if (!sink_.has(head.key, version_number(head.version))) return false;
+    keys.push_back(head.key);
+    return true;
+  };
   while (true) {
-    std::vector<Key> keys;
+    keys.clear();
     const auto version = client_.list(
         resource_, options_.ns, options,
         [&](Json&& item) {
@@ -95,6 +101,12 @@ Status Reflector::watch(const std::stop_token& stop) {
   options.resource_version = last_seen_;
   options.timeout = std::chrono::duration_cast<std::chrono::seconds>(jittered(options_.watch_least, 1.0));
   options.on_open = [this] { connected(true); };
+  options.known = [this](const ObjectHead& head) {
+    if (!sink_.has(head.key, version_number(head.version))) return false;
+    healthy_ = true;
+    last_seen_ = head.version;
+    return true;
+  };
   healthy_ = false;
   const auto start = SteadyClock::now();
   auto ended = client_.watch(

@@ -33,6 +33,8 @@ class ReflectorSink {
   virtual ~ReflectorSink() = default;
   virtual void upsert(Json&& object) = 0;
   virtual void erase(const Key& key, uint64_t version) = 0;
+  // Whether the sink has this version of the object or a newer one, so that it needs no parsing.
+  virtual bool has(const Key& /*key*/, uint64_t /*version*/) const { return false; }
   virtual void retain(const std::vector<Key>& keys, uint64_t list_version) = 0;  // after a list: whatever else is gone
 };
 

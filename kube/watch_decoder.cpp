@@ -31,6 +31,9 @@ bool WatchDecoder::push(std::string_view chunk) {
 
 bool WatchDecoder::line(std::string_view text) {
   if (text.find_first_not_of(" \r\t") == text.npos) return true;
+  if (known_)
+    if (const auto head = head_of(text); head && (head->event == "ADDED" || head->event == "MODIFIED") && known_(*head))
+      return true;
   Json event = parse_object(text);
   const auto type = event.is_object() ? event.find("type") : event.end();
   const auto object = event.is_object() ? event.find("object") : event.end();

@@ -13,7 +13,9 @@ namespace twinspan::kube {
 
 class WatchDecoder {
  public:
-  explicit WatchDecoder(std::function<void(WatchType, Json&&)> each) : each_(std::move(each)) {}
+  // `known`: as WatchOptions has it.
+  explicit WatchDecoder(std::function<void(WatchType, Json&&)> each, std::function<bool(const ObjectHead&)> known = {})
+      : each_(std::move(each)), known_(std::move(known)) {}
   // False once the stream is of no more use; error() tells why.
   bool push(std::string_view chunk);
   const std::optional<Error>& error() const { return error_; }
@@ -22,6 +24,7 @@ class WatchDecoder {
   bool line(std::string_view text);
 
   std::function<void(WatchType, Json&&)> each_;
+  std::function<bool(const ObjectHead&)> known_;
   std::string begun_;  // a line whose end has not arrived: no byte is looked at twice
   std::optional<Error> error_;
 };

@@ -60,7 +60,7 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
   Family streaming("twinspan_replica_streaming", "1 where a replica streams.");
   std::map<std::string, int> by_ready{{"True", 0}, {"False", 0}, {"Unknown", 0}};
   for (const auto& [key, link] : cluster.links.all()) {
-    const api::LinkStatus& status = link->status;
+    const api::LinkStatus status = link->open().status;
     const std::string word = ready_word(status);
     ++by_ready[word];
     ready.add(of_link(key), word == "True");
@@ -81,13 +81,14 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
   Family running("twinspan_failover_running", "1 while a failover or switchover runs.");
   Family possible("twinspan_failover_possible",
                   "1 where a failover would succeed now, 0 where it would be refused. Absent while one runs.");
-  for (const auto& [key, policy] : cluster.policies.all()) {
-    const Labels labels{{"namespace", key.ns}, {"policy", key.name}, {"link", policy->spec.link_ref.name}};
-    running.add(labels, policy->status.current.has_value());
-    if (const auto& word = policy->status.possible; word == "True" || word == "False")
+  for (const auto& [key, packed] : cluster.policies.all()) {
+    const api::FailoverPolicy policy = packed->open();
+    const Labels labels{{"namespace", key.ns}, {"policy", key.name}, {"link", policy.spec.link_ref.name}};
+    running.add(labels, policy.status.current.has_value());
+    if (const auto& word = policy.status.possible; word == "True" || word == "False")
       possible.add(labels, word == "True");
-    if (policy->status.history.empty()) continue;
-    const api::FailoverRecord& last = policy->status.history.front();
+    if (policy.status.history.empty()) continue;
+    const api::FailoverRecord& last = policy.status.history.front();
     if (last.recovery_milliseconds) recovery.add(labels, static_cast<double>(*last.recovery_milliseconds) / 1000);
     if (last.lost_bytes) lost.add(labels, static_cast<double>(*last.lost_bytes));
   }

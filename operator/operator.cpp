@@ -133,7 +133,7 @@ class Operator {
     log::info(
         "caches filled",
         {{"duration_ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.boot_now() - began).count()},
-         {"links", cluster_.links.all().size()}});
+         {"links", cluster_.links.size()}});
     return true;
   }
 

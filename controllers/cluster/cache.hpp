@@ -45,6 +45,11 @@ class Cache {
     const kube::Informer<T>* informer = of(key.ns);
     return informer ? informer->find(key) : nullptr;
   }
+  size_t size() const {
+    size_t sum = 0;
+    for (const auto& [ns, informer] : informers_) sum += informer->size();
+    return sum;
+  }
   std::vector<std::pair<kube::Key, Value>> all() const {
     auto out = informers_.front().second->all();
     for (size_t i = 1; i < informers_.size(); ++i) {

@@ -75,8 +75,8 @@ Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std
   index(claims);
   index(secrets);
   policies.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
-    if (after) policies_of_links.add({key.ns, after->spec.link_ref.name}, key.name);
-    if (before) policies_of_links.remove({key.ns, before->spec.link_ref.name}, key.name);
+    if (after) policies_of_links.add({key.ns, after->open().spec.link_ref.name}, key.name);
+    if (before) policies_of_links.remove({key.ns, before->open().spec.link_ref.name}, key.name);
   });
 }
 
@@ -101,10 +101,13 @@ void Cluster::on_change_of_link(const std::function<void(const kube::Key& link, 
   });
   policies.add_handler([this, enqueue](const kube::Key& key, const auto& before, const auto& after) {
     // A link learns of its policy's coming and going, and of its spec; never of its status.
-    if (before && after && before->spec == after->spec && before->metadata.deleting() == after->metadata.deleting())
-      return;
     if (!before && !policies.synced()) return;  // the link's own first list covers it
-    enqueue({key.ns, (after ? after : before)->spec.link_ref.name}, false);
+    const api::FailoverPolicy now = (after ? after : before)->open();
+    if (before && after)
+      if (const api::FailoverPolicy then = before->open();
+          then.spec == now.spec && then.metadata.deleting() == now.metadata.deleting())
+        return;
+    enqueue({key.ns, now.spec.link_ref.name}, false);
   });
   const auto follow = [this, enqueue](auto& cache) {
     cache.add_handler([&cache, enqueue](const kube::Key& key, const auto& before, const auto& after) {
@@ -121,10 +124,10 @@ void Cluster::on_change_of_link(const std::function<void(const kube::Key& link, 
   follow(roles);
   follow(bindings);
   follow(budgets);
+  follow(sets);
 }
 
 void Cluster::wrote(const kube::Resource& resource, const Json& object) {
-  follow(sets);
   const std::string ns = object.value("/metadata/namespace"_json_pointer, std::string());
   if (resource.kind == kube::kReplicationLinks.kind) links.wrote(ns, object);
   if (resource.kind == kube::kFailoverPolicies.kind) policies.wrote(ns, object);
@@ -136,10 +139,10 @@ void Cluster::wrote(const kube::Resource& resource, const Json& object) {
   if (resource.kind == kube::kRoles.kind) roles.wrote(ns, object);
   if (resource.kind == kube::kRoleBindings.kind) bindings.wrote(ns, object);
   if (resource.kind == kube::kPodDisruptionBudgets.kind) budgets.wrote(ns, object);
+  if (resource.kind == kube::kStatefulSets.kind) sets.wrote(ns, object);
 }
 
 void Cluster::start() {
-  if (resource.kind == kube::kStatefulSets.kind) sets.wrote(ns, object);
   for_each_cache([](auto& cache) { cache.start(); });
 }
 

@@ -10,6 +10,7 @@
 
 #include "controllers/cluster/cache.hpp"
 #include "controllers/cluster/kinds.hpp"
+#include "controllers/cluster/packed_cache.hpp"
 #include "core/clock.hpp"
 
 namespace twinspan::controllers {
@@ -29,15 +30,15 @@ class NameIndex {
 struct Cluster {
   Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces);
 
-  Cache<CachedLink> links;
-  Cache<api::FailoverPolicy> policies;
+  PackedCache<CachedLink> links;
+  PackedCache<api::FailoverPolicy> policies;
   Cache<Pod> pods;
   Cache<Claim> claims;
   Cache<Secret> secrets;
   Cache<Lease> leases;
   Cache<Owned> accounts, roles, bindings, budgets;
-  NameIndex endpoints;          // that have pods, claims or secrets, also those that the spec names no more
   Cache<StatefulSet> sets;
+  NameIndex endpoints;          // that have pods, claims or secrets, also those that the spec names no more
   NameIndex policies_of_links;  // policies whose linkRef names the link
 
   // Calls `enqueue` with a link's key whenever something of it changed that a decision may depend on: never for a mere

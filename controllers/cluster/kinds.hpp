@@ -18,6 +18,12 @@ namespace twinspan::controllers {
 // A link with the reason why its spec can't be acted upon, where there is one. It is judged once, when it arrives.
 struct CachedLink : api::ReplicationLink {
   std::optional<Error> invalid;  // kInvalid; names the field. Set: `spec` may be incomplete
+
+  template <class Self, class Each>
+  static void for_each_member(Self& self, const Each& each) {
+    api::ReplicationLink::for_each_member(self, each);
+    each(self.invalid);
+  }
 };
 
 // What every object of ours has.
@@ -60,24 +66,24 @@ struct Lease : Owned {
   BootTime seen_at{};  // when this version arrived here
 };
 
-Result<CachedLink> decode_link(const Json& json);
-Result<Owned> decode_owned(const Json& json);
-Result<Pod> decode_pod(const Json& json);
-Result<Claim> decode_claim(const Json& json);
-Result<Secret> decode_secret(const Json& json);
-Result<Lease> decode_lease(const Json& json, BootTime now);
 struct StatefulSet : Owned {
   int64_t replicas = 0;  // wanted
   int64_t ready_replicas = 0, updated_replicas = 0;
   bool observed = false;  // the status speaks of this spec
 };
 
+Result<CachedLink> decode_link(const Json& json);
+Result<Owned> decode_owned(const Json& json);
+Result<Pod> decode_pod(const Json& json);
+Result<Claim> decode_claim(const Json& json);
+Result<Secret> decode_secret(const Json& json);
+Result<StatefulSet> decode_stateful_set(const Json& json);
+Result<Lease> decode_lease(const Json& json, BootTime now);
 
 // Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget, data of a Secret,
 // labels of ours. The same for an object as rendered and as the API server stores it.
 std::string content_hash(const Json& object);
 // A short stable hash of any text (FNV-1a, 64 bits, hexadecimal).
-Result<StatefulSet> decode_stateful_set(const Json& json);
 std::string stable_hash(std::string_view text);
 
 }  // namespace twinspan::controllers

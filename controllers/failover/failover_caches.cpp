@@ -13,6 +13,16 @@ kube::ReflectorOptions labelled() {
   return options;
 }
 
+// Under `owner`, that `key` is there or not.
+void note(std::map<kube::Key, std::set<kube::Key>>& index, const kube::Key& owner, const kube::Key& key, bool present) {
+  if (present) {
+    index[owner].insert(key);
+  } else if (const auto found = index.find(owner); found != index.end()) {
+    found->second.erase(key);
+    if (found->second.empty()) index.erase(found);
+  }
+}
+
 }  // namespace
 
 FailoverCaches::FailoverCaches(kube::Client& client, Cluster& cluster, const std::vector<std::string>& namespaces)
@@ -21,13 +31,13 @@ FailoverCaches::FailoverCaches(kube::Client& client, Cluster& cluster, const std
       slices_(client, kube::kEndpointSlices, namespaces, labelled(), decode_slice) {
   cluster_.policies.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
     std::lock_guard lock(mutex_);
-    if (before) policies_of_link_[{key.ns, before->spec.link_ref.name}].erase(key);
-    if (after) policies_of_link_[{key.ns, after->spec.link_ref.name}].insert(key);
+    if (before) index(key, before->open(), false);
+    if (after) index(key, after->open(), true);
   });
   slices_.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
     std::lock_guard lock(mutex_);
-    if (before) slices_of_service_[{key.ns, before->service}].erase(key);
-    if (after) slices_of_service_[{key.ns, after->service}].insert(key);
+    if (before) note(slices_of_service_, {key.ns, before->service}, key, false);
+    if (after) note(slices_of_service_, {key.ns, after->service}, key, true);
   });
 }
 
@@ -39,6 +49,12 @@ void FailoverCaches::on_change_of_link(const std::function<void(const kube::Key&
   };
   follow(services_);
   follow(slices_);
+}
+
+void FailoverCaches::index(const kube::Key& key, const api::FailoverPolicy& policy, bool present) {
+  note(policies_of_link_, {key.ns, policy.spec.link_ref.name}, key, present);
+  for (const api::PolicyService& service : policy.spec.services)
+    note(policies_of_service_, {key.ns, service.name}, key, present);
 }
 
 void FailoverCaches::start() {
@@ -65,6 +81,24 @@ std::vector<std::shared_ptr<const api::FailoverPolicy>> FailoverCaches::policies
       out.push_back(std::move(policy));
   const auto age = [](const auto& one) { return std::tie(one->metadata.creation_timestamp, one->metadata.name); };
   std::sort(out.begin(), out.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
+  return out;
+}
+
+std::vector<api::FailoverPolicy> FailoverCaches::rivals_of(const api::FailoverPolicy& policy) const {
+  const kube::Key own = key_of(policy.metadata);
+  std::set<kube::Key> keys;
+  {
+    std::lock_guard lock(mutex_);
+    const auto gather = [&](const Index& index, const std::string& owner) {
+      if (const auto found = index.find({own.ns, owner}); found != index.end())
+        keys.insert(found->second.begin(), found->second.end());
+    };
+    gather(policies_of_link_, policy.spec.link_ref.name);
+    for (const api::PolicyService& service : policy.spec.services) gather(policies_of_service_, service.name);
+  }
+  std::vector<api::FailoverPolicy> out;
+  for (const kube::Key& key : keys)
+    if (const auto other = cluster_.policies.find(key); other && key != own) out.push_back(*other);
   return out;
 }
 

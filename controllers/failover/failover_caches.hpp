@@ -23,17 +23,21 @@ class FailoverCaches {
 
   // The policies that name a link and are not being deleted, oldest first.
   std::vector<std::shared_ptr<const api::FailoverPolicy>> policies_of(const kube::Key& link) const;
+  // Those that a policy may be at odds with: every other one that names its link or one of its Services.
+  std::vector<api::FailoverPolicy> rivals_of(const api::FailoverPolicy& policy) const;
   std::optional<ServiceFacts> service(const kube::Key& key) const;
   std::vector<SliceFacts> slices_of(const kube::Key& service) const;
   void wrote_service(const Json& object);
 
  private:
+  using Index = std::map<kube::Key, std::set<kube::Key>>;
+  void index(const kube::Key& key, const api::FailoverPolicy& policy, bool present);  // under mutex_
+
   Cluster& cluster_;
   Cache<ServiceFacts> services_;
   Cache<SliceFacts> slices_;
   mutable std::mutex mutex_;
-  std::map<kube::Key, std::set<kube::Key>> policies_of_link_;
-  std::map<kube::Key, std::set<kube::Key>> slices_of_service_;
+  Index policies_of_link_, policies_of_service_, slices_of_service_;
 };
 
 }  // namespace twinspan::controllers

@@ -103,11 +103,7 @@ std::vector<api::FieldError> FailoverReconciler::errors_of(const api::FailoverPo
   // The other policies are looked at once for each version of the spec, and again as long as there is something wrong.
   const bool known = policy.status.observed_generation == policy.metadata.generation &&
                      !api::find_condition(policy.status.conditions, "Stalled");
-  std::vector<api::FailoverPolicy> others;
-  if (!known)
-    for (const auto& [key, other] : cluster_.policies.all())
-      if (key.ns == policy.metadata.ns && other->metadata.uid != policy.metadata.uid) others.push_back(*other);
-  return api::validate(policy, &link, others);
+  return api::validate(policy, &link, known ? std::vector<api::FailoverPolicy>() : caches_.rivals_of(policy));
 }
 
 RoutingSeen FailoverReconciler::routing_of(const kube::Key& key, const api::FailoverPolicy* policy,
@@ -204,11 +200,11 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
                                                  : api::to_string(errors),
                                   stop);
                !said) {
-  if (link->spec.engine != api::Engine::kPostgres) return kube::Requeue::none();
-
       return std::unexpected(said.error());
     }
   }
+
+  if (link->spec.engine != api::Engine::kPostgres) return kube::Requeue::none();
 
   const FailoverRules rules = rules_of(*link, policy.get());
   const auto lease = cluster_.leases.find({key.ns, lease_name(key.name)});
@@ -258,12 +254,12 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
       if (auto done = label_readers(key, *link, *policy, seen, stop); !done) return std::unexpected(done.error());
     }
   }
-  if (!seen.lease) return kube::Requeue::after(kSteadyLook);
+  if (!seen.lease) return kube::Requeue::none();  // nothing moves before there is one, which is news of its own
   if (!waiting && !new_assignment) {
-    // The next moment at which silence would mean something.
-    const milliseconds limit = std::min(rules.unreachable, rules.lease.duration);
-    const milliseconds left = limit - seen.lease_unchanged_for;
-    return kube::Requeue::after(std::clamp(left, milliseconds(100), kSteadyLook));
+    // The next moment at which silence would mean something: without a policy only the end of the lease does.
+    const milliseconds limit = policy ? std::min({rules.unreachable, rules.lease.duration, kSteadyLook})
+                                      : rules.lease.duration;
+    return kube::Requeue::after(std::max(limit - seen.lease_unchanged_for, milliseconds(100)));
   }
   if (decision.reason == "StoppingReceivers") reports_.refresh(key);
   const bool urgent = decision.reason == "StoppingReceivers" || new_assignment;

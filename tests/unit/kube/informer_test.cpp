@@ -70,6 +70,20 @@ TEST_F(InformerTest, AWriteIsReadAtOnceAndTheWatchDoesNotRepeatIt) {
   EXPECT_EQ(told(), (std::vector<std::string>{"a:->1", "a:1>mine", "b:->after"}));
 }
 
+TEST_F(InformerTest, AListThatTellsWhatIsKnownDeletesNothing) {
+  for (const char* name : {"a", "b"}) api.put("configmaps", "ns", name, {{"text", "1"}});
+  informer.start();
+  ASSERT_TRUE(becomes("b", "1"));
+  api.erase("configmaps", "ns", "a");
+  ASSERT_TRUE(becomes("a", ""));
+  api.expire_watches();
+  api.put("configmaps", "ns", "c", {{"text", "1"}});
+  ASSERT_TRUE(becomes("c", "1"));
+  EXPECT_EQ(value("b"), "1");
+  EXPECT_EQ(informer.size(), 2u);
+  EXPECT_EQ(told(), (std::vector<std::string>{"a:->1", "b:->1", "a:1>-", "c:->1"}));
+}
+
 TEST_F(InformerTest, AnOlderAnswerNeverReplacesANewerEvent) {
   const std::string first = api.put("configmaps", "ns", "a", {{"text", "1"}});
   informer.start();

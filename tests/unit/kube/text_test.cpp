@@ -54,6 +54,107 @@ TEST(ObjectParser, LeavesManagedFieldsOut) {
   EXPECT_EQ(parse_object(R"({"metadata":{"managedFields":[1]}})"), Json::parse(R"({"metadata":{}})"));
 }
 
+TEST(ObjectParser, ReadsTextAndNumbersAsTheLibraryDoes) {
+  for (const std::string text :
+       {R"("a\"b\\c\/d\b\f\n\r\t")", R"("\u00e9\u20ac\ud83d\ude00\u0000x")", "\"é€😀\"", "\"\"", "0", "-0", "-1",
+        "9223372036854775807", "18446744073709551615", "18446744073709551616", "-9223372036854775808",
+        "-9223372036854775809", "0.1", "-2.5e-3", "1E+2", " [ 1 , { \"a\" : [ ] } ] \n", R"({"\u0061":1,"a":2})",
+        R"({"b":1,"a":{"c":[true,false,null]}})"}) {
+    const Json wanted = Json::parse(text), found = parse_object(text);
+    EXPECT_EQ(found, wanted) << text;
+    EXPECT_EQ(found.type(), wanted.type()) << text;
+  }
+  for (const std::string text : {"01",
+                                 "-",
+                                 "1.",
+                                 ".5",
+                                 "1e",
+                                 "+1",
+                                 "1e999",
+                                 "\"a",
+                                 "\"\\x\"",
+                                 "\"\\u12g4\"",
+                                 "\"\\ud800\"",
+                                 "\"\\ud800\\u0041\"",
+                                 "\"\\udc00\"",
+                                 "\"\n\"",
+                                 "\"\x80\"",
+                                 "\"\xc0\xaf\"",
+                                 "\"\xe0\x80\x80\"",
+                                 "\"\xed\xa0\x80\"",
+                                 "\"\xf5\x80\x80\x80\"",
+                                 "\"\xe2\x82\"",
+                                 "[1,]",
+                                 "[1 2]",
+                                 "{\"a\" 1}",
+                                 "{a:1}",
+                                 "{,}",
+                                 "[",
+                                 "tru",
+                                 "nullx"}) {
+    ASSERT_TRUE(Json::parse(text, nullptr, false).is_discarded()) << text;
+    EXPECT_TRUE(parse_object(text).is_discarded()) << text;
+  }
+  EXPECT_TRUE(parse_object(std::string(100'000, '[')).is_discarded());
+  EXPECT_FALSE(parse_object(std::string(500, '[') + std::string(500, ']')).is_discarded());
+}
+
+TEST(ObjectParser, TextCutAnywhereIsNoJson) {
+  const std::string text = R"({"metadata":{"managedFields":[{"f":{}}],"name":"n"},"a":["\u00e9",-1.5e3,true,null,{}]})";
+  ASSERT_FALSE(parse_object(text).is_discarded());
+  for (size_t size = 0; size < text.size(); ++size)
+    EXPECT_TRUE(parse_object(std::string_view(text).substr(0, size)).is_discarded()) << size;
+}
+
+TEST(ObjectParser, HeadsTellWhatAnObjectIs) {
+  const Json object = {{"metadata",
+                        {{"name", "n"},
+                         {"namespace", "ns"},
+                         {"resourceVersion", "7"},
+                         {"managedFields", {{{"name", "wrong"}}}},
+                         {"labels", {{"name", "wrong"}, {"resourceVersion", "8"}}}}},
+                       {"spec", {{"metadata", {{"name", "wrong"}}}, {"text", "}\"name\":\"wrong\""}}}};
+  for (const std::string& text : {object.dump(), object.dump(2)}) {
+    const auto head = head_of(text);
+    ASSERT_TRUE(head) << text;
+    EXPECT_EQ(head->key, (Key{"ns", "n"}));
+    EXPECT_EQ(head->version, "7");
+    EXPECT_EQ(head->event, "");
+  }
+  const auto event = head_of(Json({{"type", "MODIFIED"}, {"object", object}}).dump());
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->event, "MODIFIED");
+  EXPECT_EQ(event->key, (Key{"ns", "n"}));
+  for (const char* text :
+       {"", "[]", "{", "{}", R"({"metadata":{}})", R"({"metadata":{"name":7}})", R"({"metadata":"n"})"})
+    EXPECT_FALSE(head_of(text)) << text;
+}
+
+TEST(ListSplitter, PassesOverWhatIsKnown) {
+  std::string seen;
+  ListSplitter splitter([&](Json&& item) { seen += item["metadata"]["name"].get<std::string>(); },
+                        [](const ObjectHead& head) { return head.key.name == "a" && head.version == "1"; });
+  ASSERT_TRUE(splitter.push(
+      R"({"items":[{"metadata":{"name":"a","resourceVersion":"1"}},)"
+      R"({"metadata":{"name":"b","resourceVersion":"1"}},{"metadata":{"name":"a","resourceVersion":"2"}}]})"));
+  ASSERT_TRUE(splitter.finish());
+  EXPECT_EQ(seen, "ba");
+  EXPECT_EQ(splitter.items(), 3u);
+}
+
+TEST(WatchDecoder, PassesOverWhatIsKnownButNeverADeletion) {
+  std::string seen;
+  WatchDecoder decoder(
+      [&](WatchType, Json&& object) { seen += object["metadata"]["resourceVersion"].get<std::string>(); },
+      [](const ObjectHead& head) { return version_number(head.version) <= 3; });
+  for (const auto& [type, version] :
+       {std::pair{"ADDED", "1"}, {"MODIFIED", "2"}, {"DELETED", "3"}, {"MODIFIED", "4"}, {"BOOKMARK", "3"}})
+    ASSERT_TRUE(decoder.push(
+        Json({{"type", type}, {"object", {{"metadata", {{"name", "n"}, {"resourceVersion", version}}}}}}).dump() +
+        "\n"));
+  EXPECT_EQ(seen, "343");
+}
+
 TEST(ListSplitter, FindsItemsWhereverTheTextIsCut) {
   const Json items = {{{"metadata", {{"name", "a"}}}, {"text", "] } , { [ \" \\ \"items\": [ é"}},
                       {{"list", {1, 2, {{"items", {3}}}}}, {"empty", Json::object()}},
