@@ -79,6 +79,7 @@ class Client {
 
 struct IncomingRequest {
   std::string method, path, body;                 // path: decoded, without the query
+  std::string target;                             // path and query as they came
   std::multimap<std::string, std::string> query;  // decoded
   Headers headers;
   std::string remote_address;
@@ -89,6 +90,8 @@ struct IncomingRequest {
 struct OutgoingResponse {
   int status = 200;
   std::string body;
+  std::string_view body_view{};            // sent where `body` is empty, without a copy …
+  std::shared_ptr<const void> body_owner;  // … and kept by this until it is
   std::string content_type = "application/json";
   Headers headers;
   // Set: the answer is streamed in chunks. Called again and again with a writer that returns false once the client is
@@ -106,6 +109,7 @@ struct ServerOptions {
   std::string client_ca_pem{};              // set: client certificates are verified against it …
   bool require_client_certificate = false;  // … and demanded
   size_t threads = 8;                       // requests served at once; idle connections and streams don't count
+  size_t body_bytes_most = 64 << 20;        // 413 for requests with larger ones
 };
 
 class Server {

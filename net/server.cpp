@@ -9,6 +9,7 @@
 #include "net/crew.hpp"
 #include "net/http.hpp"
 #include "net/lobby.hpp"
+#include "net/message.hpp"
 
 namespace twinspan::net {
 namespace {
@@ -34,16 +35,63 @@ struct Session {
 
 thread_local Session* current = nullptr;  // the session whose request this thread serves
 
-IncomingRequest to_incoming(const httplib::Request& request) {
-  IncomingRequest out;
-  out.method = request.method;
-  out.path = request.path;
-  out.body = request.body;
-  out.query.insert(request.params.begin(), request.params.end());
-  out.headers.assign(request.headers.begin(), request.headers.end());
-  out.remote_address = request.remote_addr;
-  out.peer_common_name = current->peer_common_name;
-  return out;
+std::string form_decoded(std::string_view text) {
+  std::string out(text);
+  std::replace(out.begin(), out.end(), '+', ' ');
+  return percent_decode(out);
+}
+
+// "GET /a?b=c HTTP/1.1" into method, target, path and query; false: malformed.
+bool take_request_line(std::string_view line, IncomingRequest& out) {
+  const size_t first = line.find(' '), last = line.rfind(' ');
+  if (first == line.npos || first == 0 || last <= first + 1 || !line.substr(last + 1).starts_with("HTTP/1."))
+    return false;
+  out.method = line.substr(0, first);
+  out.target = line.substr(first + 1, last - first - 1);
+  const std::string_view target = out.target;
+  if (target[0] != '/' && target != "*") return false;
+  const size_t question = std::min(target.find('?'), target.size());
+  out.path = percent_decode(target.substr(0, question));
+  for (size_t at = question + 1; at <= target.size();) {
+    const size_t end = std::min(target.find('&', at), target.size());
+    const std::string_view one = target.substr(at, end - at);
+    const size_t equals = std::min(one.find('='), one.size());
+    if (!one.empty())
+      out.query.emplace(form_decoded(one.substr(0, equals)),
+                        form_decoded(one.substr(std::min(equals + 1, one.size()))));
+    at = end + 1;
+  }
+  return true;
+}
+
+std::string_view phrase_of(int status) {  // for people only
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    default: return status < 400 ? "Done" : "Refused";
+  }
+}
+
+std::string head_of(int status, const OutgoingResponse& out) {
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, phrase_of(status));
+  for (const auto& [name, value] : out.headers) head.append(name).append(": ").append(value).append("\r\n");
+  if (!out.content_type.empty() && !find_header(out.headers, "Content-Type"))
+    head.append("Content-Type: ").append(out.content_type).append("\r\n");
+  return head;
 }
 
 }  // namespace
@@ -58,39 +106,54 @@ struct Server::Impl final : httplib::Server {
     void shutdown() override {}
   };
 
-  void route() {
-    const auto serve = [this](const httplib::Request& request, httplib::Response& response) {
-      answer(request, response);
-    };
-    static const std::string kAny = "[\\s\\S]*";
-    Get(kAny, serve).Post(kAny, serve).Put(kAny, serve).Patch(kAny, serve).Delete(kAny, serve).Options(kAny, serve);
-    set_pre_routing_handler([](const httplib::Request& seen, httplib::Response&) {
-      auto& request = const_cast<httplib::Request&>(seen);  // the object is a plain local of cpp-httplib's
-      // Without a length cpp-httplib would read the body until the peer closes (curl -X DELETE sends none).
-      if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
-        request.headers.emplace("Content-Length", "0");
-      // It would compress chunks without flushing them, so that a watch's events came late.
-      request.headers.erase("Accept-Encoding");
-      return HandlerResponse::Unhandled;
-    });
-    set_keep_alive_max_count(1'000'000'000);
-    set_keep_alive_timeout(kIdleTime.count());  // for the Keep-Alive header
-    set_payload_max_length(64 << 20);
-    set_tcp_nodelay(true);
-    set_socket_options([](int fd) {  // not SO_REUSEPORT, by which two programs would share a port unseen
-      const int yes = 1;
-      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    });
-    new_task_queue = [] { return new Door; };
+  // Reads one request and answers it. False: the connection is to be closed.
+  bool converse(Connection& connection) {
+    IncomingRequest request;
+    MessageHead head;
+    if (!read_head(connection, head)) return false;
+    Framing framing;
+    request.headers = std::move(head.headers);
+    if (!take_request_line(head.start, request) || !framing_of(connection, request.headers, framing))
+      return refuse(connection, 400);
+    if (!framing.chunked && !framing.length) framing.length = 0;
+    if (framing.length.value_or(0) > options.body_bytes_most) return refuse(connection, 413);
+    if (const std::string* expect = find_header(request.headers, "Expect"); expect && *expect == "100-continue")
+      if (!connection.send("HTTP/1.1 100 Continue\r\n\r\n", {})) return false;
+    request.body.reserve(framing.length.value_or(0));
+    bool too_large = false;
+    const bool read = read_body(
+        connection, framing,
+        [&](std::string_view piece) {
+          if (request.body.size() + piece.size() > options.body_bytes_most) return false;
+          request.body.append(piece);
+          return true;
+        },
+        too_large);
+    if (!read) return too_large && refuse(connection, 413);
+    int port_of_peer = 0;
+    connection.get_remote_ip_and_port(request.remote_address, port_of_peer);
+    request.peer_common_name = current->peer_common_name;
+    head.headers.swap(request.headers);
+    const bool close = names_close(head);
+    head.headers.swap(request.headers);
+    bool last = close;
+    return answer(connection, request, close, last) && !last;
   }
 
-  void answer(const httplib::Request& request, httplib::Response& response) {
+  static bool refuse(Connection& connection, int status) {
+    connection.send(
+        fmt::format("HTTP/1.1 {} {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status, phrase_of(status)), {});
+    return false;
+  }
+
+  // `last`: nothing follows on this connection.
+  bool answer(Connection& connection, const IncomingRequest& request, bool close, bool& last) {
     OutgoingResponse out;
     try {
-      out = handler(to_incoming(request));
+      out = handler(request);
     } catch (const CutConnection&) {
-      current->connection.fail();
-      return;
+      connection.fail();
+      return false;
     } catch (const std::exception& error) {
       log::error("HTTP handler failed", {{"path", request.path}, {"error", error.what()}});
       out = {};
@@ -98,46 +161,49 @@ struct Server::Impl final : httplib::Server {
       out.content_type = "text/plain";
       out.body = "internal error\n";
     }
-    response.status = out.status;
-    for (const auto& [name, value] : out.headers) response.set_header(name, value);
-    if (!out.stream) {
-      response.set_content(out.body, out.content_type);
-      return;
-    }
-    auto stream = std::make_shared<decltype(out.stream)>(std::move(out.stream));
-    auto over = std::make_shared<std::stop_source>();
+    connection.limit(Connection::Clock::now() + kRequestTime, {});
+    std::string head = head_of(out.status, out);
+    if (const std::string* said = find_header(out.headers, "Connection"); said && *said == "close")
+      last = true;
+    else if (close)
+      head += "Connection: close\r\n";
+    if (out.stream) return send_stream(connection, std::move(head), out);
+    const std::string_view body = out.body.empty() ? out.body_view : std::string_view(out.body);
+    const bool without_body = out.status == 204 || out.status == 304;
+    if (!without_body && !find_header(out.headers, "Content-Length"))
+      head += fmt::format("Content-Length: {}\r\n", body.size());
+    head += "\r\n";
+    return connection.send(head, without_body || request.method == "HEAD" ? std::string_view() : body);
+  }
+
+  bool send_stream(Connection& connection, std::string head, const OutgoingResponse& out) {
+    std::stop_source over;
     const int fd = current->fd;
     crew.lend();
-    lobby.watch_for_close(fd, [over] { over->request_stop(); });
-    response.set_chunked_content_provider(
-        out.content_type,
-        [stream, over](size_t, httplib::DataSink& sink) {
-          Connection& connection = current->connection;
-          connection.limit(Connection::Clock::time_point::max(), kRequestTime);
-          const auto write = [&](std::string_view data) {
-            if (data.empty()) return connection.flush();
-            const bool sent = sink.write(data.data(), data.size()) && connection.flush();
-            if (!sent) over->request_stop();
-            return sent;
-          };
-          if (!connection.flush()) return false;  // the head goes out before the first chunk is there
-          try {
-            if ((*stream)(write, over->get_token())) return true;
-          } catch (const CutConnection&) {
-            connection.fail();
-            return false;
-          } catch (const std::exception& error) {
-            log::error("HTTP stream failed", {{"error", error.what()}});
-            connection.fail();
-            return false;
-          }
-          sink.done();
-          return true;
-        },
-        [this, fd](bool) {
-          lobby.forget(fd);
-          crew.take_back();
-        });
+    lobby.watch_for_close(fd, [over]() mutable { over.request_stop(); });
+    connection.limit(Connection::Clock::time_point::max(), kRequestTime);
+    const auto write = [&](std::string_view data) {
+      if (data.empty()) return connection.flush();
+      const std::string size = fmt::format("{:x}\r\n", data.size());
+      const bool sent = connection.write(size.data(), size.size()) >= 0 &&
+                        connection.write(data.data(), data.size()) >= 0 && connection.write("\r\n", 2) >= 0 &&
+                        connection.flush();
+      if (!sent) over.request_stop();
+      return sent;
+    };
+    bool whole = connection.send(head + "Transfer-Encoding: chunked\r\n\r\n", {});
+    try {
+      while (whole && out.stream(write, over.get_token())) whole = connection.end() == End::kNone && !stopping;
+    } catch (const CutConnection&) {
+      connection.fail();
+    } catch (const std::exception& error) {
+      log::error("HTTP stream failed", {{"error", error.what()}});
+      connection.fail();
+    }
+    lobby.forget(fd);
+    crew.take_back();
+    connection.limit(Connection::Clock::now() + kRequestTime, {});
+    return whole && connection.send("0\r\n\r\n", {});
   }
 
   // Called by cpp-httplib for each accepted socket.
@@ -184,9 +250,7 @@ struct Server::Impl final : httplib::Server {
     bool more = true;
     do {
       connection.limit(Connection::Clock::now() + kRequestTime, {});
-      bool closed = false;
-      const bool done = process_request(connection, false, closed, nullptr);
-      more = connection.flush() && done && !closed && !stopping;
+      more = converse(connection) && !stopping;
     } while (more && connection.has_input());
     current = nullptr;
     if (more) park(session, kIdleTime);
@@ -198,7 +262,11 @@ struct Server::Impl final : httplib::Server {
       if (!made) return std::unexpected(made.error());
       context = *made;
     }
-    route();
+    new_task_queue = [] { return new Door; };
+    set_socket_options([](int fd) {  // not SO_REUSEPORT, by which two programs would share a port unseen
+      const int yes = 1;
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
     if (options.port == 0) {
       port = bind_to_any_port(options.address);
     } else {
