@@ -73,7 +73,10 @@ std::optional<Task> WorkQueue::next(int worker, const std::stop_token& stop) {
       return task;
     }
     if (auto upload = one_to_help()) return upload;
-    const auto something = [&] { return !ready_.empty() || one_to_help() || worker >= width_; };
+    const auto something = [&] {
+      const bool sooner = !delayed_.empty() && (!due || delayed_.begin()->first < *due);
+      return !ready_.empty() || sooner || one_to_help() || worker >= width_;
+    };
     if (due) {
       work_.wait_for(lock, stop, *due - clock_.boot_now(), something);
     } else {
