@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "engines/s3/likeness.hpp"
 #include "engines/s3/ranges.hpp"
+#include "engines/s3/removal.hpp"
 
 namespace twinspan::s3 {
 
@@ -67,40 +68,12 @@ Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop)
   if (plan.withheld != DeletesWithheld::kNo)
     log::warn("extra keys of the target are kept",
               {{"link", route_.settings.link}, {"reason", to_string(plan.withheld)}, {"extra", extra_.count}});
-  return plan.keys.empty() ? Status{} : remove_confirmed(std::move(plan.keys), stop);
-}
-
-// A listing may lag behind, and the object may have come back since: the source is asked for each key once more.
-Status SyncRun::remove_confirmed(std::vector<std::string> keys, const std::stop_token& stop) {
-  std::vector<std::string> gone;
-  for (std::string& key : keys) {
-    const auto head = route_.source.bucket.head(route_.at_source(key), stop);
-    if (head) continue;
-    if (head.error().code != Code::kNotFound) return std::unexpected(head.error());
-    gone.push_back(route_.at_target(key));
-  }
-  // "Not found" is also what a bucket answers that is gone itself.
-  ListRequest request;
-  request.prefix = route_.source.prefix;
-  request.max_keys = 1;
-  const auto page = route_.source.bucket.list(request, stop);
-  if (!page) return std::unexpected(page.error());
-  if (page->objects.empty()) {
-    std::lock_guard lock(mutex_);
-    fixed_.deletes_withheld = to_string(DeletesWithheld::kSourceEmpty);
-    return {};
-  }
-  constexpr size_t kBatch = 1000;
-  for (size_t at = 0; at < gone.size(); at += kBatch) {
-    const std::vector<std::string> batch(gone.begin() + static_cast<ptrdiff_t>(at),
-                                         gone.begin() + static_cast<ptrdiff_t>(std::min(at + kBatch, gone.size())));
-    const auto removed = route_.target.bucket.remove(batch, stop);
-    if (!removed) return std::unexpected(removed.error());
-    for (const DeleteResult& result : *removed) {
-      if (!result.outcome) return std::unexpected(result.outcome.error());
-      deleted_.fetch_add(1, std::memory_order_relaxed);
-    }
-  }
+  if (plan.keys.empty()) return {};
+  const auto removed = remove_confirmed(route_, plan.keys, stop);
+  if (!removed) return std::unexpected(removed.error());
+  lock.lock();
+  fixed_.deleted = removed->count;
+  if (removed->source_empty) fixed_.deletes_withheld = to_string(DeletesWithheld::kSourceEmpty);
   return {};
 }
 
@@ -113,7 +86,6 @@ SyncProgress SyncRun::progress() const {
   progress.skipped = equal_ + tally.skipped;
   progress.failed = tally.failed;
   progress.extra = extra_.count;
-  progress.deleted = deleted_;
   progress.bytes = tally.bytes;
   return progress;
 }

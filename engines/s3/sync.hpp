@@ -38,12 +38,11 @@ class SyncRun {
   Status walk_and_carry(const std::stop_token& stop);
   Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status remove_extra(bool listing_complete, const std::stop_token& stop);
-  Status remove_confirmed(std::vector<std::string> keys, const std::stop_token& stop);
 
   Route& route_;
   UploadRecords& records_;
   Transfers& transfers_;
-  std::atomic<uint64_t> total_{0}, equal_{0}, deleted_{0};
+  std::atomic<uint64_t> total_{0}, equal_{0};
   mutable std::mutex mutex_;
   ExtraKeys extra_;
   SyncProgress fixed_;  // what counters don't tell

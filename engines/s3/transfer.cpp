@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/log.hpp"
+#include "engines/s3/content.hpp"
 #include "engines/s3/likeness.hpp"
 #include "s3/digest.hpp"
 
@@ -10,7 +10,7 @@ namespace twinspan::s3 {
 
 Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
   if (!work.target_etag.empty()) {
-    const Result<bool> equal = is_equal(work, stop);
+    const Result<bool> equal = same_content(route_, work.object, work.target_etag, stop);
     if (!equal) return std::unexpected(equal.error());
     if (*equal) return Outcome::kEqual;
     work.target_etag.clear();
@@ -30,21 +30,6 @@ Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
     return Outcome::kGone;
   }
   return carried;
-}
-
-// Sizes are equal, ETags are not: one may have been made from the other.
-Result<bool> Transfer::is_equal(const Work& work, const std::stop_token& stop) {
-  const auto theirs = route_.target.bucket.head(route_.at_target(work.object.key), stop);
-  if (!theirs) {
-    if (theirs.error().code == Code::kNotFound) return false;
-    return std::unexpected(theirs.error());
-  }
-  if (theirs->object.size_bytes != work.object.size_bytes) return false;
-  if (made_from(theirs->metadata, work.object.etag)) return true;
-  if (theirs->object.etag != work.target_etag) return false;
-  const auto ours = route_.source.bucket.head(route_.at_source(work.object.key), stop);
-  if (!ours) return std::unexpected(at_source(ours.error()));
-  return ours->object.etag == work.object.etag && made_from(ours->metadata, work.target_etag);
 }
 
 Result<PutRequest> Transfer::request_for(const Work& work, const Head& head, const std::string& marker,
@@ -121,7 +106,7 @@ Result<Outcome> Transfer::refresh(Work& work, const std::stop_token& stop) {
     if (head.error().code == Code::kNotFound) return Outcome::kGone;
     return std::unexpected(head.error());
   }
-  head->object.key = std::move(work.object.key);
+  head->object.key = work.object.key;  // below the prefix
   work.object = std::move(head->object);
   work.odd_md5.clear();
   return Outcome::kReplicated;

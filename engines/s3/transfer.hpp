@@ -47,7 +47,6 @@ class Transfer {
   Result<Outcome> carry_in_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> begin_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> complete(Work& work, const std::stop_token& stop);
-  Result<bool> is_equal(const Work& work, const std::stop_token& stop);
   Result<PutRequest> request_for(const Work& work, const Head& head, const std::string& marker,
                                  const std::stop_token& stop);
 

@@ -41,15 +41,16 @@ void Transfers::work(int worker, const std::stop_token& stop) {
 
 void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop) {
   if (outcome) {
+    const auto lag = std::max(route_.clock.wall_now() - work.object.last_modified, WallTime::duration(0));
     {
       std::lock_guard lock(mutex_);
-      if (*outcome == Outcome::kEqual) ++tally_.skipped;
-      if (*outcome == Outcome::kGone) ++tally_.gone;
-      if (*outcome == Outcome::kReplicated) {
-        ++tally_.replicated;
-        tally_.bytes += work.object.size_bytes;
-        const auto lag = std::max(route_.clock.wall_now() - work.object.last_modified, WallTime::duration(0));
-        tally_.worst_lag = std::max(tally_.worst_lag.value_or(lag), lag);
+      for (Tally* tally : {&tally_, &lifetime_}) {
+        if (*outcome == Outcome::kEqual) ++tally->skipped;
+        if (*outcome == Outcome::kGone) ++tally->gone;
+        if (*outcome != Outcome::kReplicated) continue;
+        ++tally->replicated;
+        tally->bytes += work.object.size_bytes;
+        tally->worst_lag = std::max(tally->worst_lag.value_or(lag), lag);
       }
     }
     return queue_.done(work);
@@ -76,6 +77,7 @@ void Transfers::give_up(Work work, const Error& error, const std::stop_token& st
   {
     std::lock_guard lock(mutex_);
     ++tally_.failed;
+    ++lifetime_.failed;
     if (dead_letters_.size() < kKept)
       dead_letters_.push_back({work.object.key, error.message, work.tries, work.object.last_modified});
   }
@@ -88,6 +90,16 @@ void Transfers::give_up(Work work, const Error& error, const std::stop_token& st
 Tally Transfers::tally() const {
   std::lock_guard lock(mutex_);
   return tally_;
+}
+
+Tally Transfers::lifetime() const {
+  std::lock_guard lock(mutex_);
+  return lifetime_;
+}
+
+std::optional<std::chrono::microseconds> Transfers::take_worst_lag() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(tally_.worst_lag, std::nullopt);
 }
 
 void Transfers::reset_tally() {

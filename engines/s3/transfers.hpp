@@ -34,7 +34,10 @@ class Transfers {
   WorkQueue::Load load() const { return queue_.load(); }
 
   Tally tally() const;
-  void reset_tally();  // and the dead letters
+  Tally lifetime() const;                                                 // of all tallies, from construction on
+  std::optional<std::chrono::microseconds> take_worst_lag();              // and begins to measure anew
+  bool holds(const std::string& key) const { return queue_.holds(key); }  // it is queued or under way
+  void reset_tally();                                                     // and the dead letters
   // The first 1000; tally().failed counts all.
   std::vector<DeadLetter> dead_letters() const;
 
@@ -47,7 +50,7 @@ class Transfers {
   WorkQueue queue_;
   Transfer transfer_;
   mutable std::mutex mutex_;
-  Tally tally_;
+  Tally tally_, lifetime_;
   std::vector<DeadLetter> dead_letters_;
   std::stop_source stop_;
   std::vector<std::jthread> workers_;

@@ -10,7 +10,9 @@
 
 namespace twinspan::s3 {
 
-Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop) {
+Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
+                 std::function<void()> moved_on) {
+  moved_on_ = std::move(moved_on);
   pending_.assign(std::make_move_iterator(ranges.begin()), std::make_move_iterator(ranges.end()));
   {
     std::vector<std::jthread> listers;
@@ -22,12 +24,24 @@ Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_tok
   return {};
 }
 
-std::vector<KeyRange> Walk::rest() const {
+void Walk::with_rest(const std::function<void(std::vector<KeyRange> rest)>& look) const {
   std::lock_guard lock(mutex_);
   std::vector<KeyRange> rest(failed_);
   for (const auto& [lister, range] : active_) rest.push_back(range);
   rest.insert(rest.end(), pending_.begin(), pending_.end());
-  return rest;
+  look(std::move(rest));
+}
+
+std::vector<KeyRange> Walk::rest() const {
+  std::vector<KeyRange> seen;
+  with_rest([&](std::vector<KeyRange> rest) { seen = std::move(rest); });
+  return seen;
+}
+
+void Walk::move_on(size_t lister, const KeyRange& range) {
+  std::lock_guard lock(mutex_);
+  active_[lister] = range;
+  if (moved_on_) moved_on_();
 }
 
 bool Walk::wants_work() const {
@@ -48,7 +62,9 @@ void Walk::list(size_t lister, const Visit& visit, const std::stop_token& stop) 
     lock.unlock();
     const Status walked = walk_range(lister, range, visit, stop);
     lock.lock();
-    if (!walked) {
+    if (walked) {
+      if (moved_on_) moved_on_();
+    } else {
       failed_.push_back(active_[lister]);
       if (!error_) error_ = walked.error();
     }
@@ -75,15 +91,11 @@ Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const
         split(range, stop);
         split_keys = keys + (range.upto == upto ? 8 : 2) * settings_.page_keys;
       }
-      std::lock_guard lock(mutex_);
-      active_[lister] = range;
+      move_on(lister, range);
       return {};
     });
     if (walked) return {};
-    {
-      std::lock_guard lock(mutex_);
-      active_[lister] = range;
-    }
+    move_on(lister, range);
     const auto wait = retry_after(walked.error(), tries, settings_.retries);
     if (!wait || !walked.error().retryable) return walked;
     log::warn("listing failed, trying again",

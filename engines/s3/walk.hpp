@@ -24,13 +24,17 @@ class Walk {
 
   // Once. Success means that both sides were listed to their ends: only then may absence be concluded. A range whose
   // listing fails is taken up again where it was, as often as settings.retries allow.
-  Status run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop);
-  // What has not been visited yet; a key may be visited again where a walk is continued from here.
+  // `moved_on` is called by a lister's thread when what it has visited so far no longer belongs to the rest.
+  Status run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
+             std::function<void()> moved_on = nullptr);
+  // What is left to be visited, where a walk may be continued. `look` sees it between two calls of moved_on.
+  void with_rest(const std::function<void(std::vector<KeyRange> rest)>& look) const;
   std::vector<KeyRange> rest() const;
 
  private:
   void list(size_t lister, const Visit& visit, const std::stop_token& stop);
   Status walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop);
+  void move_on(size_t lister, const KeyRange& range);
   void split(KeyRange& range, const std::stop_token& stop);
   bool wants_work() const;
 
@@ -40,6 +44,7 @@ class Walk {
   std::condition_variable_any waker_;
   std::deque<KeyRange> pending_;
   std::map<size_t, KeyRange> active_;
+  std::function<void()> moved_on_;
   size_t idle_ = 0;
   std::optional<Error> error_;
   std::vector<KeyRange> failed_;

@@ -34,6 +34,7 @@ void WorkQueue::adjust_width() {
 bool WorkQueue::push(Work work, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (!room_.wait(lock, stop, [this] { return ready_.size() + delayed_.size() < max_; })) return false;
+  if (!keys_.insert(work.object.key).second) return true;
   outstanding_.insert(work.object.last_modified);
   insert(std::move(work));
   adjust_width();
@@ -88,6 +89,7 @@ std::optional<Task> WorkQueue::next(int worker, const std::stop_token& stop) {
 void WorkQueue::done(const Work& work) {
   std::lock_guard lock(mutex_);
   --active_;
+  keys_.erase(work.object.key);
   // refresh() may have given it another date: then it is not among them, and the earliest goes in its stead.
   auto held = outstanding_.find(work.object.last_modified);
   if (held == outstanding_.end()) held = outstanding_.begin();
@@ -107,6 +109,11 @@ void WorkQueue::share(std::shared_ptr<Multipart> upload) {
   std::erase(shared_, upload);
   shared_.push_back(std::move(upload));
   work_.notify_all();
+}
+
+bool WorkQueue::holds(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  return keys_.contains(key);
 }
 
 bool WorkQueue::wait_idle(const std::stop_token& stop) {

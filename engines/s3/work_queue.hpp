@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <tuple>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -31,11 +32,14 @@ class WorkQueue {
 
   WorkQueue(const Clock& clock, const Concurrency& concurrency, size_t max);
 
-  bool push(Work work, const std::stop_token& stop);  // waits while it is full; false: stopped
+  // Waits while it is full; false: stopped. A key that is held already is not taken again: no object is carried twice
+  // at once.
+  bool push(Work work, const std::stop_token& stop);
   std::optional<Task> next(int worker, const std::stop_token& stop);
   void done(const Work& work);
   void retry(Work work, std::chrono::nanoseconds after);
   void share(std::shared_ptr<Multipart> upload);
+  bool holds(const std::string& key) const;     // queued or under way
   bool wait_idle(const std::stop_token& stop);  // nothing queued, nothing under way
   Load load() const;
 
@@ -57,6 +61,7 @@ class WorkQueue {
   std::multimap<BootTime, Work> delayed_;
   std::vector<std::shared_ptr<Multipart>> shared_;
   std::multiset<WallTime> outstanding_;
+  std::unordered_set<std::string> keys_;  // queued or under way
   uint64_t sequence_ = 0;
   int active_ = 0, width_;
   BootTime adjusted_at_{};

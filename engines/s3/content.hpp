@@ -1,0 +1,18 @@
+// Whether a copy is the original where listings can't tell: asked of the servers, object by object.
+#pragma once
+#include <stop_token>
+
+#include "engines/s3/route.hpp"
+
+namespace twinspan::s3 {
+
+// For two objects of one size with different ETags: one was made from the other, in either direction. Neither may have
+// changed since it was listed.
+Result<bool> same_content(const Route& route, const Listed& source, const std::string& target_etag,
+                          const std::stop_token& stop);
+
+// Content headers, user metadata and tags. True also where an object has changed since it was listed: then the next
+// look is the one that counts.
+Result<bool> same_metadata(const Route& route, const Listed& source, const Listed& target, const std::stop_token& stop);
+
+}  // namespace twinspan::s3

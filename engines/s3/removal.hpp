@@ -1,0 +1,20 @@
+// Removing from the target what the source no longer has, asked for key by key.
+#pragma once
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engines/s3/route.hpp"
+
+namespace twinspan::s3 {
+
+struct Removed {
+  uint64_t count = 0;
+  bool source_empty = false;  // then nothing was removed: "not found" is also what a bucket answers that is gone itself
+};
+
+// A listing or a notification may be behind the times, and objects may have come back: only what the source answers
+// "not found" to, now, is removed. On an error some may have been.
+Result<Removed> remove_confirmed(const Route& route, const std::vector<std::string>& keys, const std::stop_token& stop);
+
+}  // namespace twinspan::s3

@@ -1,0 +1,142 @@
+#include "engines/s3/verify.hpp"
+
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "core/wait.hpp"
+#include "engines/s3/content.hpp"
+#include "engines/s3/likeness.hpp"
+#include "engines/s3/state_objects.hpp"
+
+namespace twinspan::s3 {
+namespace {
+
+constexpr size_t kSampleMax = 100;
+
+void add_sample(std::vector<std::string>& sample, std::vector<std::string>& more) {
+  for (std::string& key : more)
+    if (sample.size() < kSampleMax) sample.push_back(std::move(key));
+}
+
+}  // namespace
+
+Verification::Verification(Route& route, VerifySettings settings)
+    : route_(route),
+      settings_(settings),
+      walk_settings_(route.settings),
+      walk_(walk_settings_, route.source, route.target) {
+  // Objects are looked at by those who list: as many at once as may be transferred.
+  if (settings.metadata) walk_settings_.listers = std::max(walk_settings_.listers, route.settings.objects_at_once.max);
+}
+
+VerificationReport Verification::run(std::stop_token stop) {
+  std::vector<KeyRange> ranges = resume(stop);
+  Status walked;
+  {
+    std::jthread saver([&](const std::stop_token& done) {
+      while (wait_for(settings_.save_interval, done)) save(stop);
+    });
+    walked = walk_.run(
+        std::move(ranges), [&](const Listed* source, const Listed* target) { return visit(source, target, stop); },
+        stop, [this] { take_over_found(); });
+  }
+  {
+    const std::vector<KeyRange> rest = walk_.rest();
+    std::lock_guard lock(mutex_);
+    report_.complete = walked.has_value();
+    if (!walked) report_.error = walked.error().message;
+    if (walked) report_.finished_at = route_.clock.wall_now();
+    report_.rest = rest;
+    report_.consistent = walked && report_.missing == 0 && report_.different == 0 &&
+                         (report_.extra == 0 || route_.settings.deletes.mode == DeleteMode::kIgnore);
+  }
+  const VerificationReport report = progress();
+  if (!stop.stop_requested())
+    if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link), to_json(report), stop);
+        !saved)
+      log::warn("verification report not stored", {{"link", route_.settings.link}, {"error", saved.error().message}});
+  return report;
+}
+
+std::vector<KeyRange> Verification::resume(const std::stop_token& stop) {
+  const auto text = read_state(route_.target.bucket, verification_key(route_.settings.link), stop);
+  const auto before = text ? parse_verification_report(Json::parse(*text, nullptr, false))
+                           : Result<VerificationReport>(std::unexpected(text.error()));
+  std::lock_guard lock(mutex_);
+  if (before && !before->complete && !before->rest.empty() && before->metadata == settings_.metadata) {
+    report_ = *before;
+    report_.error.clear();
+    return report_.rest;
+  }
+  report_.metadata = settings_.metadata;
+  report_.started_at = route_.clock.wall_now();
+  return {KeyRange{}};
+}
+
+Status Verification::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  if (!source) {
+    count(&Found::extra, &Found::extra_sample, target->key);
+    return {};
+  }
+  if (source->key.empty() && route_.target.prefix.empty()) return {};
+  if (!target) {
+    count(&Found::missing, &Found::missing_sample, source->key);
+    count(&Found::checked, nullptr, "");
+    return {};
+  }
+  const Result<bool> equal = same(*source, *target, stop);
+  if (!equal) return std::unexpected(equal.error());
+  if (!*equal) count(&Found::different, &Found::different_sample, source->key);
+  count(&Found::checked, nullptr, "");
+  return {};
+}
+
+Result<bool> Verification::same(const Listed& source, const Listed& target, const std::stop_token& stop) {
+  const Likeness alike = likeness(source, target);
+  if (alike == Likeness::kDifferent) return false;
+  if (alike == Likeness::kUnsure) {
+    const Result<bool> made = same_content(route_, source, target.etag, stop);
+    if (!made && made.error().code == Code::kGone) return true;  // removed meanwhile: no longer to be compared
+    if (!made || !*made) return made;
+  }
+  return settings_.metadata ? same_metadata(route_, source, target, stop) : true;
+}
+
+void Verification::count(uint64_t Found::*counter, std::vector<std::string> Found::*sample, const std::string& key) {
+  std::lock_guard lock(mutex_);
+  Found& found = found_[std::this_thread::get_id()];
+  ++(found.*counter);
+  if (sample && (found.*sample).size() < kSampleMax) (found.*sample).push_back(key);
+}
+
+void Verification::take_over_found() {
+  std::lock_guard lock(mutex_);
+  Found& found = found_[std::this_thread::get_id()];
+  report_.checked += found.checked;
+  report_.missing += found.missing;
+  report_.different += found.different;
+  report_.extra += found.extra;
+  add_sample(report_.missing_sample, found.missing_sample);
+  add_sample(report_.different_sample, found.different_sample);
+  add_sample(report_.extra_sample, found.extra_sample);
+  found = {};
+}
+
+void Verification::save(const std::stop_token& stop) {
+  VerificationReport report;
+  walk_.with_rest([&](std::vector<KeyRange> rest) {
+    std::lock_guard lock(mutex_);
+    report_.rest = std::move(rest);
+    report = report_;
+  });
+  if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link), to_json(report), stop);
+      !saved && !stop.stop_requested())
+    log::warn("verification report not stored", {{"link", route_.settings.link}, {"error", saved.error().message}});
+}
+
+VerificationReport Verification::progress() const {
+  std::lock_guard lock(mutex_);
+  return report_;
+}
+
+}  // namespace twinspan::s3
