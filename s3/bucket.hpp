@@ -39,7 +39,7 @@ struct ListRequest {
   std::string start_after{};   // exclusive; of the first page
   std::string continuation{};  // `next` of the page before
   std::string delimiter{};
-  int max_keys = 1000;
+  int max_keys = 1000;  // 2 … 1000; 1 is taken as 2
 };
 
 // What a copy has to carry besides the bytes. Header values as sent; empty: absent.
@@ -128,6 +128,7 @@ class Bucket {
   virtual Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
                                             std::stop_token stop) = 0;
   virtual Status abort_upload(const Upload& upload, std::stop_token stop) = 0;  // one that is gone is a success
+  // MinIO lists those of exactly the key `prefix`, and none where it is empty: who begins an upload must remember it.
   virtual Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) = 0;
   virtual Result<std::vector<Part>> list_parts(const Upload& upload, std::stop_token stop) = 0;
   virtual Status remove(const std::string& key, std::stop_token stop) = 0;

@@ -56,7 +56,9 @@ Error of_put(const PutRequest& request, Error error) {
 
 Parameters list_query(const ListRequest& request) {
   Parameters out{{"encoding-type", "url"}};
-  if (request.max_keys != 1000) out.emplace_back("max-keys", std::to_string(request.max_keys));
+  // MinIO takes a single key with a prefix for a question after the object of that very name, and lists nothing else.
+  const int max_keys = std::max(request.max_keys, 2);
+  if (max_keys != 1000) out.emplace_back("max-keys", std::to_string(max_keys));
   if (!request.prefix.empty()) out.emplace_back("prefix", request.prefix);
   if (!request.delimiter.empty()) out.emplace_back("delimiter", request.delimiter);
   return out;
@@ -128,10 +130,18 @@ Result<Page> Client::list_versions(const ListRequest& request, std::stop_token s
 }
 
 Result<Head> Client::head(const std::string& key, std::stop_token stop) {
-  const auto answer =
-      impl_->caller.call({.method = "HEAD", .key = key, .headers = {{"x-amz-checksum-mode", "ENABLED"}}}, stop);
-  if (!answer) return std::unexpected(answer.error());
-  return parse_head(key, answer->response);
+  for (bool again = true;; again = false) {
+    const auto answer =
+        impl_->caller.call({.method = "HEAD", .key = key, .headers = {{"x-amz-checksum-mode", "ENABLED"}}}, stop);
+    if (answer) return parse_head(key, answer->response);
+    if (answer.error().code != Code::kNotFound || !again) return std::unexpected(answer.error());
+    // Refusals of HEAD have no body, and some servers (Versity S3 Gateway) answer 404 to unknown credentials, too: what
+    // is missing is said to a GET.
+    const auto there = get(
+        {.key = key, .range = ByteRange{0, 1}}, [](std::string_view) { return true; }, stop);
+    if (!there && there.error().message.find("InvalidRange") == std::string::npos)  // an empty object
+      return std::unexpected(there.error());
+  }
 }
 
 Result<Head> Client::head_part(const std::string& key, int part_number, std::stop_token stop) {

@@ -10,8 +10,9 @@ namespace {
 using Names = std::set<std::string_view>;
 
 const Names kNotFoundNames{"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "NoSuchTagSet"};
-const Names kCredentialNames{"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException",
-                             "InvalidToken",       "TokenRefreshRequired",  "AccessDenied", "InvalidClientTokenId"};
+const Names kCredentialNames{"InvalidAccessKeyId",    "SignatureDoesNotMatch", "ExpiredToken",
+                             "ExpiredTokenException", "InvalidToken",          "TokenRefreshRequired",
+                             "AccessDenied",          "InvalidClientTokenId",  "XAdminUserNotFound"};
 const Names kSlowNames{
     "SlowDown",        "SlowDownRead",         "SlowDownWrite",         "Throttling", "ThrottlingException",
     "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded"};

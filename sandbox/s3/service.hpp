@@ -9,6 +9,7 @@
 #include "net/http.hpp"
 #include "sandbox/s3/access.hpp"
 #include "sandbox/s3/store.hpp"
+#include "sandbox/s3/stub.hpp"
 
 namespace twinspan::s3_stub {
 
@@ -20,7 +21,10 @@ Answer xml(std::string text);
 
 class Service {
  public:
-  Service(int64_t part_bytes_least, bool listens) : part_bytes_least_(part_bytes_least), listens_(listens) {}
+  explicit Service(const StubOptions& options)
+      : part_bytes_least_(options.part_bytes_least),
+        listens_(options.listens),
+        uploads_of_one_key_(options.uploads_of_one_key) {}
 
   Answer serve(const Ask& ask);
   WallTime now() const;
@@ -55,7 +59,7 @@ class Service {
   void note(Bucket& bucket, const std::string& name, const std::string& key, const char* event, const Object* object);
 
   const int64_t part_bytes_least_;
-  const bool listens_;
+  const bool listens_, uploads_of_one_key_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, Bucket> buckets_;

@@ -84,7 +84,8 @@ Answer Service::list_uploads(const Ask& ask, const std::string& name, const Buck
   const Encoding encoded{query_of(ask, "encoding-type") == "url"};
   std::map<std::pair<std::string, std::string>, const StoredUpload*> sorted;
   for (const auto& [id, upload] : bucket.uploads)
-    if (upload.key.starts_with(prefix)) sorted.emplace(std::pair(upload.key, id), &upload);
+    if (uploads_of_one_key_ ? upload.key == prefix : upload.key.starts_with(prefix))
+      sorted.emplace(std::pair(upload.key, id), &upload);
   Xml out("ListMultipartUploadsResult");
   out.field("Bucket", name);
   if (encoded.url) out.field("EncodingType", "url");

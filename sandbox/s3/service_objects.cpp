@@ -55,6 +55,11 @@ std::optional<Answer> Service::take_object(const Ask& ask, Object& object) {
         net::percent_decode(equals < one.size() ? one.substr(equals + 1) : "");
     at = end + 1;
   }
+  static constexpr std::string_view kAllowed = "+-=._:/@ ";
+  for (const auto& [tag, value] : object.tags)
+    for (const char c : tag + value)
+      if (static_cast<unsigned char>(c) < 0x80 && !std::isalnum(c) && kAllowed.find(c) == kAllowed.npos)
+        return refuse(400, "InvalidTag", "The TagValue you have provided is invalid");
   if (object.tags.size() > 10) return refuse(400, "InvalidTag", "Object tags cannot be greater than 10");
   const std::string digest = ask.header("Content-MD5");
   if (!digest.empty() && digest != s3::base64_of(s3::md5_of(ask.body)))

@@ -10,7 +10,7 @@ namespace twinspan::s3_stub {
 struct Stub::Impl {
   explicit Impl(StubOptions given)
       : options(std::move(given)),
-        service(options.part_bytes_least, options.listens),
+        service(options),
         access(options.credentials, options.server.identity.has_value()),
         server(options.server, [this](const Ask& ask) { return answer(ask); }) {}
 

@@ -34,6 +34,7 @@ struct StubOptions {
   s3::Credentials credentials{"test", "test-secret"};
   int64_t part_bytes_least = 5 << 20;  // of every part but the last
   bool listens = true;                 // offers ListenBucketNotification, as MinIO does
+  bool uploads_of_one_key = false;     // lists uploads as MinIO does: those of exactly the key that is the prefix
 };
 
 // Thread-safe.

@@ -68,11 +68,17 @@ TEST_F(S3Bucket, AwkwardKeysAreListedAsTheyWerePut) {
   EXPECT_EQ(keys(), std::vector<std::string>());
 }
 
-TEST_F(S3Bucket, KeysThatClimbAreStoredOrRefusedButNeverElsewhere) {
+// Servers on file systems take "a/../b" for "b" (Versity S3 Gateway) or "/a" for "a" (MinIO): one key, two names.
+TEST_F(S3Bucket, KeysThatClimbStayWithinTheirBucket) {
   for (const std::string key : {"../up", "a/../b", "./here", "/leading", "double//slash"}) {
     const auto done = client->put({.key = key}, "x", {});
     if (done) {
-      EXPECT_EQ(keys(), std::vector<std::string>{key});
+      const auto there = keys();
+      ASSERT_EQ(there.size(), 1u) << key;
+      if (!real_server()) {
+        EXPECT_EQ(there[0], key);
+      }
+      EXPECT_EQ(read(key), "x");
       EXPECT_TRUE(client->remove(key, {}));
     } else {
       EXPECT_FALSE(done.error().retryable) << done.error().message;
@@ -131,7 +137,7 @@ TEST_F(S3Bucket, MetadataAndTagsComeBack) {
   request.metadata.content_disposition = "attachment; filename*=UTF-8''a%20b.txt";
   request.metadata.content_language = "de";
   request.metadata.user = {{"origin", "eu-1"}, {"percent", "100%25 sure"}};
-  request.tags = {{"team", "blue & green"}, {"n", "1+1=2"}};
+  request.tags = {{"team", "blue/green @ +x"}, {"n", "1+1=2"}};
   put("k", "x", request);
   const auto head = client->head("k", {});
   ASSERT_TRUE(head) << head.error().message;
@@ -226,7 +232,7 @@ TEST_F(S3Bucket, UploadsInParts) {
   const auto id = client->create_upload(request, {});
   ASSERT_TRUE(id) << id.error().message;
   const Upload upload{"big file", *id};
-  const auto listed = client->list_uploads("big", {});
+  const auto listed = client->list_uploads("big file", {});
   ASSERT_TRUE(listed) << listed.error().message;
   ASSERT_EQ(listed->size(), 1u);
   EXPECT_EQ((*listed)[0].upload_id, *id);
@@ -252,7 +258,7 @@ TEST_F(S3Bucket, UploadsInParts) {
   EXPECT_EQ(head->object.size_bytes, 5 << 20);
   EXPECT_EQ(head->parts, 2);
   EXPECT_EQ(head->metadata.user.at("a"), "1");
-  EXPECT_TRUE(client->list_uploads("", {})->empty());
+  EXPECT_TRUE(client->list_uploads("big file", {})->empty());
 }
 
 TEST_F(S3Bucket, PartsCanBeCopied) {
@@ -276,7 +282,7 @@ TEST_F(S3Bucket, AbortedUploadsAreGone) {
   ASSERT_TRUE(client->upload_part(upload, 1, "abc", {}));
   EXPECT_TRUE(client->abort_upload(upload, {}));
   EXPECT_TRUE(client->abort_upload(upload, {}));
-  EXPECT_TRUE(client->list_uploads("", {})->empty());
+  EXPECT_TRUE(client->list_uploads("k", {})->empty());
   EXPECT_EQ(code_of(client->upload_part(upload, 2, "abc", {})), Code::kNotFound);
 }
 
