@@ -53,7 +53,13 @@ integration: build ## rooms together: real PostgreSQL, the sandbox, injected fau
 e2e: build ## scenarios on a real cluster (E2E_KUBECONFIG: one of yours)
 	@e2e/run
 
-bench: build ## figures into bench/results
+sanitize: deps ## unit, simulation and integration tests under both sanitizers, whole (an hour)
+	@for preset in asan tsan; do cmake --preset $$preset >/dev/null && ninja -C build/$$preset -j $(JOBS) --quiet && \
+	  TWINSPAN_SEEDS=2000 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/$$preset \
+	  -L 'unit|simulation|integration' --output-on-failure --no-tests=error || exit 1; done
+
+bench: build ## figures into bench/results, half an hour (etcd and kube-apiserver are built where missing)
+	@bench/prepare
 	@bench/run
 
 clean: ## remove what was built

@@ -30,6 +30,14 @@ def summary(values, digits=1):
     }
 
 
+def middle(runs, key):
+    """Of several runs the one with the median of `key`, with a summary of all of them for each of its numbers."""
+    ordered = sorted(runs, key=lambda run: run[key])
+    numbers = [name for name, value in ordered[0].items() if isinstance(value, float)]
+    return {**ordered[(len(ordered) - 1) // 2],
+            "ofRuns": {name: summary([run[name] for run in runs], 3) for name in numbers}}
+
+
 def _first(path, field):
     with open(path) as lines:
         for line in lines:

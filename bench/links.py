@@ -1,4 +1,7 @@
-"""The operator alone, with 1,000 and 10,000 links, on a real etcd and kube-apiserver. Workers are pretended."""
+"""The operator alone, with 1,000 and 10,000 links, on a real etcd and kube-apiserver. Workers are pretended.
+
+In a variant every link has a FailoverPolicy too.
+"""
 import json
 import os
 import queue
@@ -12,6 +15,8 @@ import machinery
 
 NAMESPACE = "bench"
 PATH = f"/apis/twinspan.dev/v1alpha1/namespaces/{NAMESPACE}/replicationlinks"
+POLICIES = PATH.replace("replicationlinks", "failoverpolicies")
+MERGE = "application/merge-patch+json"
 SPEC_BYTES = 1024
 CONTROLLER_RUNTIME = {  # 0.25, 10,000 objects of 1 KB, the same kind of machine
     "cold": {"seconds": [38, 48], "cpuSeconds": 12, "peakMiB": 195},
@@ -45,6 +50,12 @@ def link(number):
         parameters[name] = values.get(name, "60s")
     return {"apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
             "metadata": {"name": f"link-{number:05d}", "namespace": NAMESPACE}, "spec": spec}
+
+
+def policy(number):
+    return {"apiVersion": "twinspan.dev/v1alpha1", "kind": "FailoverPolicy",
+            "metadata": {"name": f"link-{number:05d}", "namespace": NAMESPACE},
+            "spec": {"linkRef": {"name": f"link-{number:05d}"}, "mode": "Automatic"}}
 
 
 def in_parallel(server, jobs, threads=6):
@@ -104,6 +115,29 @@ def right_links(server):
     return sum(is_right(item) for item in machinery.call(server.connect(timeout=300), "GET", PATH)["items"])
 
 
+def right_policies(server):
+    return sum(item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
+               for item in machinery.call(server.connect(timeout=300), "GET", POLICIES)["items"])
+
+
+def without_status(server, count, paths):
+    """As if no operator had ever run."""
+    in_parallel(server, [lambda one, at=f"{path}/link-{n:05d}/status": machinery.call(one, "PATCH", at, {"status": None}, MERGE)
+                         for path in paths for n in range(count)])
+
+
+def listed_alone(server):
+    """Seconds until the API server has sent all links, from its cache, to a client that throws them away."""
+    connection = server.connect(timeout=300)
+    began = time.monotonic()
+    connection.request("GET", PATH + "?resourceVersion=0", headers={"Accept": "application/json"})
+    answer = connection.getresponse()
+    size = 0
+    while chunk := answer.read(1 << 16):
+        size += len(chunk)
+    return round(time.monotonic() - began, 3), size
+
+
 def version_now(server):
     return machinery.call(server.connect(), "GET", PATH + "?limit=1")["metadata"]["resourceVersion"]
 
@@ -132,15 +166,18 @@ class Phase:
         }
 
 
-def cold(server, program, arguments, count):
-    """Nothing has a status yet; until a watch has seen the right status of every link."""
+def cold(server, program, arguments, count, policies=False):
+    """Nothing has a status yet; until a watch has seen the right status of every link, and all policies have theirs."""
     watch = machinery.StatusWatch(server, PATH, version_now(server))
     phase = Phase(server)
     operator = machinery.Operator(program, server, arguments)
     try:
         if not watch.wait(lambda seen: len(seen) >= count, 60 + count / 20):
             raise RuntimeError(f"cold start: {len(watch.seen)} of {count} statuses seen")
-        result = phase.end(operator, watch.last - operator.started)
+        seconds = watch.last - operator.started
+        if policies:
+            seconds = operator.wait(lambda: machinery.writes(operator.metrics()) >= 2 * count, 60 + count / 20, 0.1)
+        result = phase.end(operator, seconds)
         watch.stop()
         metrics = operator.metrics()
         result["writes"] = machinery.writes(metrics)
@@ -154,6 +191,8 @@ def cold(server, program, arguments, count):
         result["linksRight"] = right_links(server)
         if result["linksRight"] != count:
             raise RuntimeError(f"cold start: only {result['linksRight']} of {count} statuses are right")
+        if policies and (right := right_policies(server)) != count:
+            raise RuntimeError(f"cold start: only {right} of {count} policies have a status")
     finally:
         operator.stop()
     return result
@@ -197,7 +236,7 @@ def changes(server, operator, count, how_many):
         name = f"link-{(round_number * 37) % count:05d}"
         patch = {"spec": {"source": {"postgres": {"managed": {"parameters": {"work_mem": f"{base + round_number}kB"}}}}}}
         sent = time.monotonic()
-        answer = machinery.call(connection, "PATCH", f"{PATH}/{name}", patch, "application/merge-patch+json")
+        answer = machinery.call(connection, "PATCH", f"{PATH}/{name}", patch, MERGE)
         answered = time.monotonic()
         generation = answer["metadata"]["generation"]
         if not watch.wait(lambda seen, n=name, g=generation: seen.get(n, (0, 0))[0] >= g, 30):
@@ -220,23 +259,42 @@ def scrape(operator):
             "residentMiBAfter": round(operator.process.resident_mib(), 1)}
 
 
-def measure(source, options, count):
+def starts(server, program, options, count, policies):
+    """Cold starts, then warm ones; the last operator is left running."""
+    colds, warms = [], []
+    for turn in range(options.repeats):
+        if turn > 0:
+            without_status(server, count, [PATH, POLICIES] if policies else [PATH])
+            time.sleep(3)
+        colds.append(cold(server, program, options.operator_argument, count, policies))
+        print(f"  cold {colds[-1]['seconds']} s", flush=True)
+    operator = None
+    for _ in range(options.repeats):
+        if operator:
+            operator.stop()
+        time.sleep(3)
+        operator, one = warm(server, program, options.operator_argument, count)
+        warms.append(one)
+        print(f"  warm {one['seconds']} s", flush=True)
+    return operator, figures.middle(colds, "seconds"), figures.middle(warms, "seconds")
+
+
+def measure(source, options, count, policies):
     program = os.path.join(options.bin, "twinspan-operator")
-    print(f"operator: {count} links", flush=True)
+    print(f"operator: {count} links" + (", each with a policy" if policies else ""), flush=True)
     server = machinery.ApiServer(source, options.port)
     try:
         install_crds(source, server.connect())
         began = time.monotonic()
         in_parallel(server, [lambda one, n=n: machinery.call(one, "POST", PATH, link(n)) for n in range(count)])
+        if policies:
+            in_parallel(server, [lambda one, n=n: machinery.call(one, "POST", POLICIES, policy(n)) for n in range(count)])
         print(f"  {count} links created in {time.monotonic() - began:.1f} s", flush=True)
         time.sleep(3)
-        result = {"links": count, "specBytes": len(json.dumps(link(0)["spec"], separators=(",", ":")))}
-        result["cold"] = cold(server, program, options.operator_argument, count)
-        print(f"  cold {result['cold']['seconds']} s", flush=True)
-        time.sleep(3)
-        operator, result["warm"] = warm(server, program, options.operator_argument, count)
+        result = {"links": count, "policies": count if policies else 0, "specBytes": len(json.dumps(link(0)["spec"], separators=(",", ":")))}
+        operator, result["cold"], result["warm"] = starts(server, program, options, count, policies)
         try:
-            print(f"  warm {result['warm']['seconds']} s", flush=True)
+            result["warm"]["listAloneSeconds"], result["warm"]["listBytes"] = listed_alone(server)
             result["idle"] = idle(operator, options.idle)
             result["change"] = changes(server, operator, count, options.changes)
             result["scrape"] = scrape(operator)
@@ -273,11 +331,12 @@ def show(result):
         rows.append([phase, one["seconds"], one["cpuSeconds"], one["peakMiB"], one["writes"], one["apiServerCpuSeconds"],
                      one["serversShareOfMachine"]])
     rows.append(["idle", result["idle"]["seconds"], result["idle"]["cpuSeconds"], result["idle"]["residentMiB"], "-", "-", "-"])
-    figures.table(f"operator, {result['links']} links of {result['specBytes']} bytes",
+    figures.table(f"operator, {result['links']} links of {result['specBytes']} bytes, {result['policies']} policies",
                   ["", "seconds", "CPU s", "MiB", "writes", "API server CPU s", "servers' share"], rows)
     figures.table("spec change until its status is seen, milliseconds", figures.SUMMARY_COLUMNS,
                   [figures.summary_row("from sending", result["change"]["milliseconds"]),
                    figures.summary_row("from the answer", result["change"]["millisecondsAfterAnswer"])])
+    print(f"  of a warm start the API server takes {result['warm']['listAloneSeconds']} s to list the links to anybody")
     if "targets" in result:
         figures.table("targets", ["", "measured", "target", ""],
                       [[name, one["measured"], one["target"], "met" if one["met"] else "MISSED"]
@@ -292,11 +351,14 @@ def run(source, options):
     result["what"] = "twinspan-operator alone, on etcd and kube-apiserver 1.34 on the same machine, TLS, loopback"
     result["stubbed"] = ("workers: the operator runs with --pretend-workers, which takes every worker to run and stream. It "
                          "fills all its caches, reconciles every link and writes its status (conditions, three endpoints) as "
-                         "always; it creates no pods, secrets or leases, asks no workers and runs no failover controller. "
+                         "always; it creates no pods, secrets or leases and asks no workers. The failover controller runs, but "
+                         "finds no leases: it has nothing to decide, and writes a status to policies, where there are any. "
                          "etcd runs with --unsafe-no-fsync. There are no nodes and no other controllers")
     result["meaning"] = {
         "cold": "process start until a watch saw a current status with conditions on every link; none had one before",
         "warm": "process start until caches are filled and every link was reconciled; without a single write",
+        "ofRuns": "of every number of all cold or warm starts; the numbers beside it are those of the median run",
+        "listAloneSeconds": "the API server's own time for the list a warm start begins with, to a client that throws it away",
         "idle": "after that, nothing changes",
         "change": "PATCH of one spec sent until a watch saw the status that speaks of it, one at a time",
         "cpuSeconds": "utime + stime of the operator in the phase", "peakMiB": "VmHWM since its start",
@@ -305,9 +367,13 @@ def run(source, options):
     }
     result["compare"] = {"controller-runtime 0.25, 10,000 objects": CONTROLLER_RUNTIME}
     result["sizes"] = []
-    for count in [int(one) for one in options.links.split(",")]:
-        one = measure(source, options, count)
-        if count == 10000:
+    counts = [int(one) for one in options.links.split(",")]
+    variants = [(count, options.policies == "yes") for count in counts]
+    if options.policies == "both":
+        variants.append((max(counts), True))
+    for count, policies in variants:
+        one = measure(source, options, count, policies)
+        if count == 10000 and not policies:
             one["targets"] = judge(one)
         result["sizes"].append(one)
         show(one)

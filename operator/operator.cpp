@@ -100,10 +100,10 @@ class Operator {
   void connect() {
     cluster_.on_change_of_link([this](const kube::Key& link, bool first_list) {
       link_controller_.queue().add(link, first_list);
-      if (!options_.pretend_workers) failover_controller_.queue().add(link, first_list);
+      failover_controller_.queue().add(link, first_list);
     });
-    if (options_.pretend_workers) return;
     failover_caches_.on_change_of_link([this](const kube::Key& link) { failover_controller_.queue().add(link); });
+    if (options_.pretend_workers) return;
     reports_.add_listener([this](const kube::Key& link, const std::string&,
                                  const std::optional<controllers::Seen>& before, const controllers::Seen& after) {
       if (controllers::FailoverReconciler::worth_a_look(before, after)) failover_controller_.queue().add(link);
@@ -174,9 +174,9 @@ class Operator {
   void reconcile_until(Block block) {
     if (!options_.pretend_workers) reports_.start();
     link_controller_.start();
-    if (!options_.pretend_workers) failover_controller_.start();
+    failover_controller_.start();
     block();
-    if (!options_.pretend_workers) failover_controller_.stop();
+    failover_controller_.stop();
     link_controller_.stop();
     reports_.stop();
   }
