@@ -15,7 +15,7 @@ RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
 # What both images start from: the user, name resolution, certificates, the UTF-8 locale, time zones, folders for volumes.
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tzdata \
-      libcpp-httplib0.11 libfmt9 libpq5 libprometheus-cpp-core1.0 libspdlog1.10 libssl3 libyaml-cpp0.7 >/dev/null \
+      libcpp-httplib0.11 libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libspdlog1.10 libssl3 libyaml-cpp0.7 >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /root-fs/etc/ssl/certs /root-fs/usr/lib/locale /root-fs/usr/lib/ssl /root-fs/usr/share /root-fs/tmp /root-fs/run/twinspan \
       /root-fs/var/lib/twinspan /root-fs/usr/bin \
@@ -45,23 +45,24 @@ COPY kube kube
 COPY crds crds
 COPY api api
 COPY failover failover
+COPY s3 s3
 COPY engines engines
 COPY controllers controllers
 COPY worker worker
 COPY operator operator
 COPY sandbox sandbox
 RUN cmake --preset release -DTWINSPAN_TESTS=OFF \
- && cmake --build build/release --target twinspan-operator twinspan-worker \
- && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker /out/ && strip /out/*
+ && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-s3-worker \
+ && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker /out/ && strip /out/*
 
 FROM scratch AS prebuilt
-COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker /out/
+COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker /out/
 
 FROM ${BINARIES} AS binaries
 
 FROM debian AS operator-root
-COPY --from=binaries /out/twinspan-operator /usr/bin/twinspan-operator
-RUN closure /root-fs /usr/bin/twinspan-operator
+COPY --from=binaries /out/twinspan-operator /out/twinspan-s3-worker /usr/bin/
+RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker
 
 FROM scratch AS operator
 COPY --from=operator-root /root-fs /

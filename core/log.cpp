@@ -41,6 +41,13 @@ void add(nlohmann::ordered_json& line, const Fields& fields) {
 
 }  // namespace
 
+Level parse_level(std::string_view name) {
+  return name == "debug"   ? Level::kDebug
+         : name == "warn"  ? Level::kWarn
+         : name == "error" ? Level::kError
+                           : Level::kInfo;
+}
+
 void configure(Level least, Fields always) {
   sink().logger->set_level(to_spdlog(least));
   add(sink().always, always);

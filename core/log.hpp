@@ -27,6 +27,8 @@ using Fields = std::initializer_list<Field>;
 
 // Level and fields that every line carries (component, endpoint). Call once at start, before other threads log.
 void configure(Level least, Fields always);
+// "debug", "info", "warn", "error"; anything else is kInfo.
+Level parse_level(std::string_view name);
 
 void write(Level level, std::string_view message, Fields fields);
 inline void debug(std::string_view message, Fields fields = {}) { write(Level::kDebug, message, fields); }

@@ -88,10 +88,7 @@ std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   }
   options.health = *parse_listen_address(health);
   options.metrics = *parse_listen_address(metrics);
-  options.log_level = level == "debug"   ? log::Level::kDebug
-                      : level == "warn"  ? log::Level::kWarn
-                      : level == "error" ? log::Level::kError
-                                         : log::Level::kInfo;
+  options.log_level = log::parse_level(level);
   return options;
 }
 

@@ -34,6 +34,11 @@ kube::Config with_timeout(kube::Config config, milliseconds timeout) {
   return config;
 }
 
+ServersConfig servers_config(const Options& options) {
+  return {options.address,           options.status_port,     options.health_port, options.layout.certificate_file(),
+          options.layout.key_file(), options.layout.ca_file()};
+}
+
 DataShape data_shape(postgres::Shape shape) {
   switch (shape) {
     case postgres::Shape::kPrimary: return DataShape::kPrimary;
@@ -75,9 +80,11 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
                 changed_.raise();
                 prober_.poke();
               }),
-      servers_(options_, board_, metrics_, [this] {
-        return clock_.boot_now().time_since_epoch().count() - turned_at_ < std::chrono::nanoseconds(kHangs).count();
-      }) {}
+      servers_(
+          servers_config(options_), board_, [this] { return metrics_.text(); },
+          [this] {
+            return clock_.boot_now().time_since_epoch().count() - turned_at_ < std::chrono::nanoseconds(kHangs).count();
+          }) {}
 
 Agent::~Agent() = default;
 

@@ -7,23 +7,11 @@
 #include "kube/config.hpp"
 #include "worker/agent.hpp"
 
-namespace {
-
-twinspan::log::Level level_of(const std::string& name) {
-  using twinspan::log::Level;
-  return name == "debug"   ? Level::kDebug
-         : name == "warn"  ? Level::kWarn
-         : name == "error" ? Level::kError
-                           : Level::kInfo;
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   const auto options = twinspan::worker::parse_options(argc, argv);
   if (!options) return options.error();
   twinspan::log::configure(
-      level_of(options->log_level),
+      twinspan::log::parse_level(options->log_level),
       {{"component", "worker"}, {"link", options->link}, {"namespace", options->ns}, {"endpoint", options->endpoint}});
   // Before any thread: the guard is a fork of this process as it is now.
   const auto guard = twinspan::worker::Guard::fork_child(options->layout.pgdata());

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/file.hpp"
 #include "core/log.hpp"
-#include "engines/postgres/files.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -20,13 +20,14 @@ net::OutgoingResponse plain(int status, std::string body) {
 
 }  // namespace
 
-Servers::Servers(const Options& options, const ReportBoard& board, const Metrics& metrics, std::function<bool()> alive)
-    : options_(options), board_(board), metrics_(metrics), alive_(std::move(alive)) {}
+Servers::Servers(ServersConfig config, const ReportBoard& board, std::function<std::string()> metrics,
+                 std::function<bool()> alive)
+    : config_(std::move(config)), board_(board), metrics_(std::move(metrics)), alive_(std::move(alive)) {}
 
 Status Servers::start() {
   net::ServerOptions health;
-  health.address = options_.address;
-  health.port = options_.health_port;
+  health.address = config_.address;
+  health.port = config_.health_port;
   health.threads = 2;
   health_ = std::make_unique<net::Server>(
       health, [this](const net::IncomingRequest& request) { return this->health(request); });
@@ -35,15 +36,15 @@ Status Servers::start() {
 }
 
 Status Servers::start_status() {
-  const auto certificate = postgres::read_file(options_.layout.certificate_file());
-  const auto key = postgres::read_file(options_.layout.key_file());
-  const auto ca = postgres::read_file(options_.layout.ca_file());
+  const auto certificate = read_file(config_.certificate_file);
+  const auto key = read_file(config_.key_file);
+  const auto ca = read_file(config_.ca_file);
   if (!certificate) return std::unexpected(certificate.error());
   if (!key) return std::unexpected(key.error());
   if (!ca) return std::unexpected(ca.error());
   net::ServerOptions status;
-  status.address = options_.address;
-  status.port = options_.status_port;
+  status.address = config_.address;
+  status.port = config_.status_port;
   status.threads = 2;
   status.identity = net::TlsIdentity{*certificate, *key};
   status.client_ca_pem = *ca;
@@ -61,9 +62,9 @@ void Servers::stop() {
 }
 
 void Servers::refresh_identity() {
-  const auto certificate = postgres::read_file(options_.layout.certificate_file());
-  const auto key = postgres::read_file(options_.layout.key_file());
-  const auto ca = postgres::read_file(options_.layout.ca_file());
+  const auto certificate = read_file(config_.certificate_file);
+  const auto key = read_file(config_.key_file);
+  const auto ca = read_file(config_.ca_file);
   if (!certificate || !key || !ca || !status_) return;
   if (*ca != ca_pem_) {  // whom it trusts is fixed when a server starts
     status_->stop();
@@ -97,7 +98,7 @@ net::OutgoingResponse Servers::health(const net::IncomingRequest& request) const
     return plain(latest->ready ? 200 : 503, state);
   }
   if (request.path == "/metrics") {
-    net::OutgoingResponse response = plain(200, metrics_.text());
+    net::OutgoingResponse response = plain(200, metrics_());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   }

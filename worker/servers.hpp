@@ -7,8 +7,6 @@
 
 #include "failover/report.hpp"
 #include "net/http.hpp"
-#include "worker/metrics.hpp"
-#include "worker/options.hpp"
 
 namespace twinspan::worker {
 
@@ -34,22 +32,29 @@ class ReportBoard {
   std::shared_ptr<const Published> latest_;
 };
 
+struct ServersConfig {
+  std::string address;
+  int status_port = 8443, health_port = 8080;
+  std::string certificate_file, key_file, ca_file;  // of /status
+};
+
 class Servers {
  public:
-  // `alive` answers whether the main loop still turns.
-  Servers(const Options& options, const ReportBoard& board, const Metrics& metrics, std::function<bool()> alive);
+  // `metrics`: what /metrics says. `alive` answers whether the main loop still turns.
+  Servers(ServersConfig config, const ReportBoard& board, std::function<std::string()> metrics,
+          std::function<bool()> alive);
   Status start();
   void stop();
-  void refresh_identity();  // new connections show the certificate that lies in run_dir now
+  void refresh_identity();  // new connections show the certificate that lies in its file now
 
  private:
   Status start_status();
   net::OutgoingResponse status(const net::IncomingRequest& request) const;
   net::OutgoingResponse health(const net::IncomingRequest& request) const;
 
-  const Options& options_;
+  const ServersConfig config_;
   const ReportBoard& board_;
-  const Metrics& metrics_;
+  const std::function<std::string()> metrics_;
   const std::function<bool()> alive_;
   std::string ca_pem_, certificate_pem_;
   std::unique_ptr<net::Server> health_, status_;

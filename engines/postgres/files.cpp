@@ -22,22 +22,6 @@ std::unexpected<Error> failed(const char* what, const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed("open", path);
-  std::string content;
-  char buffer[16384];
-  ssize_t got = 0;
-  while ((got = read(fd, buffer, sizeof buffer)) > 0) content.append(buffer, static_cast<size_t>(got));
-  if (got < 0) {
-    auto error = failed("read", path);
-    close(fd);
-    return error;
-  }
-  close(fd);
-  return content;
-}
-
 Result<bool> replace_file(const std::string& path, const std::string& content, mode_t mode) {
   if (const auto old = read_file(path); old && *old == content) return false;
   const std::string beside = path + ".new";

@@ -4,12 +4,12 @@
 
 #include <string>
 
+#include "core/file.hpp"
 #include "core/result.hpp"
 
 namespace twinspan::postgres {
 
-// kNotFound where there is none.
-Result<std::string> read_file(const std::string& path);
+using twinspan::read_file;
 // Writes beside `path` and renames over it; on disk before it returns. Answers whether the content changed.
 Result<bool> replace_file(const std::string& path, const std::string& content, mode_t mode);
 // Makes renames in `directory` durable.

@@ -60,6 +60,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [secrets]                       # certificates and owners' passwords
   verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [apps]
+  resources: [statefulsets]                  # workers of S3 links
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]                        # update: granted to workers
   verbs: [get, list, watch, create, update, patch, delete]

@@ -1,0 +1,49 @@
+// The S3 worker: its lease, its link, the runs, what it says. PID 1 of its pod.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "api/types.hpp"
+#include "core/wait.hpp"
+#include "kube/client.hpp"
+#include "kube/election.hpp"
+#include "kube/informer.hpp"
+#include "worker/s3/options.hpp"
+#include "worker/s3/replication.hpp"
+#include "worker/servers.hpp"
+
+namespace twinspan::worker_s3 {
+
+class Agent {
+ public:
+  Agent(Options options, const kube::Config& config, const Clock& clock);
+
+  // Until stop() and everything has ended, or until the lease is lost. The exit code of the program.
+  int run();
+  void stop() { stop_.request_stop(); }  // SIGTERM; any thread
+
+ private:
+  void hold_lease(const std::stop_token& stop);
+  std::shared_ptr<const api::ReplicationLink> link() const;
+  void turn();
+
+  const Options options_;
+  const Clock& clock_;
+  const std::string instance_;
+  std::stop_source stop_;
+  Signal changed_;
+  std::atomic<bool> leading_{false};
+  std::atomic<int64_t> turned_at_{0};  // of the main loop, for /healthz
+  kube::Client client_;
+  kube::Election election_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const api::ReplicationLink> link_;
+  std::string metrics_;
+  kube::Informer<api::ReplicationLink> links_;
+  Replication replication_;
+  worker::ReportBoard board_;
+  worker::Servers servers_;
+};
+
+}  // namespace twinspan::worker_s3

@@ -1,0 +1,20 @@
+#include "worker/s3/replication.hpp"
+
+namespace twinspan::worker_s3 {
+
+void Replication::apply(const std::vector<RouteSpec>& wanted) {
+  std::erase_if(runs_, [&](const auto& run) {
+    return std::none_of(wanted.begin(), wanted.end(),
+                        [&](const RouteSpec& spec) { return run.second->spec() == spec; });
+  });
+  for (const RouteSpec& spec : wanted)
+    if (auto& run = runs_[spec.target.name]; !run) run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, changed_);
+}
+
+std::vector<TargetSnapshot> Replication::snapshots() const {
+  std::vector<TargetSnapshot> out;
+  for (const auto& [name, run] : runs_) out.push_back(run->snapshot());
+  return out;
+}
+
+}  // namespace twinspan::worker_s3

@@ -1,0 +1,29 @@
+// The runs of a link, one for each target, kept as the spec wants them. One thread calls apply and stop.
+#pragma once
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "worker/s3/target_run.hpp"
+
+namespace twinspan::worker_s3 {
+
+class Replication {
+ public:
+  Replication(std::string s3_dir, const Clock& clock, std::function<void()> changed)
+      : s3_dir_(std::move(s3_dir)), clock_(clock), changed_(std::move(changed)) {}
+
+  // Runs whose spec is as it was go on; others end and begin anew.
+  void apply(const std::vector<RouteSpec>& wanted);
+  void stop() { runs_.clear(); }
+  bool runs() const { return !runs_.empty(); }
+  std::vector<TargetSnapshot> snapshots() const;
+
+ private:
+  const std::string s3_dir_;
+  const Clock& clock_;
+  const std::function<void()> changed_;
+  std::map<std::string, std::unique_ptr<TargetRun>> runs_;
+};
+
+}  // namespace twinspan::worker_s3

@@ -1,0 +1,57 @@
+#include "worker/s3/route_spec.hpp"
+
+namespace twinspan::worker_s3 {
+
+std::vector<RouteSpec> routes_of(const api::ReplicationLink& link) {
+  std::vector<RouteSpec> routes;
+  for (const api::Endpoint& target : link.spec.targets) {
+    RouteSpec route{link.metadata.name, link.metadata.ns, link.spec.source, target, link.spec.s3};
+    // Of the settings only what the engine does: where the pod runs is no reason to begin anew.
+    route.settings.image.reset();
+    route.settings.resources = route.settings.affinity = nullptr;
+    route.settings.node_selector.clear();
+    route.settings.tolerations.clear();
+    route.settings.topology_spread_constraints.clear();
+    route.settings.verification = {};
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+s3::Settings engine_settings(const RouteSpec& spec) {
+  const api::S3Settings& from = spec.settings;
+  const api::S3Endpoint &source = *spec.source.s3, &target = *spec.target.s3;
+  s3::Settings to;
+  to.link = spec.ns + "-" + spec.link;
+  // One server and one identity: it may copy by itself. Others would have to be allowed to read there.
+  to.same_endpoint = source.endpoint == target.endpoint && source.region == target.region &&
+                     source.credentials_secret_ref == target.credentials_secret_ref;
+  to.objects_at_once.min = static_cast<int>(from.objects_at_once.min);
+  to.objects_at_once.initial = static_cast<int>(from.objects_at_once.initial);
+  to.objects_at_once.max = static_cast<int>(from.objects_at_once.max);
+  to.objects_at_once.grow_above = static_cast<size_t>(from.objects_at_once.grow_above);
+  to.objects_at_once.shrink_below = static_cast<size_t>(from.objects_at_once.shrink_below);
+  for (const api::KeyPriority& rule : from.priorities)
+    to.priorities.push_back({rule.prefix, static_cast<int>(rule.priority)});
+  to.deletes.mode =
+      from.deletes.mode == api::DeletesMode::kReplicate ? s3::DeleteMode::kReplicate : s3::DeleteMode::kIgnore;
+  to.deletes.max_per_sync = static_cast<size_t>(from.deletes.max_per_sync);
+  to.retries.max = static_cast<int>(from.retries.max);
+  to.retries.network_max = static_cast<int>(from.retries.network_max);
+  to.retries.backoff_base = std::chrono::seconds(from.retries.backoff_base_seconds);
+  to.bandwidth_bytes_per_second = from.bandwidth.bytes_per_second;
+  return to;
+}
+
+s3::ClientConfig client_config(const api::S3Endpoint& endpoint, std::string ca_pem, int64_t objects_at_once) {
+  s3::ClientConfig config;
+  config.endpoint = endpoint.endpoint;
+  config.region = endpoint.region;
+  config.bucket = endpoint.bucket;
+  config.path_style = endpoint.path_style;
+  config.ca_pem = std::move(ca_pem);
+  config.connections = static_cast<size_t>(objects_at_once) + 8;  // and the listings
+  return config;
+}
+
+}  // namespace twinspan::worker_s3

@@ -1,0 +1,24 @@
+// What the spec of a link says of one source and one target. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "api/types.hpp"
+#include "engines/s3/settings.hpp"
+#include "s3/client.hpp"
+
+namespace twinspan::worker_s3 {
+
+// Where two are equal, what runs goes on.
+struct RouteSpec {
+  std::string link, ns;
+  api::Endpoint source, target;
+  api::S3Settings settings;
+  bool operator==(const RouteSpec&) const = default;
+};
+
+std::vector<RouteSpec> routes_of(const api::ReplicationLink& link);
+s3::Settings engine_settings(const RouteSpec& spec);
+s3::ClientConfig client_config(const api::S3Endpoint& endpoint, std::string ca_pem, int64_t objects_at_once);
+
+}  // namespace twinspan::worker_s3

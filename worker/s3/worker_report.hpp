@@ -1,0 +1,28 @@
+// From what the runs say to what the worker says of itself. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "api/types.hpp"
+#include "failover/report.hpp"
+#include "worker/s3/target_run.hpp"
+
+namespace twinspan::worker_s3 {
+
+struct ReportInput {
+  const api::ReplicationLink* link = nullptr;  // nullptr: not known yet
+  std::string instance, address;
+  bool holds_lease = false;
+  std::string lease_holder;  // who has it instead
+  std::vector<TargetSnapshot> targets;
+};
+
+// `details`: {"endpoints": [EndpointStatus], "sync": SyncStatus, "stalled": {"reason", "message"}}, as the CRD has
+// them.
+MemberReport worker_report(const ReportInput& input);
+
+// What /metrics says, in the text format of Prometheus.
+std::string metrics_text(const std::string& ns, const std::string& link, const MemberReport& report,
+                         const std::vector<TargetSnapshot>& targets);
+
+}  // namespace twinspan::worker_s3
