@@ -190,7 +190,7 @@ Result<PutResult> Client::put(const PutRequest& request, std::string_view body, 
 Result<PutResult> Client::copy(const std::string& from_bucket, const std::string& from_key,
                                const std::string& from_etag, const PutRequest& to, std::stop_token stop) {
   Call call{.method = "PUT", .key = to.key, .headers = headers_of(to), .late_errors = true};
-  call.headers.emplace_back("x-amz-metadata-directive", "REPLACE");
+  if (to.metadata != Metadata{} || !to.tags.empty()) call.headers.emplace_back("x-amz-metadata-directive", "REPLACE");
   if (!to.tags.empty()) call.headers.emplace_back("x-amz-tagging-directive", "REPLACE");
   add_source(call.headers, from_bucket, from_key, from_etag);
   auto answer = impl_->caller.call(call, stop);

@@ -80,13 +80,14 @@ Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
 
 Result<Outcome> Transfer::copy_whole(Work& work, const std::stop_token& stop) {
   const Listed& object = work.object;
-  PutRequest request{route_.at_target(object.key)};  // without metadata: the source's are kept
+  PutRequest request{route_.at_target(object.key)};  // without metadata: the source's are kept, but for its class
+  const bool unusual_class = !object.storage_class.empty() && object.storage_class != "STANDARD";
   bool marked = route_.target_etags_opaque || !route_.settings.encryption.empty();
   for (;;) {
-    if (marked) {
+    if (marked || unusual_class) {
       const auto head = route_.source.bucket.head(route_.at_source(object.key), stop);
       if (!head) return std::unexpected(at_source(head.error()));
-      auto full = request_for(work, *head, object.etag, stop);
+      auto full = request_for(work, *head, marked ? object.etag : "", stop);
       if (!full) return std::unexpected(full.error());
       request = std::move(*full);
     }

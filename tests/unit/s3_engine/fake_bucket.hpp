@@ -167,6 +167,7 @@ class FakeBucket : public Bucket {
       PutRequest request = to;
       if (to.metadata == Metadata{} && to.tags.empty()) {
         request.metadata = from->metadata;
+        request.metadata.storage_class.clear();  // which isn't inherited
         request.tags = from->tags;
       }
       return store(request, from->body, {});
@@ -316,6 +317,7 @@ class FakeBucket : public Bucket {
     entry.etag = object.etag;
     entry.size_bytes = static_cast<int64_t>(object.body.size());
     entry.last_modified = object.last_modified;
+    entry.storage_class = object.metadata.storage_class;
     return entry;
   }
   Result<Head> head_of(const std::string& key, const std::string& if_match) {

@@ -154,6 +154,9 @@ TEST(Sync, ServerSideCopyMovesNoBytesThroughUs) {
   fill(world.source);
   world.source.add("parts", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB}).metadata.user["owner"] = "x";
   world.source.add("tagged", "t").tags = {{"k", "v"}};
+  auto& cold = world.source.add("cold", "c");
+  cold.metadata.storage_class = "STANDARD_IA";
+  cold.metadata.user["owner"] = "y";
   EXPECT_TRUE(world.sync().complete);
   EXPECT_EQ(world.source.calls("get"), 0);
   world.expect_mirrored();
