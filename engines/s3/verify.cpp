@@ -129,6 +129,7 @@ void Verification::save(const std::stop_token& stop) {
     report_.rest = std::move(rest);
     report = report_;
   });
+  if (report.rest.empty()) return;  // not begun, or done
   if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link), to_json(report), stop);
       !saved && !stop.stop_requested())
     log::warn("verification report not stored", {{"link", route_.settings.link}, {"error", saved.error().message}});

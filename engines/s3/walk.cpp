@@ -12,8 +12,11 @@ namespace twinspan::s3 {
 
 Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
                  std::function<void()> moved_on) {
-  moved_on_ = std::move(moved_on);
-  pending_.assign(std::make_move_iterator(ranges.begin()), std::make_move_iterator(ranges.end()));
+  {
+    std::lock_guard lock(mutex_);
+    moved_on_ = std::move(moved_on);
+    pending_.assign(std::make_move_iterator(ranges.begin()), std::make_move_iterator(ranges.end()));
+  }
   {
     std::vector<std::jthread> listers;
     for (size_t i = 0; i < static_cast<size_t>(std::max(1, settings_.listers)); ++i)
