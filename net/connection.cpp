@@ -20,20 +20,6 @@ std::string text_of(int error_number) {
   return strerror_r(error_number, buffer, sizeof buffer);
 }
 
-void address_of(const sockaddr_storage& storage, std::string& ip, int& port) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (storage.ss_family == AF_INET) {
-    const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
-    inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
-    port = ntohs(in.sin_port);
-  } else if (storage.ss_family == AF_INET6) {
-    const auto& in = reinterpret_cast<const sockaddr_in6&>(storage);
-    inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
-    port = ntohs(in.sin6_port);
-  }
-  ip = text;
-}
-
 }  // namespace
 
 Waker::Waker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -243,20 +229,10 @@ bool Connection::send(std::string_view head, std::string_view body) {
   return flush() && transmit(body.data(), body.size());
 }
 
-ssize_t Connection::read(char* data, size_t size) {
-  if (end_ != End::kNone) return -1;
-  if (input_at_ == input_end_ && !fill(0)) return end_ == End::kNone ? 0 : -1;
-  const size_t n = std::min(size, input_end_ - input_at_);
-  std::memcpy(data, input_.data() + input_at_, n);
-  input_at_ += n;
-  return static_cast<ssize_t>(n);
-}
-
-ssize_t Connection::write(const char* data, size_t size) {
-  if (end_ != End::kNone) return -1;
-  output_.append(data, size);
-  if (output_.size() >= kOutputBytes && !flush()) return -1;
-  return static_cast<ssize_t>(size);
+bool Connection::write(std::string_view data) {
+  if (end_ != End::kNone) return false;
+  output_.append(data);
+  return output_.size() < kOutputBytes || flush();
 }
 
 void Connection::say_goodbye() {
@@ -274,21 +250,16 @@ bool Connection::idle_is_clean() const {
   return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-bool Connection::is_readable() const { return end_ == End::kNone; }
-bool Connection::is_writable() const { return end_ == End::kNone; }
-
-void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
+std::string Connection::remote_ip() const {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
-  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) address_of(storage, ip, port);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "";
+  if (storage.ss_family == AF_INET)
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text, sizeof text);
+  if (storage.ss_family == AF_INET6)
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr, text, sizeof text);
+  return text;
 }
-void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) address_of(storage, ip, port);
-}
-
-// cpp-httplib refuses numbers that select(2) can't handle; nothing here selects.
-socket_t Connection::socket() const { return std::min(fd_, FD_SETSIZE - 1); }
 
 }  // namespace twinspan::net

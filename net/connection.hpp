@@ -1,13 +1,9 @@
-// One TCP or TLS connection as cpp-httplib sees it: non-blocking underneath, with a deadline and a waker. Private to
-// this room.
-//
-// Why not cpp-httplib's own streams: they wait with select(2) (no descriptor above 1023), know no deadline for a whole
-// request, and can't be woken without a race over the descriptor's number.
+// One TCP or TLS connection: non-blocking underneath, with a deadline for whole exchanges and a waker. Private to this
+// room.
 #pragma once
-#include <httplib.h>
-
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/tls.hpp"
@@ -32,7 +28,7 @@ class Waker {
 enum class End { kNone, kClosed, kTimeout, kCancelled, kFailed };
 
 // Used by one thread at a time. Does not own the descriptor, which must be non-blocking.
-class Connection final : public httplib::Stream {
+class Connection {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -58,13 +54,8 @@ class Connection final : public httplib::Stream {
   bool read_line(std::string& line, size_t most);           // up to CRLF or LF, which is left out; longer lines fail
   bool send(std::string_view head, std::string_view body);  // at once, in as few packets as there are
 
-  bool is_readable() const override;
-  bool is_writable() const override;
-  ssize_t read(char* data, size_t size) override;
-  ssize_t write(const char* data, size_t size) override;
-  void get_remote_ip_and_port(std::string& ip, int& port) const override;
-  void get_local_ip_and_port(std::string& ip, int& port) const override;
-  socket_t socket() const override;
+  bool write(std::string_view data);  // gathered: flush() sends it
+  std::string remote_ip() const;
 
  private:
   bool fill(size_t wanted);  // the input, which must be used up

@@ -1,7 +1,7 @@
 #include "net/crew.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <thread>
 
 namespace twinspan::net {
 namespace {
@@ -14,17 +14,22 @@ void Crew::enqueue(std::function<void()> job) {
   jobs_.push_back(std::move(job));
   if (idle_ >= jobs_.size()) {
     job_.notify_one();
-  } else if (threads_ < limit_ + lent_) {
-    ++threads_;
-    std::thread([this] { work(); }).detach();
+  } else if (working_.size() < limit_ + lent_) {
+    hire();
   }
+}
+
+void Crew::hire() {
+  for (std::thread& one : leaving_) one.join();  // they hold no lock any more and only end
+  leaving_.clear();
+  working_.emplace_back([this] { work(); });
 }
 
 void Crew::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     if (jobs_.empty()) {
-      if (stopping_ || threads_ > limit_ + lent_) break;
+      if (stopping_ || working_.size() > limit_ + lent_) break;
       ++idle_;
       const bool found = job_.wait_for(lock, kIdle, [this] { return stopping_ || !jobs_.empty(); });
       --idle_;
@@ -38,22 +43,27 @@ void Crew::work() {
     job = nullptr;  // what it holds goes before the next wait
     lock.lock();
   }
-  if (--threads_ == 0) gone_.notify_all();
+  const auto self = std::find_if(working_.begin(), working_.end(),
+                                 [](const std::thread& one) { return one.get_id() == std::this_thread::get_id(); });
+  leaving_.push_back(std::move(*self));
+  working_.erase(self);
+  if (working_.empty()) gone_.notify_all();
 }
 
 void Crew::stop() {
   std::unique_lock lock(mutex_);
   stopping_ = true;
   job_.notify_all();
-  gone_.wait(lock, [this] { return threads_ == 0; });
+  gone_.wait(lock, [this] { return working_.empty(); });
+  for (std::thread& one : leaving_) one.join();
+  leaving_.clear();
 }
 
 void Crew::lend() {
   std::lock_guard lock(mutex_);
   ++lent_;
   if (!jobs_.empty() && idle_ == 0 && !stopping_) {
-    ++threads_;
-    std::thread([this] { work(); }).detach();
+    hire();
   }
 }
 

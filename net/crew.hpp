@@ -4,6 +4,8 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 namespace twinspan::net {
 
@@ -13,19 +15,21 @@ class Crew {
   ~Crew() { stop(); }
   void enqueue(
       std::function<void()> job);  // runs as soon as one of at most `threads` threads is free; dropped once stopped
-  void stop();                     // runs what is queued, then waits for all threads
+  void stop();                     // runs what is queued, then waits for all threads; not from one of them
   // A thread that serves a long stream does not count towards the limit.
   void lend();
   void take_back();
 
  private:
+  void hire();  // under the mutex
   void work();
 
   const size_t limit_;
   std::mutex mutex_;
   std::condition_variable job_, gone_;
   std::deque<std::function<void()>> jobs_;
-  size_t threads_ = 0, idle_ = 0, lent_ = 0;
+  std::vector<std::thread> working_, leaving_;  // every thread is joined: what libraries do at its end is part of it
+  size_t idle_ = 0, lent_ = 0;
   bool stopping_ = false;
 };
 

@@ -1,4 +1,4 @@
-// HTTP with TLS on cpp-httplib: one client and one server for every room. cpp-httplib stays behind these declarations.
+// HTTP/1.1 with TLS: one client and one server for every room. Libraries stay behind these declarations.
 #pragma once
 #include <chrono>
 #include <functional>

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <httplib.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -130,8 +131,7 @@ struct Server::Impl final : httplib::Server {
         },
         too_large);
     if (!read) return too_large && refuse(connection, 413);
-    int port_of_peer = 0;
-    connection.get_remote_ip_and_port(request.remote_address, port_of_peer);
+    request.remote_address = connection.remote_ip();
     request.peer_common_name = current->peer_common_name;
     head.headers.swap(request.headers);
     const bool close = names_close(head);
@@ -185,9 +185,8 @@ struct Server::Impl final : httplib::Server {
     const auto write = [&](std::string_view data) {
       if (data.empty()) return connection.flush();
       const std::string size = fmt::format("{:x}\r\n", data.size());
-      const bool sent = connection.write(size.data(), size.size()) >= 0 &&
-                        connection.write(data.data(), data.size()) >= 0 && connection.write("\r\n", 2) >= 0 &&
-                        connection.flush();
+      const bool sent =
+          connection.write(size) && connection.write(data) && connection.write("\r\n") && connection.flush();
       if (!sent) over.request_stop();
       return sent;
     };
