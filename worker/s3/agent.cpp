@@ -119,6 +119,8 @@ void Agent::turn() {
   input.holds_lease = leading_;
   input.lease_holder = leading_ ? "" : election_.leader();
   input.targets = replication_.snapshots();
+  if (wanted && valid && verify_clock_.due(*link, clock_.wall_now(), verified_at(input.targets))) replication_.verify();
+  input.verify_request = verify_clock_.answered();
   MemberReport report = worker_report(input);
   std::string metrics = metrics_text(options_.ns, options_.link, report, input.targets);
   {

@@ -11,6 +11,7 @@
 #include "kube/informer.hpp"
 #include "worker/s3/options.hpp"
 #include "worker/s3/replication.hpp"
+#include "worker/s3/verify_clock.hpp"
 #include "worker/servers.hpp"
 
 namespace twinspan::worker_s3 {
@@ -42,6 +43,7 @@ class Agent {
   std::string metrics_;
   kube::Informer<api::ReplicationLink> links_;
   Replication replication_;
+  VerifyClock verify_clock_;
   worker::ReportBoard board_;
   worker::Servers servers_;
 };

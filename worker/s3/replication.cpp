@@ -11,6 +11,10 @@ void Replication::apply(const std::vector<RouteSpec>& wanted) {
     if (auto& run = runs_[spec.target.name]; !run) run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, changed_);
 }
 
+void Replication::verify() {
+  for (const auto& [name, run] : runs_) run->verify();
+}
+
 std::vector<TargetSnapshot> Replication::snapshots() const {
   std::vector<TargetSnapshot> out;
   for (const auto& [name, run] : runs_) out.push_back(run->snapshot());

@@ -16,7 +16,7 @@ class Replication {
   // Runs whose spec is as it was go on; others end and begin anew.
   void apply(const std::vector<RouteSpec>& wanted);
   void stop() { runs_.clear(); }
-  bool runs() const { return !runs_.empty(); }
+  void verify();  // all of them; those that verify already go on
   std::vector<TargetSnapshot> snapshots() const;
 
  private:

@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/file.hpp"
 #include "core/log.hpp"
+#include "net/http.hpp"
 #include "s3/credentials.hpp"
 
 namespace twinspan::worker_s3 {
 namespace {
 
-constexpr std::chrono::seconds kRetryInterval{5};  // while a side can't be reached or refuses
+constexpr std::chrono::seconds kLookInterval{5};
 
 std::shared_ptr<s3::CredentialSource> credentials_of(const api::Endpoint& endpoint, const std::string& folder,
                                                      const std::string& ca_pem, const Clock& clock) {
@@ -19,6 +22,16 @@ std::shared_ptr<s3::CredentialSource> credentials_of(const api::Endpoint& endpoi
     return std::make_shared<s3::WebIdentityCredentials>(std::move(*web), clock);
   }
   return std::make_shared<s3::InstanceCredentials>(clock);
+}
+
+MemberState state_of(const s3::ReplicationStatus& engine) {
+  switch (engine.state) {
+    case s3::ReplicationState::kCatchingUp: return MemberState::kInitializing;
+    case s3::ReplicationState::kInSync: return MemberState::kStreaming;
+    case s3::ReplicationState::kReplicating: return MemberState::kCatchingUp;
+    case s3::ReplicationState::kFailing: break;
+  }
+  return engine.lag_seconds ? MemberState::kCatchingUp : MemberState::kInitializing;
 }
 
 }  // namespace
@@ -33,74 +46,59 @@ std::optional<Stall> stall_of(const std::string& endpoint, const std::string& bu
   return std::nullopt;
 }
 
+std::vector<std::string> notified_keys(std::string_view line) {
+  std::vector<std::string> keys;
+  const Json json = Json::parse(line, nullptr, false);
+  for (const Json& record : member_of(json, "Records")) {
+    std::string key = text_of(member_of(member_of(record, "s3"), "object"), "key");
+    std::replace(key.begin(), key.end(), '+', ' ');  // encoded as forms are
+    if (!key.empty()) keys.push_back(net::percent_decode(key));
+  }
+  return keys;
+}
+
 TargetRun::TargetRun(RouteSpec spec, std::string s3_dir, const Clock& clock, std::function<void()> changed)
     : spec_(std::move(spec)), s3_dir_(std::move(s3_dir)), clock_(clock), changed_(std::move(changed)) {
-  last_.name = spec_.target.name;
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 TargetRun::~TargetRun() = default;
 
 TargetSnapshot TargetRun::snapshot() const {
-  std::lock_guard lock(mutex_);
-  TargetSnapshot out = last_;
-  if (running_ != nullptr) {
-    out.sync = running_->progress();
-    out.replicated_total += out.sync.replicated;
-    out.failed_total += out.sync.failed;
-    out.skipped_total += out.sync.skipped;
-    out.bytes_total += out.sync.bytes;
+  TargetSnapshot out;
+  out.name = spec_.target.name;
+  std::shared_ptr<s3::Replicator> replicator;
+  {
+    std::lock_guard lock(mutex_);
+    out.message = message_;
+    out.at_fault = at_fault_;
+    out.stall = stall_;
+    replicator = replicator_;
   }
-  if (transfers_ != nullptr) {
-    const auto load = transfers_->load();
-    out.queued = load.queued;
-    out.active = load.active;
-    if (out.state == MemberState::kStreaming && load.queued > 0) out.state = MemberState::kCatchingUp;
+  if (replicator) {
+    out.engine = replicator->status();
+    out.state = state_of(*out.engine);
+    if (out.message.empty()) out.message = out.engine->message;
   }
-  if (proven_at_)
-    out.lag_seconds = std::max(0.0, std::chrono::duration<double>(clock_.wall_now() - *proven_at_).count());
+  if (!out.at_fault.empty()) out.state = out.stall ? MemberState::kFailed : MemberState::kDisconnected;
   return out;
 }
 
-void TargetRun::note(MemberState state, std::string message, std::optional<Stall> stall) {
-  {
-    std::lock_guard lock(mutex_);
-    if (last_.state == state && last_.message == message && last_.stall == stall) return;
-    last_.state = state;
-    last_.message = message;
-    last_.stall = stall;
-  }
-  log::info("target", {{"endpoint", spec_.target.name}, {"state", to_string(state)}, {"message", message}});
-  changed_();
-}
-
-void TargetRun::begin(const s3::SyncRun* run, const s3::Transfers* transfers) {
+void TargetRun::verify() {
   std::lock_guard lock(mutex_);
-  running_ = run;
-  transfers_ = transfers;
+  if (replicator_) replicator_->verify_now();
 }
 
-void TargetRun::settle(const s3::SyncProgress& progress) {
+// `endpoint` empty: nothing is wrong.
+void TargetRun::note(const std::string& endpoint, std::string message, std::optional<Stall> stall) {
   {
     std::lock_guard lock(mutex_);
-    running_ = nullptr;
-    transfers_ = nullptr;
-    last_.sync = progress;
-    last_.replicated_total += progress.replicated;
-    last_.failed_total += progress.failed;
-    last_.skipped_total += progress.skipped;
-    last_.bytes_total += progress.bytes;
-    if (progress.complete && progress.failed == 0) proven_at_ = progress.started_at;
+    if (at_fault_ == endpoint && message_ == message && stall_ == stall) return;
+    at_fault_ = endpoint;
+    message_ = message;
+    stall_ = std::move(stall);
   }
-  log::info("sync over", {{"endpoint", spec_.target.name},
-                          {"complete", progress.complete},
-                          {"total", progress.total},
-                          {"replicated", progress.replicated},
-                          {"skipped", progress.skipped},
-                          {"failed", progress.failed},
-                          {"deleted", progress.deleted},
-                          {"bytes", progress.bytes},
-                          {"error", progress.error}});
+  if (!endpoint.empty()) log::warn("bucket does not answer", {{"endpoint", endpoint}, {"message", message}});
   changed_();
 }
 
@@ -119,63 +117,82 @@ Result<std::unique_ptr<s3::Client>> TargetRun::connect(const api::Endpoint& endp
                                       std::move(credentials), clock_);
 }
 
-// Whether the bucket answers; what it answers is noted where it is no.
-Status TargetRun::look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop) {
+// Whether the bucket answers; what it says instead is noted.
+bool TargetRun::look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop) {
   s3::ListRequest one;
   one.max_keys = 1;
   const auto page = bucket.list(one, stop);
-  if (page) return {};
-  if (!stop.stop_requested()) {
-    auto stall = stall_of(endpoint, bucket.name(), page.error());
-    std::string message = fmt::format("{}: {}", endpoint, page.error().message);
-    note(stall ? MemberState::kFailed : MemberState::kDisconnected, std::move(message), std::move(stall));
-  }
-  return std::unexpected(page.error());
+  if (!page && !stop.stop_requested())
+    note(endpoint, fmt::format("{}: {}", endpoint, page.error().message),
+         stall_of(endpoint, bucket.name(), page.error()));
+  return page.has_value();
 }
 
 void TargetRun::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     replicate(stop);
-    wait_for(kRetryInterval, stop);
+    wait_for(kLookInterval, stop);
   }
 }
 
-// Until it stops or something has to be set up anew: other certificates, a side that can't be reached.
+// Until it stops, or until a bucket refuses: everything is set up anew then, with the certificates of that time.
 void TargetRun::replicate(const std::stop_token& stop) {
   const auto source = connect(spec_.source), target = connect(spec_.target);
   for (const auto& [side, endpoint] : {std::pair{&source, &spec_.source}, {&target, &spec_.target}})
     if (!*side)
-      return note(MemberState::kFailed, side->error().message,
-                  stall_of(endpoint->name, endpoint->s3->bucket, side->error()));
-  s3::Route route(engine_settings(spec_), {**source, spec_.source.s3->prefix}, {**target, spec_.target.s3->prefix},
-                  clock_);
-  s3::UploadRecords records(route);
-  s3::Transfers transfers(route, records);
-  while (!stop.stop_requested()) {
-    if (!look(**source, spec_.source.name, stop) || !look(**target, spec_.target.name, stop)) return;
-    bool first = false;
-    {
+      return note(endpoint->name, side->error().message, stall_of(endpoint->name, endpoint->s3->bucket, side->error()));
+  const auto both_answer = [&] {
+    return look(**source, spec_.source.name, stop) && look(**target, spec_.target.name, stop);
+  };
+  if (!both_answer()) return;
+  note("", "", std::nullopt);
+  s3::ReplicatorSettings more;
+  more.listing_interval = std::chrono::seconds(spec_.settings.listing_interval_seconds);
+  const auto replicator =
+      std::make_shared<s3::Replicator>(engine_settings(spec_), more, s3::Side{**source, spec_.source.s3->prefix},
+                                       s3::Side{**target, spec_.target.s3->prefix}, clock_);
+  {
+    std::lock_guard lock(mutex_);
+    replicator_ = replicator;
+  }
+  {
+    std::jthread running([&](const std::stop_token& own) { replicator->run(own); });
+    std::jthread listening([&](const std::stop_token& own) {
+      if (spec_.settings.detect != api::Detect::kListing) listen(**source, *replicator, own);
+    });
+    while (wait_for(kLookInterval, stop)) {
+      if (replicator->status().state != s3::ReplicationState::kFailing) {
+        note("", "", std::nullopt);
+        continue;
+      }
+      if (both_answer()) continue;
       std::lock_guard lock(mutex_);
-      first = !proven_at_;
+      if (stall_) break;  // a network that is gone comes back by itself; a refusal may need other files
     }
-    note(first ? MemberState::kInitializing : MemberState::kStreaming, first ? "the first sync runs" : "");
-    s3::SyncRun sync(route, records, transfers);
-    begin(&sync, &transfers);
-    const s3::SyncProgress progress = sync.run(stop);
-    settle(progress);
-    if (stop.stop_requested()) return;
-    if (!progress.complete) {
-      note(MemberState::kDisconnected, progress.error);
+  }
+  std::lock_guard lock(mutex_);
+  replicator_.reset();
+}
+
+// Where the server streams its changes. What it told nobody while the stream was cut, a sync finds.
+void TargetRun::listen(s3::Client& source, s3::Replicator& replicator, const std::stop_token& stop) {
+  bool cut = false;
+  while (!stop.stop_requested()) {
+    if (cut) replicator.sync_now();
+    const Status ended = source.listen(
+        spec_.source.s3->prefix,
+        [&](std::string_view line) {
+          if (const auto keys = notified_keys(line); !keys.empty()) replicator.notify(keys);
+          return !stop.stop_requested();
+        },
+        stop);
+    if (!ended && ended.error().code == Code::kInvalid) {
+      log::info("no notifications, listings find what changes",
+                {{"endpoint", spec_.source.name}, {"error", ended.error().message}});
       return;
     }
-    std::string message = progress.failed > 0
-                              ? fmt::format("{} objects failed, they are tried again in the next sync", progress.failed)
-                              : "";
-    if (!progress.deletes_withheld.empty() && progress.deletes_withheld != to_string(s3::DeletesWithheld::kNo))
-      message += fmt::format("{}{} extra keys are kept: {}", message.empty() ? "" : "; ", progress.extra,
-                             progress.deletes_withheld);
-    note(MemberState::kStreaming, message);
-    wait_for(std::chrono::seconds(spec_.settings.listing_interval_seconds), stop);
+    cut = true;
+    wait_for(kLookInterval, stop);
   }
 }
 

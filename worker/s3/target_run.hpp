@@ -1,4 +1,5 @@
-// Replication to one target, on a thread of its own: a full sync, again and again, until it is destroyed.
+// Replication to one target for as long as it exists: the engine's replicator, notifications where the source has them,
+// and a look at both buckets whenever something fails.
 #pragma once
 #include <functional>
 #include <memory>
@@ -8,7 +9,7 @@
 #include <thread>
 
 #include "core/wait.hpp"
-#include "engines/s3/sync.hpp"
+#include "engines/s3/replicator.hpp"
 #include "failover/types.hpp"
 #include "worker/s3/route_spec.hpp"
 
@@ -24,19 +25,16 @@ struct TargetSnapshot {
   std::string name;
   MemberState state = MemberState::kStarting;
   std::string message;
+  std::string at_fault;  // the endpoint that doesn't answer or refuses; empty: none
   std::optional<Stall> stall;
-  // Everything that the source had so many seconds ago is at the target: proven by a sync that began then and failed at
-  // nothing. nullopt: there was none yet.
-  std::optional<double> lag_seconds;
-  size_t queued = 0;
-  int active = 0;
-  s3::SyncProgress sync;                                               // that runs, or ran last
-  uint64_t replicated_total = 0, failed_total = 0, skipped_total = 0;  // since this began, for counters
-  int64_t bytes_total = 0;
+  std::optional<s3::ReplicationStatus> engine;  // nullopt: it doesn't run, a bucket can't be reached
 };
 
 // The server's refusal as something that waits for a person; nullopt: it may pass by itself.
 std::optional<Stall> stall_of(const std::string& endpoint, const std::string& bucket, const Error& error);
+
+// The keys that one record of MinIO's ListenBucketNotification names; empty: it is none.
+std::vector<std::string> notified_keys(std::string_view line);
 
 class TargetRun {
  public:
@@ -46,14 +44,14 @@ class TargetRun {
 
   const RouteSpec& spec() const { return spec_; }
   TargetSnapshot snapshot() const;  // any thread
+  void verify();                    // any thread; begins unless one runs already
 
  private:
   void run(const std::stop_token& stop);
   void replicate(const std::stop_token& stop);
-  Status look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
-  void begin(const s3::SyncRun* run, const s3::Transfers* transfers);
-  void settle(const s3::SyncProgress& progress);
-  void note(MemberState state, std::string message, std::optional<Stall> stall = std::nullopt);
+  void listen(s3::Client& source, s3::Replicator& replicator, const std::stop_token& stop);
+  bool look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
+  void note(const std::string& endpoint, std::string message, std::optional<Stall> stall);
   Result<std::unique_ptr<s3::Client>> connect(const api::Endpoint& endpoint) const;
 
   const RouteSpec spec_;
@@ -61,10 +59,9 @@ class TargetRun {
   const Clock& clock_;
   const std::function<void()> changed_;
   mutable std::mutex mutex_;
-  TargetSnapshot last_;                   // without what `running_` and `transfers_` tell
-  std::optional<WallTime> proven_at_;     // the start of the last sync that left nothing behind
-  const s3::SyncRun* running_ = nullptr;  // while a sync runs
-  const s3::Transfers* transfers_ = nullptr;
+  std::string at_fault_, message_;
+  std::optional<Stall> stall_;
+  std::shared_ptr<s3::Replicator> replicator_;  // while it runs
   std::jthread thread_;
 };
 

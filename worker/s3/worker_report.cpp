@@ -15,9 +15,10 @@ api::EndpointStatus target_row(const TargetSnapshot& seen, const std::string& so
   row.state = to_string(seen.state);
   row.upstream = source;
   if (!seen.message.empty()) row.message = seen.message;
-  if (seen.lag_seconds) row.lag_seconds = std::round(*seen.lag_seconds);
-  row.queue_length = static_cast<int64_t>(seen.queued);
-  row.active_transfers = seen.active;
+  if (!seen.engine) return row;
+  if (seen.engine->lag_seconds) row.lag_seconds = std::round(*seen.engine->lag_seconds);
+  row.queue_length = static_cast<int64_t>(seen.engine->queue_length);
+  row.active_transfers = seen.engine->active_transfers;
   return row;
 }
 
@@ -28,8 +29,7 @@ api::EndpointStatus source_row(const std::string& name, const std::vector<Target
   row.role = "Primary";
   row.state = to_string(targets.empty() ? MemberState::kStopped : MemberState::kRunning);
   for (const TargetSnapshot& seen : targets) {
-    const bool of_source = seen.stall ? seen.stall->endpoint == name : seen.message.starts_with(name + ": ");
-    if (!of_source || (seen.state != MemberState::kFailed && seen.state != MemberState::kDisconnected)) continue;
+    if (seen.at_fault != name) continue;
     row.state = to_string(seen.state);
     row.message = seen.message;
   }
@@ -41,8 +41,8 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
   std::optional<WallTime> started, completed;
   bool running = false;
   for (const TargetSnapshot& seen : targets) {
-    const s3::SyncProgress& one = seen.sync;
-    if (one.started_at == WallTime{}) continue;
+    if (!seen.engine || seen.engine->sync.started_at == WallTime{}) continue;
+    const s3::SyncProgress& one = seen.engine->sync;
     if (!sum)
       sum = api::SyncStatus{.total = 0,
                             .replicated = 0,
@@ -68,6 +68,40 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
   return sum;
 }
 
+// Result of several targets: their sums, and samples with the target's name where there are several.
+std::optional<api::VerificationStatus> verification_of(const ReportInput& input) {
+  const auto finished = verified_at(input.targets);
+  if (!finished) return std::nullopt;
+  api::VerificationStatus sum;
+  sum.consistent = true;
+  int64_t checked = 0, missing = 0, different = 0, extra = 0;
+  std::optional<WallTime> started;
+  for (const TargetSnapshot& seen : input.targets) {
+    const s3::VerificationReport& one = *seen.engine->verification;
+    sum.consistent = sum.consistent && one.consistent;
+    checked += static_cast<int64_t>(one.checked);
+    missing += static_cast<int64_t>(one.missing);
+    different += static_cast<int64_t>(one.different);
+    extra += static_cast<int64_t>(one.extra);
+    if (!started || one.started_at < *started) started = one.started_at;
+    const std::string before = input.targets.size() > 1 ? seen.name + ": " : "";
+    for (const auto& [from, to] : {std::pair{&one.missing_sample, &sum.missing_sample},
+                                   {&one.different_sample, &sum.different_sample},
+                                   {&one.extra_sample, &sum.extra_sample}})
+      for (const std::string& key : *from)
+        if (to->size() < 10) to->push_back(before + key.substr(0, 1000));
+  }
+  sum.checked = checked;
+  sum.missing = missing;
+  sum.different = different;
+  sum.extra = extra;
+  sum.report = s3::verification_key(fmt::format("{}-{}", input.link->metadata.ns, input.link->metadata.name));
+  if (!input.verify_request.empty()) sum.request = input.verify_request;
+  sum.started_at = to_rfc3339(*started);
+  sum.finished_at = to_rfc3339(*finished);
+  return sum;
+}
+
 // A line of HELP and TYPE, then a sample per target.
 class Text {
  public:
@@ -87,6 +121,17 @@ class Text {
 };
 
 }  // namespace
+
+std::optional<WallTime> verified_at(const std::vector<TargetSnapshot>& targets) {
+  std::optional<WallTime> earliest;
+  for (const TargetSnapshot& seen : targets) {
+    if (!seen.engine || !seen.engine->verification) return std::nullopt;
+    const s3::VerificationReport& one = *seen.engine->verification;
+    if (!one.finished_at || !one.complete) return std::nullopt;
+    if (!earliest || *one.finished_at < *earliest) earliest = *one.finished_at;
+  }
+  return earliest;
+}
 
 MemberReport worker_report(const ReportInput& input) {
   MemberReport report;
@@ -125,6 +170,7 @@ MemberReport worker_report(const ReportInput& input) {
   }
   details["endpoints"].push_back(api::to_json(source_row(spec.source.name, input.targets)));
   if (const auto sync = sync_of(input.targets)) details["sync"] = api::to_json(*sync);
+  if (const auto verification = verification_of(input)) details["verification"] = api::to_json(*verification);
   report.details = std::move(details);
   return report;
 }
@@ -135,29 +181,28 @@ std::string metrics_text(const std::string& ns, const std::string& link, const M
   const auto each = [&](const char* name, const char* type, const char* help, auto value) {
     text.family(name, type, help);
     for (const TargetSnapshot& seen : targets)
-      text.sample(name, fmt::format(",endpoint=\"{}\"", seen.name), static_cast<double>(value(seen)));
+      if (seen.engine)
+        text.sample(name, fmt::format(",endpoint=\"{}\"", seen.name), static_cast<double>(value(*seen.engine)));
   };
   text.family("twinspan_lease_held", "gauge", "1 while this worker holds its lease.");
   text.sample("twinspan_lease_held", "", report.holds_lease);
   each("twinspan_replication_lag_seconds", "gauge", "Seconds behind the source; NaN while not measured.",
-       [](const auto& seen) { return seen.lag_seconds.value_or(std::nan("")); });
+       [](const auto& engine) { return engine.lag_seconds.value_or(std::nan("")); });
   each("twinspan_s3_queue_length", "gauge", "Objects that wait to be copied.",
-       [](const auto& seen) { return seen.queued; });
+       [](const auto& engine) { return engine.queue_length; });
   each("twinspan_s3_active_transfers", "gauge", "Objects that are being copied.",
-       [](const auto& seen) { return seen.active; });
-  each("twinspan_s3_bytes_total", "counter", "Bytes copied.", [](const auto& seen) { return seen.bytes_total; });
-  each("twinspan_s3_success_ratio", "gauge", "Objects copied of those tried, since the worker began; NaN before any.",
-       [](const TargetSnapshot& seen) {
-         const double tried = static_cast<double>(seen.replicated_total + seen.failed_total);
-         return tried > 0 ? static_cast<double>(seen.replicated_total) / tried : std::nan("");
+       [](const auto& engine) { return engine.active_transfers; });
+  each("twinspan_s3_objects_total", "counter", "Objects copied since the worker began.",
+       [](const auto& engine) { return engine.objects_total; });
+  each("twinspan_s3_failures_total", "counter", "Objects given up since the worker began.",
+       [](const auto& engine) { return engine.failures_total; });
+  each("twinspan_s3_bytes_total", "counter", "Bytes copied since the worker began.",
+       [](const auto& engine) { return engine.bytes_total; });
+  each("twinspan_s3_success_ratio", "gauge", "Objects copied of those tried; NaN before any.",
+       [](const s3::ReplicationStatus& engine) {
+         const double tried = static_cast<double>(engine.objects_total + engine.failures_total);
+         return tried > 0 ? static_cast<double>(engine.objects_total) / tried : std::nan("");
        });
-  text.family("twinspan_s3_objects_total", "counter", "Objects by what came of them.");
-  for (const TargetSnapshot& seen : targets)
-    for (const auto& [result, count] : {std::pair{"replicated", seen.replicated_total},
-                                        {"skipped", seen.skipped_total},
-                                        {"failed", seen.failed_total}})
-      text.sample("twinspan_s3_objects_total", fmt::format(",endpoint=\"{}\",result=\"{}\"", seen.name, result),
-                  static_cast<double>(count));
   return text.take();
 }
 

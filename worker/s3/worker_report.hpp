@@ -15,10 +15,14 @@ struct ReportInput {
   bool holds_lease = false;
   std::string lease_holder;  // who has it instead
   std::vector<TargetSnapshot> targets;
+  std::string verify_request;  // the annotation's value that the last verification answers; empty: none
 };
 
-// `details`: {"endpoints": [EndpointStatus], "sync": SyncStatus, "stalled": {"reason", "message"}}, as the CRD has
-// them.
+// `details`: {"endpoints": [EndpointStatus], "sync": SyncStatus, "verification": VerificationStatus, "stalled":
+// {"reason", "message"}}, as the CRD has them. When every target had a verification's result; nullopt: one never had,
+// or is at it again.
+std::optional<WallTime> verified_at(const std::vector<TargetSnapshot>& targets);
+
 MemberReport worker_report(const ReportInput& input);
 
 // What /metrics says, in the text format of Prometheus.

@@ -1,0 +1,155 @@
+#include "worker/s3/worker_report.hpp"
+
+#include <gtest/gtest.h>
+
+namespace twinspan::worker_s3 {
+namespace {
+
+api::ReplicationLink link() {
+  auto parsed = api::parse_replication_link(Json::parse(R"({
+    "apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
+    "metadata": {"name": "backups", "namespace": "shop", "generation": 3},
+    "spec": {"engine": "S3",
+      "source": {"name": "sgp", "s3": {"endpoint": "https://sgp1.example", "bucket": "backups-sgp1", "prefix": "a/",
+                 "credentialsSecretRef": {"name": "one"}}},
+      "targets": [{"name": "nyc", "s3": {"endpoint": "https://nyc3.example", "bucket": "backups-nyc3"}},
+                  {"name": "ams", "s3": {"endpoint": "https://ams3.example", "bucket": "backups-ams3"}}],
+      "s3": {"objectsAtOnce": {"max": 20}, "priorities": [{"prefix": "daily/", "priority": 100}],
+             "deletes": {"mode": "Replicate", "maxPerSync": 7}, "retries": {"backoffBaseSeconds": 9}}}})"));
+  return parsed.value_or(api::ReplicationLink{});
+}
+
+TargetSnapshot target(const std::string& name, bool verified = false) {
+  TargetSnapshot seen;
+  seen.name = name;
+  seen.state = MemberState::kStreaming;
+  s3::ReplicationStatus engine;
+  engine.lag_seconds = 12.4;
+  engine.queue_length = 7;
+  engine.active_transfers = 5;
+  engine.sync.total = 10;
+  engine.sync.replicated = 4;
+  engine.sync.complete = true;
+  engine.sync.started_at = *parse_rfc3339("2026-11-21T09:00:00Z");
+  engine.sync.completed_at = *parse_rfc3339("2026-11-21T09:10:00Z");
+  if (verified) {
+    engine.verification.emplace();
+    engine.verification->complete = true;
+    engine.verification->consistent = name != "nyc";
+    engine.verification->missing = name == "nyc";
+    engine.verification->checked = 10;
+    if (name == "nyc") engine.verification->missing_sample = {"daily/1"};
+    engine.verification->started_at = *parse_rfc3339("2026-11-21T09:20:00Z");
+    engine.verification->finished_at = *parse_rfc3339("2026-11-21T09:30:00Z");
+  }
+  seen.engine = std::move(engine);
+  return seen;
+}
+
+struct Given {
+  api::ReplicationLink link = worker_s3::link();
+  ReportInput input;
+  Given() {
+    input.link = &link;
+    input.instance = "i1";
+    input.holds_lease = true;
+    input.targets = {target("nyc"), target("ams")};
+  }
+  Json details() const { return worker_report(input).details; }
+};
+
+TEST(WorkerReport, SaysOfEachEndpointHowItIsAndSumsTheSync) {
+  const Given given;
+  const MemberReport report = worker_report(given.input);
+  EXPECT_EQ(report.endpoint, "s3");
+  EXPECT_EQ(report.state, MemberState::kRunning);
+  EXPECT_EQ(report.generation, 3);
+  const Json& rows = report.details["endpoints"];
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["name"], "nyc");
+  EXPECT_EQ(rows[0]["lagSeconds"], 12.0);
+  EXPECT_EQ(rows[0]["queueLength"], 7);
+  EXPECT_EQ(rows[2]["name"], "sgp");
+  EXPECT_EQ(rows[2]["state"], "Running");
+  EXPECT_EQ(report.details["sync"]["total"], 20);
+  EXPECT_EQ(report.details["sync"]["completedAt"], "2026-11-21T09:10:00Z");
+  EXPECT_FALSE(report.details.contains("stalled"));
+  EXPECT_FALSE(report.details.contains("verification"));
+}
+
+TEST(WorkerReport, ARefusalStallsAndIsShownAtTheEndpointThatRefuses) {
+  Given given;
+  TargetSnapshot& nyc = given.input.targets[0];
+  const Error denied{Code::kDenied, "AccessDenied: no", false};
+  nyc.stall = stall_of("sgp", "backups-sgp1", denied);
+  nyc.at_fault = "sgp";
+  nyc.state = MemberState::kFailed;
+  nyc.message = "sgp: AccessDenied: no";
+  nyc.engine.reset();
+  const MemberReport report = worker_report(given.input);
+  EXPECT_EQ(report.state, MemberState::kFailed);
+  EXPECT_EQ(report.details["stalled"]["reason"], "AccessDenied");
+  EXPECT_EQ(report.details["stalled"]["message"], "sgp: bucket backups-sgp1: AccessDenied: no");
+  EXPECT_EQ(report.details["endpoints"][2]["state"], "Failed");
+  EXPECT_FALSE(report.details["endpoints"][0].contains("lagSeconds"));  // not measured is not zero
+  EXPECT_EQ(stall_of("sgp", "b", {Code::kUnavailable, "", true}), std::nullopt);
+}
+
+TEST(WorkerReport, AVerificationCountsOnceEveryTargetHasAResult) {
+  Given given;
+  given.input.verify_request = "7";
+  given.input.targets = {target("nyc", true), target("ams")};
+  EXPECT_FALSE(given.details().contains("verification"));
+  given.input.targets = {target("nyc", true), target("ams", true)};
+  const Json verification = given.details()["verification"];
+  EXPECT_EQ(verification["consistent"], false);
+  EXPECT_EQ(verification["checked"], 20);
+  EXPECT_EQ(verification["missingSample"], Json::array({"nyc: daily/1"}));
+  EXPECT_EQ(verification["request"], "7");
+  EXPECT_TRUE(api::parse_verification_status(verification));
+}
+
+TEST(WorkerReport, WithoutTheLeaseItWaitsAndPausedItRests) {
+  Given given;
+  given.input.holds_lease = false;
+  given.input.lease_holder = "backups-s3-0/old";
+  given.input.targets.clear();
+  EXPECT_EQ(worker_report(given.input).state, MemberState::kStarting);
+  EXPECT_NE(worker_report(given.input).message.find("backups-s3-0/old"), std::string::npos);
+  given.link.spec.paused = true;
+  EXPECT_EQ(worker_report(given.input).state, MemberState::kStopped);
+}
+
+TEST(RouteSpec, CarriesTheSpecToTheEngine) {
+  const auto routes = routes_of(link());
+  ASSERT_EQ(routes.size(), 2u);
+  const s3::Settings settings = engine_settings(routes[0]);
+  EXPECT_EQ(settings.link, "shop-backups");
+  EXPECT_EQ(settings.objects_at_once.max, 20);
+  EXPECT_EQ(settings.objects_at_once.min, 3);
+  EXPECT_EQ(settings.priorities[0].priority, 100);
+  EXPECT_EQ(settings.deletes.mode, s3::DeleteMode::kReplicate);
+  EXPECT_EQ(settings.deletes.max_per_sync, 7u);
+  EXPECT_EQ(settings.retries.backoff_base, std::chrono::seconds(9));
+  EXPECT_FALSE(settings.same_endpoint);
+}
+
+TEST(RouteSpec, OnlyWhatTheEngineDoesIsAReasonToBeginAnew) {
+  api::ReplicationLink other = link();
+  other.spec.s3.verification.schedule = "0 4 * * *";
+  other.spec.s3.node_selector["disk"] = "fast";
+  other.spec.lag_threshold.seconds = 5;
+  EXPECT_EQ(routes_of(other), routes_of(link()));
+  other.spec.s3.bandwidth.bytes_per_second = 5;
+  EXPECT_NE(routes_of(other), routes_of(link()));
+}
+
+TEST(Notifications, KeysAreDecodedAsFormsAre) {
+  EXPECT_EQ(notified_keys(R"({"Records": [{"s3": {"object": {"key": "a/b+c%2Bd%25.txt"}}}]})"),
+            (std::vector<std::string>{"a/b c+d%.txt"}));
+  for (const char* nothing : {"", " ", "{}", "[1]", R"({"Records": [1]})", R"({"Records": [{"s3": {"object": {}}}]})"})
+    EXPECT_TRUE(notified_keys(nothing).empty()) << nothing;
+}
+
+}  // namespace
+}  // namespace twinspan::worker_s3
