@@ -75,7 +75,8 @@ Status DemoCluster::start(std::stop_token stop) {
   runtime.state = state_;
   runtime.pod_network = lane_->pod_network();
   runtime.shim = options_.programs / "twinspan-sandbox-shim";
-  runtime.images = {{"*twinspan-worker*", (options_.programs / "twinspan-worker").string()}};
+  runtime.images = {{"*twinspan-worker*", (options_.programs / "twinspan-worker").string()},
+                    {"*twinspan-operator*", (options_.programs / "twinspan-s3-worker").string()}};  // of S3 links' pods
   runtime_ = std::make_unique<Runtime>(std::move(runtime), clock_);
   api_->handle_pods([this](const PodCall& call) {
     if (call.action == "log") return answer_log(*runtime_, call);

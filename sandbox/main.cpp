@@ -29,6 +29,8 @@ std::unique_ptr<twinspan::sandbox::Runtime> start_runtime(twinspan::sandbox::Api
       options.images.push_back({image.substr(0, equals), image.substr(equals + 1)});
   options.images.push_back(
       {"*twinspan-worker*", (twinspan::sandbox::default_shim().parent_path() / "twinspan-worker").string()});
+  options.images.push_back(
+      {"*twinspan-operator*", (twinspan::sandbox::default_shim().parent_path() / "twinspan-s3-worker").string()});
   auto runtime = std::make_unique<twinspan::sandbox::Runtime>(options, clock);
   server.handle_pods([&runtime = *runtime](const twinspan::sandbox::PodCall& call) {
     if (call.action == "log") return answer_log(runtime, call);

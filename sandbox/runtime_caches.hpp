@@ -18,9 +18,10 @@ struct RuntimeCaches {
         config_maps(client, kube::kConfigMaps, {}, as_is),
         claims(client, kube::kPersistentVolumeClaims, {}, as_is),
         services(client, kube::kServices, {}, as_is),
-        slices(client, kube::kEndpointSlices, {}, as_is) {}
+        slices(client, kube::kEndpointSlices, {}, as_is),
+        sets(client, kube::kStatefulSets, {}, as_is) {}
 
-  Cache pods, secrets, config_maps, claims, services, slices;
+  Cache pods, secrets, config_maps, claims, services, slices, sets;
 
   void start() {
     for (Cache* cache : all()) cache->start();
@@ -35,7 +36,7 @@ struct RuntimeCaches {
   }
 
  private:
-  std::array<Cache*, 6> all() { return {&pods, &secrets, &config_maps, &claims, &services, &slices}; }
+  std::array<Cache*, 7> all() { return {&pods, &secrets, &config_maps, &claims, &services, &slices, &sets}; }
 };
 
 }  // namespace twinspan::sandbox

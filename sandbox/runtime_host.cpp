@@ -10,6 +10,7 @@
 #include "sandbox/runtime_kubelet.hpp"
 #include "sandbox/runtime_network.hpp"
 #include "sandbox/runtime_proxy.hpp"
+#include "sandbox/runtime_stateful_sets.hpp"
 
 namespace twinspan::sandbox {
 
@@ -25,6 +26,7 @@ struct Runtime::Impl {
       endpoints.emplace(client, caches, clock);
       proxy.emplace(caches, clock);
       claims.emplace(client, caches, clock, options.state / "c");
+      sets.emplace(client, caches, clock);
     }
   }
 
@@ -38,6 +40,7 @@ struct Runtime::Impl {
   std::optional<EndpointsController> endpoints;
   std::optional<ServiceProxy> proxy;
   std::optional<ClaimBinder> claims;
+  std::optional<StatefulSets> sets;
   bool started = false;
 
   std::shared_ptr<Container> container(const kube::Key& pod, const std::string& name) const {
@@ -70,6 +73,7 @@ Status Runtime::start(std::stop_token stop) {
     impl_->endpoints->start();
     impl_->proxy->start();
     impl_->claims->start();
+    impl_->sets->start();
   }
   impl_->kubelet.start();
   log::info("process runtime started",
@@ -84,6 +88,7 @@ void Runtime::stop() {
     impl_->endpoints->stop();
     impl_->proxy->stop();
     impl_->claims->stop();
+    impl_->sets->stop();
   }
   impl_->caches.stop();
 }

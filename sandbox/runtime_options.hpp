@@ -23,8 +23,8 @@ struct RuntimeOptions {
   std::optional<Account> account = pod_account();
   std::filesystem::path shim = default_shim();
   std::chrono::milliseconds backoff_base{1000}, backoff_limit{60000};  // of restarts
-  bool endpoints = true;  // be the controller of EndpointSlices, Services' forwarders and claims; false where the
-                          // cluster has its own
+  bool endpoints = true;  // be the controller of EndpointSlices, Services' forwarders, claims and StatefulSets; false
+                          // where the cluster has its own
 };
 
 }  // namespace twinspan::sandbox

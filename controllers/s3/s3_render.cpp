@@ -24,16 +24,26 @@ void for_each_endpoint(const api::ReplicationLink& link, Each each) {
   for (const api::Endpoint& target : link.spec.targets) each(target);
 }
 
-// Optional: a worker whose Secret is missing says so in the status, where a pod that can't start says nothing. A Secret
-// that comes or changes later reaches the worker by the mount.
-void mount_secret(Json& volumes, Json& mounts, const std::string& endpoint, const char* what,
-                  const std::string& secret_name) {
-  const std::string name = std::string(what) + "-" + endpoint;
-  Json volume = secret_volume(name, secret_name);
-  volume["secret"]["optional"] = true;
-  volumes.push_back(std::move(volume));
-  mounts.push_back(
-      {{"name", name}, {"mountPath", std::string(kMounts) + "/" + endpoint + "/" + what}, {"readOnly", true}});
+// The keys of a Secret as files below ENDPOINT/. Optional: a worker whose Secret is missing says so in the status,
+// where a pod that can't start says nothing. A Secret that comes or changes later reaches the worker by the mount.
+Json projected(const std::string& secret_name, const std::string& folder, std::initializer_list<const char*> keys) {
+  Json items = Json::array();
+  for (const char* key : keys) items.push_back({{"key", key}, {"path", folder + "/" + key}});
+  return {{"secret", {{"name", secret_name}, {"optional", true}, {"items", std::move(items)}}}};
+}
+
+// Only the keys that mean something: what else lies in those Secrets is none of the worker's business.
+Json sources_of(const api::ReplicationLink& link) {
+  Json sources = Json::array();
+  for_each_endpoint(link, [&](const api::Endpoint& endpoint) {
+    const api::S3Endpoint& s3 = *endpoint.s3;
+    if (s3.credentials_secret_ref)
+      sources.push_back(projected(s3.credentials_secret_ref->name, endpoint.name + "/credentials",
+                                  {"accessKeyId", "secretAccessKey", "sessionToken", "AWS_ACCESS_KEY_ID",
+                                   "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}));
+    if (s3.ca_secret_ref) sources.push_back(projected(s3.ca_secret_ref->name, endpoint.name + "/ca", {"ca.crt"}));
+  });
+  return sources;
 }
 
 Json pod_spec(const api::ReplicationLink& link, const RenderConfig& config) {
@@ -42,12 +52,10 @@ Json pod_spec(const api::ReplicationLink& link, const RenderConfig& config) {
                   secret_volume("tls", tls_secret_name(link.metadata.name, kS3Member))};
   Json mounts = {{{"name", "tmp"}, {"mountPath", "/tmp"}},
                  {{"name", "tls"}, {"mountPath", "/etc/twinspan/tls"}, {"readOnly", true}}};
-  for_each_endpoint(link, [&](const api::Endpoint& endpoint) {
-    const api::S3Endpoint& s3 = *endpoint.s3;
-    if (s3.credentials_secret_ref)
-      mount_secret(volumes, mounts, endpoint.name, "credentials", s3.credentials_secret_ref->name);
-    if (s3.ca_secret_ref) mount_secret(volumes, mounts, endpoint.name, "ca", s3.ca_secret_ref->name);
-  });
+  if (Json sources = sources_of(link); !sources.empty()) {
+    volumes.push_back({{"name", "s3"}, {"projected", {{"defaultMode", 0440}, {"sources", std::move(sources)}}}});
+    mounts.push_back({{"name", "s3"}, {"mountPath", kMounts}, {"readOnly", true}});
+  }
   Json container = {
       {"name", "worker"},
       {"image", settings.image.value_or(config.s3_worker_image)},

@@ -26,14 +26,20 @@ TEST(S3Render, CredentialsAreFilesNeverArgumentsNorVariables) {
     paths.push_back(mount["mountPath"]);
     EXPECT_TRUE(mount["name"] == "tmp" || mount["readOnly"] == true) << mount;
   }
-  EXPECT_EQ(paths, (Lines{"/tmp", "/etc/twinspan/tls", "/etc/twinspan/s3/sgp/credentials",
-                          "/etc/twinspan/s3/nyc/credentials", "/etc/twinspan/s3/nyc/ca"}));
+  EXPECT_EQ(paths, (Lines{"/tmp", "/etc/twinspan/tls", "/etc/twinspan/s3"}));
+  std::vector<std::string> files;
+  for (const Json& source : set["spec"]["template"]["spec"]["volumes"][2]["projected"]["sources"]) {
+    EXPECT_EQ(source["secret"]["optional"], true);
+    files.push_back(source["secret"]["name"].get<std::string>() + ": " +
+                    source["secret"]["items"][0]["path"].get<std::string>());
+  }
+  EXPECT_EQ(files, (Lines{"spaces-sgp: sgp/credentials/accessKeyId", "spaces-nyc: nyc/credentials/accessKeyId",
+                          "own-ca: nyc/ca/ca.crt"}));
 }
 
 TEST(S3Render, LongestNamesStayWithinKubernetesLimits) {
   const std::string thirty(30, 'a');
   EXPECT_LE(s3_lease_name(thirty, 63).size(), 63u);
-  EXPECT_LE(("credentials-" + thirty).size(), 63u);
 }
 
 }  // namespace
