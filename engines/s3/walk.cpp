@@ -91,7 +91,7 @@ Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const
       tries = 1;
       if (keys >= split_keys && wants_work()) {
         const std::string upto = range.upto;
-        split(range, stop);
+        split(lister, range, stop);
         split_keys = keys + (range.upto == upto ? 8 : 2) * settings_.page_keys;
       }
       move_on(lister, range);
@@ -107,7 +107,7 @@ Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const
   }
 }
 
-void Walk::split(KeyRange& range, const std::stop_token& stop) {
+void Walk::split(size_t lister, KeyRange& range, const std::stop_token& stop) {
   for (const Side* side : {&source_, &target_}) {
     auto border = split_point(*side, range.after, range.upto, stop);
     if (!border) return;  // the listing itself will tell what is wrong
@@ -115,6 +115,7 @@ void Walk::split(KeyRange& range, const std::stop_token& stop) {
     std::lock_guard lock(mutex_);
     pending_.push_back({**border, range.upto});
     range.upto = std::move(**border);
+    active_[lister].upto = range.upto;
     waker_.notify_all();
     return;
   }

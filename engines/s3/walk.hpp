@@ -35,7 +35,7 @@ class Walk {
   void list(size_t lister, const Visit& visit, const std::stop_token& stop);
   Status walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop);
   void move_on(size_t lister, const KeyRange& range);
-  void split(KeyRange& range, const std::stop_token& stop);
+  void split(size_t lister, KeyRange& range, const std::stop_token& stop);
   bool wants_work() const;
 
   const Settings& settings_;
