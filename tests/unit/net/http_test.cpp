@@ -66,6 +66,100 @@ TEST(Http, CarriesMethodPathQueryHeadersAndBody) {
   }
 }
 
+TEST(Http, TargetsAndHeadersArriveAsTheyWereSent) {
+  IncomingRequest seen;
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest& request) {
+    seen = request;
+    OutgoingResponse out;
+    out.headers = {{"X-Answer", "50%25 off"}};
+    return out;
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  Request request = get("/a%2Fb/../c?x=1+2&y=%41");
+  request.headers = {{"X-Ask", "100%20 sure"}};
+  const auto answer = client.send(request);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->header("X-Answer"), "50%25 off");
+  EXPECT_EQ(seen.target, request.path);
+  EXPECT_EQ(seen.path, "/a/b/../c");
+  EXPECT_EQ(seen.query.find("x")->second, "1 2");
+  EXPECT_EQ(seen.header("x-ask"), "100%20 sure");
+}
+
+TEST(Http, LargeBodiesGoBothWaysWithoutBeingCopiedFirst) {
+  const std::string large(3'000'000, 'x');
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest& request) {
+    OutgoingResponse out;
+    out.status = 206;
+    const auto kept = std::make_shared<const std::string>(request.body + "!");
+    out.body_view = *kept;
+    out.body_owner = kept;
+    return out;
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  Request request = get("/");
+  request.method = "PUT";
+  request.body_view = large;
+  std::string back;
+  int status = 0;
+  const auto answer = client.receive(
+      request,
+      [&](std::string_view piece) {
+        back += piece;
+        return true;
+      },
+      {},
+      [&](const Response& head) {
+        status = head.status;
+        return true;
+      });
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(status, 206);
+  EXPECT_EQ(answer->body, "");
+  EXPECT_EQ(back, large + "!");
+}
+
+TEST(Http, AReaderMayRefuseABodyByItsHead) {
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest&) {
+    OutgoingResponse out;
+    out.body = "unwanted";
+    return out;
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  const auto answer = client.receive(
+      get("/"), [](std::string_view) { return ADD_FAILURE(), true; }, {}, [](const Response&) { return false; });
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_TRUE(client.send(get("/")));
+}
+
+TEST(Http, HeadersOfSeveralLinesAreRefused) {
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest&) { return OutgoingResponse{}; });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  Request request = get("/");
+  request.headers = {{"X-Ask", "a\r\nX-Other: b"}};
+  const auto answer = client.send(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kInvalid);
+}
+
+TEST(Http, BodiesBeyondTheLimitAreRefused) {
+  Server server({.address = "127.0.0.1", .body_bytes_most = 100},
+                [&](const IncomingRequest&) { return OutgoingResponse{}; });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  Request request = get("/");
+  request.method = "PUT";
+  request.body = std::string(101, 'x');
+  const auto answer = client.send(request);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 413);
+}
+
 TEST(Http, DeleteWithoutBodyIsAnsweredAtOnce) {
   Server server({.address = "127.0.0.1"}, [&](const IncomingRequest&) { return OutgoingResponse{}; });
   ASSERT_TRUE(server.start());
