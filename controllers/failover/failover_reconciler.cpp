@@ -257,8 +257,8 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
   if (!seen.lease) return kube::Requeue::none();  // nothing moves before there is one, which is news of its own
   if (!waiting && !new_assignment) {
     // The next moment at which silence would mean something: without a policy only the end of the lease does.
-    const milliseconds limit = policy ? std::min({rules.unreachable, rules.lease.duration, kSteadyLook})
-                                      : rules.lease.duration;
+    const milliseconds limit =
+        policy ? std::min({rules.unreachable, rules.lease.duration, kSteadyLook}) : rules.lease.duration;
     return kube::Requeue::after(std::max(limit - seen.lease_unchanged_for, milliseconds(100)));
   }
   if (decision.reason == "StoppingReceivers") reports_.refresh(key);
