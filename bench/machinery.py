@@ -152,7 +152,8 @@ class Operator:
                    "--health-address", f"127.0.0.1:{self.health_port}",
                    "--metrics-address", f"127.0.0.1:{self.metrics_port}", *arguments]
         self.started = time.monotonic()
-        self.child = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        environment = dict(os.environ, GLIBC_TUNABLES="glibc.malloc.tcache_count=2000")  # as the image has it
+        self.child = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, env=environment)
         self.process = Process(self.child.pid)
 
     def _get(self, port, path):
