@@ -4,6 +4,7 @@ PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
 SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
 SEEDS ?= 100000
+DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,twinspan-demo)
 CACHE := $(HOME)/.cache/twinspan
 PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 pkg-config git \
   libcpp-httplib-dev libssl-dev zlib1g-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libspdlog-dev libfmt-dev \
@@ -27,10 +28,10 @@ deps: ## install the Debian packages that are missing
 build: deps ## the programs, optimised, into build/release/bin
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS)
 
-demo: ## a real failover on this machine, without a cluster (KEEP=1 leaves it running)
+demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; KEEP=1 leaves it running)
 	@$(MAKE) --no-print-directory deps
-	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-sandbox twinspan-operator twinspan-worker twinspan-demo twinspan-sandbox-shim
-	@build/release/bin/twinspan-demo $(if $(KEEP),--keep)
+	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-sandbox-shim twinspan-sandbox $(DEMO)
+	@build/release/bin/$(firstword $(DEMO)) $(if $(KEEP),--keep)
 
 test: ## everything: format, build, unit, simulation, integration, conformance, sanitizers, chart, real cluster
 	@tests/all
