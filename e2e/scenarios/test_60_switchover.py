@@ -13,6 +13,7 @@ def test_a_switchover_pauses_writes_for_less_than_a_second_and_loses_none(link):
     try:
         with Trial(link, "switchover") as trial:
             for _ in range(TIMES):
+                trial.wait_quiet()
                 old = link.primary()
                 new = link.replicas()[0]
                 moment = time.monotonic()

@@ -12,6 +12,7 @@ import prober
 from api import Watch
 from prober import Prober
 from routing import Routing
+from waiting import until
 from writer import Writer
 
 
@@ -45,6 +46,16 @@ class Trial:
         self._stop()
         if kind is None:
             self.judge()
+
+    def wait_quiet(self, seconds=1.5):
+        """Until no Service changed for so long: kube-proxy puts off a change that follows another within a second."""
+        began = time.monotonic()
+
+        def quiet():
+            last = max([began, *(at for routing in (self.routing, self.reading) for at, _ in routing.history)])
+            return time.monotonic() - last > seconds or f"a Service changed {time.monotonic() - last:.1f} s ago"
+
+        until("Services that stay as they are", quiet, 30)
 
     def _pod_changed(self, _arrived, kind, pod):
         uid, address = pod["metadata"]["uid"], pod["status"].get("podIP")

@@ -1,0 +1,88 @@
+"""An S3 link between two servers of this machine: everything arrives, a killed worker carries on, both sides are proven equal."""
+import base64
+import contextlib
+import os
+import signal
+import subprocess
+
+import pytest
+import yaml
+
+import figures
+import processes
+from target import ROOT
+from waiting import until, within
+
+pytestmark = pytest.mark.needs("node", "helm")
+OBJECTS = 2000
+LINK = "/apis/twinspan.dev/v1alpha1/namespaces/backups/replicationlinks/backups-sgp-nyc"
+
+
+@contextlib.contextmanager
+def server(bucket, *arguments):
+    """An S3 server in memory; yields its port."""
+    program = ROOT / os.environ.get("E2E_BIN", "build/release/bin") / "twinspan-s3-stub"
+    running = subprocess.Popen([program, "--address=0.0.0.0", f"--bucket={bucket}", *arguments], stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "S3_ACCESS_KEY": "e2e", "S3_SECRET_KEY": f"secret-of-{bucket}"})
+    try:
+        yield int(running.stdout.readline().rsplit(":", 1)[1])
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def secret(name, bucket):
+    data = {"accessKeyId": "e2e", "secretAccessKey": f"secret-of-{bucket}"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "backups"},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
+
+
+def status(target):
+    return (target.api.get(LINK) or {}).get("status", {})
+
+
+def synced(target):
+    seen = status(target)
+    ready = next((one["status"] for one in seen.get("conditions", []) if one["type"] == "Ready"), "absent")
+    sync = seen.get("sync", {})
+    if ready == "True" and sync.get("total", 0) >= OBJECTS and sync.get("failed", 1) == 0:
+        return sync
+    return f"Ready is {ready}, sync is {sync}"
+
+
+def verified(target, request):
+    target.kubectl("annotate", "-n", "backups", "replicationlink", "backups-sgp-nyc", "--overwrite", f"twinspan.dev/verify={request}")
+
+    def answered():
+        seen = status(target).get("verification", {})
+        return seen if seen.get("request") == request and "finishedAt" in seen else f"verification is {seen}"
+
+    return until(f"verification {request}", answered, 90)
+
+
+def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators):
+    node = next(address["address"] for address in target.api.items("/api/v1/nodes")[0]["status"]["addresses"]
+                if address["type"] == "InternalIP")
+    link = yaml.safe_load((ROOT / "examples/s3.yaml").read_text())
+    with server("e2e-sgp", f"--objects={OBJECTS}") as sgp, server("e2e-nyc") as nyc:
+        for endpoint, bucket, port in ((link["spec"]["source"], "e2e-sgp", sgp), (link["spec"]["targets"][0], "e2e-nyc", nyc)):
+            endpoint["s3"].update(endpoint=f"http://{node}:{port}", bucket=bucket)
+        target.kubectl("create", "namespace", "backups")
+        try:
+            documents = [secret("spaces-sgp", "e2e-sgp"), secret("spaces-nyc", "e2e-nyc"), link]
+            target.kubectl("apply", "-f", "-", feed=yaml.safe_dump_all(documents))
+            took = within("every object arrives", lambda: synced(target), 120)
+            figures.record(f"S3: apply to {OBJECTS} objects mirrored and Ready", took, "s", "< 120")
+            seen = verified(target, "one")
+            assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
+            for worker in processes.with_program("twinspan-s3-worker"):
+                os.kill(worker, signal.SIGKILL)
+            seen = verified(target, "after-the-kill")
+            assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
+            until("Ready again", lambda: synced(target), 60)
+            target.kubectl("delete", "-n", "backups", "replicationlink", "backups-sgp-nyc", "--timeout=60s", seconds=70)
+            left = target.kubectl("get", "-n", "backups", "statefulsets,pods,leases,pdb,roles", "-l", "twinspan.dev/link=backups-sgp-nyc",
+                                  "-o", "name").stdout.split()
+            assert not [one for one in left if not one.startswith("pod/")], left
+        finally:
+            target.kubectl("delete", "namespace", "backups", "--wait=false", check=False)
