@@ -52,7 +52,9 @@ TEST(Scale, MemoryIsFlatHoweverManyKeysAreCompared) {
   EXPECT_EQ(missing, count([](int64_t i) { return i % 1000 != 0 && i % 777 == 0; }));
   EXPECT_EQ(extra, count([](int64_t i) { return i % 1000 == 0 && i % 777 != 0; }));
   EXPECT_EQ(different, count([](int64_t i) { return i % 1000 != 0 && i % 777 != 0 && i % 1001 == 0; }));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what was freed
   EXPECT_LT(most - before, 32 << 20);
+#endif
   RecordProperty("keys_per_second", fmt::format("{:.0f}", static_cast<double>(keys) / seconds));
   RecordProperty("memory_bytes", fmt::format("{}", most - before));
   fmt::print("{} keys, {:.1f} s, {} KiB more memory\n", keys, seconds, (most - before) >> 10);
