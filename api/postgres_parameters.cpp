@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "core/text.hpp"
+
 namespace twinspan::api {
 
 namespace {
@@ -54,13 +56,6 @@ constexpr Owned kOwned[] = {
 };
 constexpr Owned kOwnedPrefixes[] = {{"ssl_", kAddresses}, {"archive_", kArchive}, {"recovery_", kArchive}};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -92,7 +87,7 @@ std::optional<std::string> refuse_below(const std::string& value, int64_t least,
 
 std::optional<std::string> refuse_parameter(std::string_view given, std::string_view given_value,
                                             const ParameterBounds& bounds) {
-  const std::string name = lower(given), value = lower(given_value);
+  const std::string name = to_lower(given), value = to_lower(given_value);
   if (!is_name(name)) return "is no name of a PostgreSQL setting: letters, digits, '_' and '.'";
   if (std::any_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
     return "must not contain line breaks or other control characters";
@@ -122,7 +117,7 @@ std::optional<std::string> refuse_parameter(std::string_view given, std::string_
 }
 
 bool must_be_equal_everywhere(std::string_view name) {
-  const std::string key = lower(name);
+  const std::string key = to_lower(name);
   return is_one_of(key, {"max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_wal_senders",
                          "max_worker_processes", "wal_level"});
 }

@@ -2,6 +2,7 @@
 
 #include "api/pod_resources.hpp"
 #include "core/cron.hpp"
+#include "core/text.hpp"
 
 namespace twinspan::api {
 namespace {
@@ -13,15 +14,9 @@ struct Place {  // a bucket, or a part of one, and its field
   std::string field;
 };
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 // One of them holds the other.
 bool overlap(const S3Endpoint& a, const S3Endpoint& b) {
-  return lower(a.endpoint) == lower(b.endpoint) && a.bucket == b.bucket &&
+  return to_lower(a.endpoint) == to_lower(b.endpoint) && a.bucket == b.bucket &&
          (a.prefix.starts_with(b.prefix) || b.prefix.starts_with(a.prefix));
 }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/text.hpp"
+
 namespace twinspan {
 namespace {
 
@@ -47,9 +49,7 @@ std::optional<int> number(std::string_view text) {
 }
 
 std::optional<int> value_of(const Field& field, std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = to_lower(text);
   for (size_t i = 0; i < field.names.size(); ++i)
     if (lower == field.names[i]) return field.first + static_cast<int>(i);
   const auto value = number(text);

@@ -4,10 +4,10 @@
 
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/signals.hpp"
 #include "kube/config.hpp"
 #include "operator/operator.hpp"
 #include "operator/options.hpp"
-#include "operator/signals.hpp"
 
 int main(int argc, char** argv) {
   const auto options = twinspan::parse_options(argc, argv);

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
+#include "core/file.hpp"
 #include "core/json.hpp"
 #include "core/log.hpp"
 #include "net/http.hpp"
@@ -25,10 +24,9 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return trimmed(std::string(std::istreambuf_iterator<char>(file), {}));
+std::optional<std::string> word_in(const std::string& path) {
+  auto text = read_file(path);
+  return text ? std::optional(trimmed(std::move(*text))) : std::nullopt;
 }
 
 std::string environment(const char* name) {
@@ -66,8 +64,8 @@ Result<Credentials> KeptCredentials::get(bool refused, std::stop_token stop) {
 
 Result<Credentials> FileCredentials::fetch(std::stop_token) {
   const auto either = [&](const char* one, const char* other) {
-    auto text = read_file(folder_ + "/" + one);
-    return text ? text : read_file(folder_ + "/" + other);
+    auto text = word_in(folder_ + "/" + one);
+    return text ? text : word_in(folder_ + "/" + other);
   };
   const auto id = either("accessKeyId", "AWS_ACCESS_KEY_ID");
   const auto secret = either("secretAccessKey", "AWS_SECRET_ACCESS_KEY");
@@ -90,7 +88,7 @@ std::optional<WebIdentityCredentials::Config> WebIdentityCredentials::from_envir
 }
 
 Result<Credentials> WebIdentityCredentials::fetch(std::stop_token stop) {
-  const auto token = read_file(config_.token_file);
+  const auto token = word_in(config_.token_file);
   if (!token || token->empty())
     return fail(Code::kDenied, fmt::format("credentials: no token in {}", config_.token_file));
   net::Client client(config_.endpoint, {.ca_pem = config_.ca_pem}, {.connections = 1});

@@ -3,17 +3,11 @@
 
 #include <charconv>
 
+#include "core/text.hpp"
 #include "s3/answer.hpp"
 
 namespace twinspan::s3 {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 bool parse_size(std::string_view text, int64_t& out) {
   const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -73,7 +67,7 @@ Result<Head> parse_head(const std::string& key, const net::Response& answer) {
   };
   std::string range;
   for (const auto& [given, value] : answer.headers) {
-    const std::string name = lower(given);
+    const std::string name = to_lower(given);
     if (const auto field = kFields.find(name); field != kFields.end()) {
       metadata.*field->second = value;
     } else if (name == "content-length") {

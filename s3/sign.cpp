@@ -5,17 +5,11 @@
 
 #include <algorithm>
 
+#include "core/text.hpp"
 #include "s3/digest.hpp"
 
 namespace twinspan::s3 {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // Without spaces at its ends, any run of spaces within as one.
 void append_trimmed(std::string& out, std::string_view value) {
@@ -63,7 +57,7 @@ std::string SigningKey::sign(std::string_view text) const { return to_hex(hmac_s
 std::string canonical_request(const ToSign& request, std::string& signed_headers) {
   std::vector<std::pair<std::string, std::string_view>> headers;
   headers.reserve(request.headers.size());
-  for (const auto& [name, value] : request.headers) headers.emplace_back(lower(name), value);
+  for (const auto& [name, value] : request.headers) headers.emplace_back(to_lower(name), value);
   std::sort(headers.begin(), headers.end());
   std::string out;
   out.reserve(1024);

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "core/text.hpp"
+
 namespace twinspan::sandbox {
 namespace {
 
@@ -110,11 +112,6 @@ std::vector<BuiltIn> built_in() {
   };
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(tolower(c));
-  return text;
-}
-
 std::vector<std::string> strings(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() || !found->is_array() ? std::vector<std::string>{}
@@ -130,7 +127,7 @@ Catalog::Catalog() {
     kind->version = each.version;
     kind->plural = each.plural;
     kind->kind = each.kind;
-    kind->singular = lower(each.kind);
+    kind->singular = to_lower(each.kind);
     kind->short_names = each.short_names;
     kind->categories = each.categories;
     kind->namespaced = each.traits & kNamespaced;
@@ -180,7 +177,7 @@ void Catalog::install(const Json& definition) {
     kind->version = version.at("name");
     kind->plural = names.at("plural");
     kind->kind = names.at("kind");
-    kind->singular = names.value("singular", lower(kind->kind));
+    kind->singular = names.value("singular", to_lower(kind->kind));
     kind->short_names = strings(names, "shortNames");
     kind->categories = strings(names, "categories");
     kind->namespaced = spec.value("scope", "Namespaced") == "Namespaced";
@@ -350,7 +347,7 @@ std::optional<Json> resource_list(const Catalog& catalog, const std::string& gro
   for (const Posted& each : kPosted)
     if (each.group == group && each.version == version)
       resources.push_back({{"name", each.plural},
-                           {"singularName", lower(each.kind)},
+                           {"singularName", to_lower(each.kind)},
                            {"namespaced", each.namespaced},
                            {"kind", each.kind},
                            {"verbs", {"create"}}});

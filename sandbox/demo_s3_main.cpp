@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/log.hpp"
+#include "core/signals.hpp"
 #include "core/wait.hpp"
 #include "kube/base64.hpp"
 #include "sandbox/demo_cluster.hpp"
@@ -21,7 +21,9 @@ namespace fs = std::filesystem;
 namespace kube = twinspan::kube;
 namespace sandbox = twinspan::sandbox;
 using std::chrono::milliseconds;
+using twinspan::Code;
 using twinspan::fail;
+using twinspan::integer_of;
 using twinspan::Json;
 using twinspan::member_of;
 using twinspan::Result;
@@ -152,7 +154,7 @@ class Demo {
         },
         stop_);
     if (!synced) return synced;
-    if (nyc_.server.uploads(kTarget) != 0) return fail(Code(), "half an upload is left behind in the target");
+    if (nyc_.server.uploads(kTarget) != 0) return fail(Code::kInternal, "half an upload is left behind in the target");
     return print_table();
   }
 
@@ -163,8 +165,8 @@ class Demo {
     ++objects_;
     const size_t before = nyc_.server.objects(kTarget);
     while (nyc_.server.objects(kTarget) <= before) {
-      if (since(start) > kPatience.count()) return fail(Code(), "it never arrived in New York");
-      if (!twinspan::wait_for(milliseconds(1), stop_)) return fail(twinspan::Code::kCancelled, "interrupted");
+      if (since(start) > kPatience.count()) return fail(Code::kInternal, "it never arrived in New York");
+      if (!twinspan::wait_for(milliseconds(1), stop_)) return fail(Code::kCancelled, "interrupted");
     }
     figures_.arrival = milliseconds(since(start));
     progress_.done(fmt::format("in New York after {} ms", figures_.arrival.count()));
@@ -192,7 +194,7 @@ class Demo {
     const auto seen = verify("one");
     if (!seen) return std::unexpected(seen.error());
     if (member_of(*seen, "consistent") != false || integer_of(*seen, "different") != 1)
-      return fail(Code(), fmt::format("one key differs, and the verification says {}", seen->dump()));
+      return fail(Code::kInternal, fmt::format("one key differs, and the verification says {}", seen->dump()));
     progress_.print(fmt::format("  a byte changed behind its back is found: {}", seen->dump()));
     return {};
   }
@@ -200,13 +202,15 @@ class Demo {
   Status survive() {
     progress_.begin("the worker is killed and starts again");
     const auto start = SteadyClock::now();
-    if (!cluster_.runtime().kill({link_.ns, link_.name + "-s3-0"})) return fail(Code(), "there is no worker to kill");
+    if (!cluster_.runtime().kill({link_.ns, link_.name + "-s3-0"}))
+      return fail(Code::kInternal, "there is no worker to kill");
     progress_.done();
     for (int round = 0;; ++round) {
       const auto seen = verify(fmt::format("again-{}", round));
       if (!seen) return std::unexpected(seen.error());
       if (member_of(*seen, "consistent") == true && integer_of(*seen, "checked") >= objects_) break;
-      if (since(start) > kPatience.count()) return fail(Code(), fmt::format("still not consistent: {}", seen->dump()));
+      if (since(start) > kPatience.count())
+        return fail(Code::kInternal, fmt::format("still not consistent: {}", seen->dump()));
       twinspan::wait_for(milliseconds(500), stop_);
     }
     figures_.recovery = milliseconds(since(start));
@@ -228,7 +232,8 @@ class Demo {
         },
         stop_);
     if (!gone) return gone;
-    if (nyc_.server.objects(kTarget) != before) return fail(Code(), "deleting the link changed the target bucket");
+    if (nyc_.server.objects(kTarget) != before)
+      return fail(Code::kInternal, "deleting the link changed the target bucket");
     return {};
   }
 
@@ -238,8 +243,6 @@ class Demo {
         fmt::format("\n$ kubectl get replicationlinks -n {}\n{}", link_.ns, table ? *table : table.error().message));
     return {};
   }
-  static twinspan::Code Code() { return twinspan::Code::kInternal; }
-  static int64_t integer_of(const Json& object, const char* key) { return twinspan::integer_of(object, key); }
 
   const Options& options_;
   sandbox::DemoCluster& cluster_;
@@ -301,15 +304,6 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   twinspan::log::configure(twinspan::log::Level::kError, {{"component", "demo"}});
 
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::stop_source stop;
-  std::jthread waits([&](const std::stop_token& over) {
-    const timespec kTick{0, 100'000'000};
-    while (!over.stop_requested())
-      if (sigtimedwait(&signals, nullptr, &kTick) > 0) stop.request_stop();
-  });
-  return run(options, stop.get_token());
+  const twinspan::Signals signals(std::chrono::seconds(60), {SIGTERM, SIGINT, SIGHUP});
+  return run(options, signals.stop_token());
 }

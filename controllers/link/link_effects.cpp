@@ -37,9 +37,8 @@ kube::ObjectRef reference_to(const api::ReplicationLink& link) {
           link.metadata.name, link.metadata.uid};
 }
 
-LinkEffects::LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock,
-                         HandOverRequest hand_over)
-    : client_(client), cluster_(cluster), events_(events), clock_(clock), hand_over_(std::move(hand_over)) {}
+LinkEffects::LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock)
+    : client_(client), cluster_(cluster), events_(events), clock_(clock) {}
 
 Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const std::stop_token& stop) {
   for (const Step& step : plan.steps) {
@@ -187,7 +186,6 @@ Status LinkEffects::make_owner(const LinkSeen& seen, const std::stop_token& stop
 
 Status LinkEffects::hand_over(const LinkSeen& seen, const std::string& from, const std::stop_token& stop) {
   const kube::Key link = key_of(seen.link->metadata);
-  if (hand_over_ && hand_over_(link, from)) return {};
   const EndpointSeen* endpoint = seen.find(from);
   if (!endpoint || !endpoint->pod) return {};
   // Its agent hands its log over to the replicas before it releases the lease.

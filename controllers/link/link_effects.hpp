@@ -13,14 +13,9 @@
 
 namespace twinspan::controllers {
 
-// Asks the failover controller to move a link's primary away from `from`. Level-based: asked again until it has moved.
-// Returns false where it can't be moved (no automatic policy): the pod is restarted in place then.
-using HandOverRequest = std::function<bool(const kube::Key& link, const std::string& from)>;
-
 class LinkEffects {
  public:
-  LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock,
-              HandOverRequest hand_over);
+  LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock);
 
   Status carry_out(const LinkSeen& seen, const LinkPlan& plan, const std::stop_token& stop);
   // Whether the owner Secret was found to be a person's, within the last minutes.
@@ -43,7 +38,6 @@ class LinkEffects {
   Cluster& cluster_;
   kube::EventRecorder& events_;
   const Clock& clock_;
-  HandOverRequest hand_over_;
   mutable std::mutex mutex_;
   std::map<kube::Key, BootTime> owner_is_theirs_;  // until when that is taken for granted
 };

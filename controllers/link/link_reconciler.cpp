@@ -61,7 +61,7 @@ LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerRep
       events_(events),
       clock_(clock),
       config_(std::move(config)),
-      effects_(client, cluster, events, clock, config_.hand_over),
+      effects_(client, cluster, events, clock),
       writer_(client, cluster, clock) {}
 
 bool LinkReconciler::worth_a_look(const std::optional<Seen>& before, const Seen& after) {

@@ -14,7 +14,6 @@ namespace twinspan::controllers {
 
 struct LinkReconcilerConfig {
   RenderConfig render;
-  HandOverRequest hand_over;
   bool pretend_workers = false;  // benchmarks of the operator alone: nothing but statuses is written
 };
 

@@ -16,7 +16,7 @@ S3Reconciler::S3Reconciler(kube::Client& client, Cluster& cluster, WorkerReports
       events_(events),
       clock_(clock),
       render_(std::move(render)),
-      effects_(client, cluster, events, clock, {}),
+      effects_(client, cluster, events, clock),
       writer_(client, cluster, clock) {}
 
 bool S3Reconciler::is_mine(const kube::Key& key) const {

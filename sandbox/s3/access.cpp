@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "s3/digest.hpp"
 #include "s3/uri.hpp"
 
@@ -9,12 +10,6 @@ namespace twinspan::s3_stub {
 namespace {
 
 constexpr std::chrono::minutes kSkewMost{15};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
-}
 
 std::string between(std::string_view text, std::string_view from, std::string_view to) {
   const size_t at = text.find(from);
@@ -103,7 +98,7 @@ std::optional<Denial> Access::check_header(const net::IncomingRequest& request, 
   const std::string names = ";" + between(header, "SignedHeaders=", ",") + ";";
   net::Headers covered;
   for (const auto& [name, value] : request.headers) {
-    const std::string small = lower(name);
+    const std::string small = to_lower(name);
     if (names.find(";" + small + ";") != std::string::npos)
       covered.emplace_back(small, value);
     else if (small.starts_with("x-amz-") || small == "host" || small == "content-type" || small == "content-md5")

@@ -4,19 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
+#include "core/file.hpp"
 #include "sandbox/s3/stub.hpp"
-
-namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("An S3 server in memory, for tests and for trying out: it keeps nothing.");
@@ -33,7 +23,15 @@ int main(int argc, char** argv) {
   app.add_option("--bucket", buckets, "made at the start; may be repeated");
   app.add_option("--objects", objects, "as many small objects in the first bucket");
   CLI11_PARSE(app, argc, argv);
-  if (!certificate.empty()) options.server.identity = {read_file(certificate), read_file(key)};
+  if (!certificate.empty()) {
+    const auto certificate_pem = twinspan::read_file(certificate), key_pem = twinspan::read_file(key);
+    for (const auto& file : {certificate_pem, key_pem})
+      if (!file) {
+        std::fprintf(stderr, "%s\n", file.error().message.c_str());
+        return 1;
+      }
+    options.server.identity = {*certificate_pem, *key_pem};
+  }
   options.server.threads = 32;
 
   sigset_t ends;

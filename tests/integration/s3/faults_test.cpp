@@ -24,17 +24,7 @@ class S3Faults : public ::testing::Test {
     renew();
   }
   void renew() { client = std::make_unique<Client>(config, source, system_clock()); }
-  Result<std::string> read(const GetRequest& request) {
-    std::string out;
-    const auto head = client->get(request,
-                                  [&](std::string_view piece) {
-                                    out += piece;
-                                    return true;
-                                  },
-                                  {});
-    if (!head) return std::unexpected(head.error());
-    return out;
-  }
+  Result<std::string> read(const GetRequest& request) { return body_of(*client, request); }
 
   Stub server{{}};
   ClientConfig config;

@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
+#include "core/file.hpp"
 #include "core/wait.hpp"
 #include "s3/client.hpp"
 #include "s3/credentials.hpp"
@@ -31,10 +30,8 @@ inline ClientConfig config_of(const std::string& bucket) {
   config.bucket = bucket;
   config.backoff_base = std::chrono::milliseconds(5);
   config.timeout = std::chrono::seconds(30);
-  if (const std::string path = environment("S3_CA"); real_server() && !path.empty()) {
-    std::ifstream file(path);
-    config.ca_pem.assign(std::istreambuf_iterator<char>(file), {});
-  }
+  if (const std::string path = environment("S3_CA"); real_server() && !path.empty())
+    config.ca_pem = read_file(path).value_or("");
   return config;
 }
 
@@ -47,6 +44,18 @@ inline std::shared_ptr<CredentialSource> credentials() {
 inline const Clock& system_clock() {
   static const SystemClock clock;
   return clock;
+}
+
+inline Result<std::string> body_of(Client& client, const GetRequest& request) {
+  std::string out;
+  const auto head = client.get(request,
+                               [&](std::string_view piece) {
+                                 out += piece;
+                                 return true;
+                               },
+                               {});
+  if (!head) return std::unexpected(head.error());
+  return out;
 }
 
 // A bucket of its own for every test, emptied at the end where the server keeps it.
@@ -68,17 +77,7 @@ class WithBucket : public ::testing::Test {
     EXPECT_TRUE(out) << key << ": " << out.error().message;
     return out ? out->etag : "";
   }
-  Result<std::string> fetch(const GetRequest& request) {
-    std::string out;
-    const auto head = client->get(request,
-                                  [&](std::string_view piece) {
-                                    out += piece;
-                                    return true;
-                                  },
-                                  {});
-    if (!head) return std::unexpected(head.error());
-    return out;
-  }
+  Result<std::string> fetch(const GetRequest& request) { return body_of(*client, request); }
   std::string read(const std::string& key) {
     const auto out = fetch({.key = key});
     EXPECT_TRUE(out) << key << ": " << out.error().message;

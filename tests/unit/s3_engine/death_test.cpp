@@ -39,8 +39,7 @@ TEST(Death, AtAnyCallLeavesNothingThatTheNextWorkerDoesNotMend) {
         deadly.died = nullptr;
         (void)world.sync();
         for (const char* key : {"same", "changed"}) EXPECT_TRUE(world.target.objects().contains(key));
-        deadly.die_at = 0;
-        deadly.dead = false;
+        deadly.revive();
         const SyncProgress again = world.sync();
         EXPECT_TRUE(again.complete) << again.error;
         world.expect_mirrored();
@@ -60,8 +59,7 @@ TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
   world.target.death = FakeBucket::Death::kBefore;
   world.sync();
   EXPECT_EQ(world.target.open_uploads(), 1u);
-  world.target.die_at = 0;
-  world.target.dead = false;
+  world.target.revive();
   world.target.fault = nullptr;
   world.target.forget_calls();
   EXPECT_EQ(world.sync().replicated, 1u);
@@ -81,8 +79,7 @@ TEST(Death, AHalfDoneUploadOfChangedContentIsAborted) {
     world.target.death = FakeBucket::Death::kBefore;
     world.sync();
     EXPECT_EQ(world.target.open_uploads(), 1u);
-    world.target.die_at = 0;
-    world.target.dead = false;
+    world.target.revive();
     world.target.fault = nullptr;
     if (removed) world.source.erase("parts");
     if (!removed) world.source.add("parts", body_of(2 * kFiveMiB, 'q'), {kFiveMiB, kFiveMiB});

@@ -43,6 +43,10 @@ class FakeBucket : public Bucket {
   Death death = Death::kNone;
   std::function<void()> died;
   std::atomic<bool> dead{false};
+  void revive() {  // for the next process
+    die_at = 0;
+    dead = false;
+  }
   WallTime now{std::chrono::hours(500000)};
 
   Object& add(const std::string& key, std::string body, std::vector<int64_t> part_bytes = {}) {

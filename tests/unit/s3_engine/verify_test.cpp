@@ -103,8 +103,7 @@ TEST(Verify, GoesOnWhereItWasCutOffAndCountsNothingTwice) {
     world.source.die_at = k;
     world.source.death = FakeBucket::Death::kBefore;
     world.verify();
-    world.source.die_at = 0;
-    world.source.dead = false;
+    world.source.revive();
     const VerificationReport report = world.verify();
     EXPECT_TRUE(report.complete);
     EXPECT_EQ(report.checked, 63u) << k;

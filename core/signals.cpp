@@ -1,4 +1,4 @@
-#include "operator/signals.hpp"
+#include "core/signals.hpp"
 
 #include <pthread.h>
 #include <signal.h>
@@ -7,32 +7,20 @@
 #include "core/log.hpp"
 
 namespace twinspan {
-namespace {
 
-sigset_t taken() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
-// The signal, or 0 after `time`.
-int take(std::chrono::nanoseconds time) {
-  const sigset_t set = taken();
-  const timespec limit{std::chrono::duration_cast<std::chrono::seconds>(time).count(),
-                       (time % std::chrono::seconds(1)).count()};
-  const int signal = sigtimedwait(&set, nullptr, &limit);
-  return signal > 0 ? signal : 0;
-}
-
-}  // namespace
-
-Signals::Signals(std::chrono::seconds patience) : patience_(patience) {
-  const sigset_t set = taken();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+Signals::Signals(std::chrono::seconds patience, std::initializer_list<int> numbers) : patience_(patience) {
+  sigemptyset(&taken_);
+  for (const int number : numbers) sigaddset(&taken_, number);
+  pthread_sigmask(SIG_BLOCK, &taken_, nullptr);
   signal(SIGPIPE, SIG_IGN);
   thread_ = std::jthread([this](const std::stop_token& over) { run(over); });
+}
+
+int Signals::take(std::chrono::milliseconds time) const {
+  const timespec limit{std::chrono::duration_cast<std::chrono::seconds>(time).count(),
+                       std::chrono::nanoseconds(time % std::chrono::seconds(1)).count()};
+  const int signal = sigtimedwait(&taken_, nullptr, &limit);
+  return signal > 0 ? signal : 0;
 }
 
 Signals::~Signals() = default;
