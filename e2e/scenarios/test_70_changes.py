@@ -1,4 +1,5 @@
-"""What people change on a link: parameters, replicas, pause, and its end."""
+"""What people change on a link: parameters, certificates, replicas, pause, and its end."""
+import subprocess
 import time
 
 import pytest
@@ -65,6 +66,42 @@ def test_a_parameter_that_needs_a_restart_is_rolled_out(changing):
         changing.wait_healthy(60)
         trial.writer.wait_for(20)
         figures.record("parameter with restart: writes paused", 1000 * trial.writer.longest_pause(0), "ms")
+
+
+def served_certificate(host):
+    """The serial number of the certificate that PostgreSQL shows there."""
+    shown = subprocess.run(["openssl", "s_client", "-starttls", "postgres", "-connect", f"{host}:5432"], input="", capture_output=True, text=True, timeout=10)
+    return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown.stdout, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_certificates_are_issued_anew_without_an_interruption(changing):
+    def served():
+        return {name: served_certificate(changing.pod(name)["status"]["podIP"]) for name in changing.endpoint_names()}
+
+    def began():
+        return {name: sql.ask(changing.instance_dsn(name), "SELECT pg_postmaster_start_time()")[0][0] for name in changing.endpoint_names()}
+
+    before, started = served(), began()
+    with Trial(changing, "certificates") as trial:
+        for name in changing.endpoint_names():
+            changing.target.kubectl("-n", changing.namespace, "delete", "secret", f"{changing.name}-{name}-tls")
+        for name in changing.endpoint_names():
+            until(f"the Secret of {name} again", lambda: changing.target.api.get(
+                f"/api/v1/namespaces/{changing.namespace}/secrets/{changing.name}-{name}-tls") or "it is missing", 30)
+            # kubelet looks at the Secrets of a pod once a minute, and when the pod has changed.
+            changing.target.kubectl("-n", changing.namespace, "annotate", "pod", changing.pod_name(name), "e2e/look=now", "--overwrite")
+
+        def anew():
+            now = served()
+            return all(now[name] != before[name] for name in before) or f"{now}, before {before}"
+
+        figures.record("certificates deleted, others served by every instance", within("other certificates", anew, 150, every=0.5), "s")
+        changing.wait_healthy(30)
+        trial.writer.wait_for(20)
+        pause = 1000 * trial.writer.longest_pause(0)
+        figures.record("certificates issued anew: writes paused", pause, "ms", "< 1000")
+    assert pause < 1000, f"writes paused for {pause:.0f} ms"
+    assert began() == started, "an instance was restarted for a certificate"
 
 
 def test_a_replica_is_added_and_removed(changing):
