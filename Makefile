@@ -14,7 +14,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_f
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps build demo test format format-check unit simulation integration conformance sanitize chart e2e bench clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize chart e2e bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ deps: ## install the Debian packages that are missing
 	if [ -n "$$missing" ]; then echo "installing" $$missing; $(SUDO) mkdir -p /etc/postgresql-common/createcluster.d; \
 	  echo 'create_main_cluster = false' | $(SUDO) tee /etc/postgresql-common/createcluster.d/twinspan.conf >/dev/null; \
 	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+packages: # their names, for tests/dockerfile.sh
+	@echo $(PACKAGES)
 
 build: deps ## the programs, optimised, into build/release/bin
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS)
