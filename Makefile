@@ -14,10 +14,10 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_f
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize chart e2e bench clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize chart e2e bench bench-s3 clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 deps: ## install the Debian packages that are missing
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo $$p; done); \
@@ -65,6 +65,10 @@ sanitize: deps ## unit, simulation and integration tests under both sanitizers, 
 bench: build ## figures into bench/results, half an hour (etcd and kube-apiserver are built where missing)
 	@bench/prepare
 	@bench/run
+
+bench-s3: build ## S3 syncs beside rclone and mc, figures into bench/results, half an hour (what is missing is built)
+	@bench/prepare s3
+	@bench/run s3
 
 clean: ## remove what was built
 	@rm -rf build

@@ -64,10 +64,14 @@ def commit(source):
     return head + ("-changed" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def heading(source, program):
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date": now(),
         "commit": commit(source),
         "program": version or os.path.basename(program),
         "machine": machine(),
