@@ -15,7 +15,7 @@ RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
 # What both images start from: the user, name resolution, certificates, the UTF-8 locale, time zones, folders for volumes.
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tzdata \
-      libcpp-httplib0.11 libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libspdlog1.10 libssl3 libyaml-cpp0.7 >/dev/null \
+      libcpp-httplib0.11 libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /root-fs/etc/ssl/certs /root-fs/usr/lib/locale /root-fs/usr/lib/ssl /root-fs/usr/share /root-fs/tmp /root-fs/run/twinspan \
       /root-fs/var/lib/twinspan /root-fs/usr/bin \
@@ -33,7 +33,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libbrotli-dev libcli11-dev \
       libcpp-httplib-dev libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev ninja-build nlohmann-json3-dev \
-      prometheus-cpp-dev python3 python3-yaml zlib1g-dev libcurl4-openssl-dev >/dev/null \
+      prometheus-cpp-dev python3 python3-yaml zlib1g-dev libzstd-dev libcurl4-openssl-dev >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -52,17 +52,17 @@ COPY worker worker
 COPY operator operator
 COPY sandbox sandbox
 RUN cmake --preset release -DTWINSPAN_TESTS=OFF \
- && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-s3-worker \
- && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker /out/ && strip /out/*
+ && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-s3-worker twinspan-s3-open \
+ && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/ && strip /out/*
 
 FROM scratch AS prebuilt
-COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker /out/
+COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/
 
 FROM ${BINARIES} AS binaries
 
 FROM debian AS operator-root
-COPY --from=binaries /out/twinspan-operator /out/twinspan-s3-worker /usr/bin/
-RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker
+COPY --from=binaries /out/twinspan-operator /out/twinspan-s3-worker /out/twinspan-s3-open /usr/bin/
+RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker /usr/bin/twinspan-s3-open
 
 FROM scratch AS operator
 COPY --from=operator-root /root-fs /
