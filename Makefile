@@ -10,7 +10,7 @@ PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-forma
   libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libspdlog-dev libfmt-dev \
   prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 \
   python3 python3-yaml jq curl openssl
-export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 

@@ -66,6 +66,11 @@ std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   app.add_option("--leader-election-namespace", options.leader_election_namespace,
                  "Namespace of the election's Lease. Default: the operator's own")
       ->envname("TWINSPAN_LEADER_ELECTION_NAMESPACE");
+  app.add_option("--leader-election-lease-seconds", options.leader_election_lease_seconds,
+                 "After so long without a renewal another replica acts")
+      ->envname("TWINSPAN_LEADER_ELECTION_LEASE_SECONDS")
+      ->check(CLI::Range(3, 300))
+      ->capture_default_str();
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->envname("TWINSPAN_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))

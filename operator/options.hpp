@@ -25,6 +25,9 @@ struct Options {
   ListenAddress metrics{"", 8080};
   bool leader_elect = false;
   std::string leader_election_namespace;  // empty: the operator's own
+  // How long a leader that died keeps others from acting: at the worst a failover waits so long, and two retries. Its
+  // writes have preconditions, so that losing it to a slow API server costs a restart and nothing else.
+  int leader_election_lease_seconds = 8;
   log::Level log_level = log::Level::kInfo;
   std::string kubeconfig;  // empty: $KUBECONFIG, the pod's own account, ~/.kube/config
   int link_workers = 4;
