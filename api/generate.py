@@ -38,6 +38,8 @@ SHAPES = {
     "ReplicationLink.status": "LinkStatus",
     "ReplicationLink.status.assignment": "AssignmentStatus",
     "ReplicationLink.status.endpoints[]": "EndpointStatus",
+    "ReplicationLink.status.division": "DivisionStatus",
+    "ReplicationLink.status.workers[]": "WorkerStatus",
     "ReplicationLink.status.sync": "SyncStatus",
     "ReplicationLink.status.verification": "VerificationStatus",
     "*.conditions[]": "Condition",

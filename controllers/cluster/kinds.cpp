@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "api/validate.hpp"
 #include "controllers/cluster/names.hpp"
 #include "failover/lease_object.hpp"
@@ -154,6 +156,8 @@ Result<Lease> decode_lease(const Json& json, BootTime now) {
   lease.record = std::move(stored->record);
   lease.duration = stored->duration;
   lease.seen_at = now;
+  const std::string division = text_of(member_of(member_of(json, "metadata"), "annotations"), kDivisionAnnotation);
+  std::from_chars(division.data(), division.data() + division.size(), lease.division);
   return lease;
 }
 

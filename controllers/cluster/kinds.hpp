@@ -63,7 +63,8 @@ struct Secret : Owned {
 struct Lease : Owned {
   LeaseRecord record;
   std::chrono::milliseconds duration{0};
-  BootTime seen_at{};  // when this version arrived here
+  BootTime seen_at{};    // when this version arrived here
+  int64_t division = 0;  // kDivisionAnnotation
 };
 
 struct StatefulSet : Owned {

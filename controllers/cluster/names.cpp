@@ -20,7 +20,12 @@ std::string budget_name(std::string_view link) { return std::string(link); }
 std::string lease_name(std::string_view link) { return std::string(link) + "-primary"; }
 
 std::string s3_set_name(std::string_view link) { return std::string(link) + "-" + std::string(kS3Member); }
-std::string s3_lease_name(std::string_view link, int shard) { return s3_set_name(link) + "-" + std::to_string(shard); }
+std::string s3_lease_name(std::string_view link, int64_t share) {
+  return s3_set_name(link) + "-" + std::to_string(share);
+}
+std::string s3_member(int64_t ordinal) {
+  return ordinal == 0 ? std::string(kS3Member) : std::string(kS3Member) + "-" + std::to_string(ordinal);
+}
 
 std::string owner_secret_name(const api::ReplicationLink& link) {
   const auto& reference = link.spec.postgres.owner_secret_ref;

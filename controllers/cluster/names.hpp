@@ -25,6 +25,10 @@ inline constexpr std::string_view kS3Member = "s3";
 inline constexpr std::string_view kReadsLabel =
     "twinspan.dev/reads";  // "true" on pods that a Replicas Service may select
 
+inline constexpr size_t kS3SharesMax = 32;  // spec.s3.workers, at most
+// On the leases of an S3 link's shares: status.division.generation as their holder obeys it (worker/s3/shares.hpp).
+inline constexpr std::string_view kDivisionAnnotation = "twinspan.dev/division";
+
 // Hash of what was rendered: an object that carries the wanted one is left alone.
 inline constexpr std::string_view kHashAnnotation = "twinspan.dev/hash";
 // On a link: "true" keeps the data volumes when the link, or an endpoint of it, is deleted.
@@ -40,8 +44,10 @@ std::string owner_secret_name(const api::ReplicationLink& link);
 std::string worker_account_name(std::string_view link);  // of the ServiceAccount, the Role and the RoleBinding
 std::string budget_name(std::string_view link);
 std::string lease_name(std::string_view link);
-std::string s3_set_name(std::string_view link);               // of the StatefulSet
-std::string s3_lease_name(std::string_view link, int shard);  // named as the pod that holds it
+std::string s3_set_name(std::string_view link);                   // of the StatefulSet
+std::string s3_lease_name(std::string_view link, int64_t share);  // named as the pod that it belongs to
+// The name of the ordinal-th worker of an S3 link among those whose reports are kept: kS3Member, then "s3-1".
+std::string s3_member(int64_t ordinal);
 
 kube::Key key_of(const api::ObjectMeta& meta);
 

@@ -93,6 +93,8 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     row.message.reset();
   }
   if (detail != Detail::kAll) status.sync.reset();
+  if (detail == Detail::kStates)
+    for (api::WorkerStatus& worker : status.workers) worker.message.reset();
   if (detail != Detail::kStates) return status;
   status.lag.reset();
   for (api::Condition& condition : status.conditions) condition.message.clear();
@@ -185,7 +187,7 @@ Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after) {
   Json status = api::to_json(after);
   status.erase("assignment");
   // What a merge patch does not name stays: absent fields are deleted by name. Lists are replaced whole.
-  for (const char* key : {"replicas", "lag", "sync", "verification", "conditions", "endpoints"})
+  for (const char* key : {"replicas", "lag", "division", "workers", "sync", "verification", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   return {{"metadata", {{"resourceVersion", meta.resource_version}}}, {"status", std::move(status)}};
 }

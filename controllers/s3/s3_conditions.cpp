@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/link/verdict.hpp"
@@ -15,18 +13,17 @@ using api::ConditionStatus;
 
 class S3Judge {
  public:
-  S3Judge(const S3Seen& seen, const LinkPlan& plan, const api::LinkStatus& status)
-      : seen_(seen), link_(seen.link()), plan_(plan), status_(status), report_(seen.worker().member.fresh()) {}
+  S3Judge(const S3Seen& seen, const S3Said& said, const LinkPlan& plan, const api::LinkStatus& status)
+      : seen_(seen), said_(said), link_(seen.link()), plan_(plan), status_(status) {}
 
   Verdict ready() const {
     if (link_.invalid) return no("InvalidSpec", link_.invalid->message);
     if (plan_.taken) return no("NameTaken", taken_message(plan_));
     if (link_.metadata.deleting()) return no("Terminating", "the link is being deleted");
-    if (!report_) return unheard();
+    if (!said_.heard) return not_copying();
     if (link_.spec.paused) return no("Paused", "spec.paused is true: nothing is replicated");
-    if (const Json& stall = member_of(report_->details, "stalled"); stall.is_object())
-      return no(text_of(stall, "reason"), text_of(stall, "message"));
-    if (!report_->holds_lease) return no("Starting", report_->message);
+    if (said_.stalled) return no(said_.stalled->first, said_.stalled->second);
+    if (!said_.copying) return not_copying();
     size_t following = 0;
     std::string behind;
     for (const api::EndpointStatus& row : status_.endpoints) {
@@ -42,9 +39,7 @@ class S3Judge {
     if (link_.invalid) return yes("InvalidSpec", link_.invalid->message);
     if (plan_.taken) return yes("NameTaken", taken_message(plan_));
     if (plan_.waiting_reason == "AuthorityDamaged") return yes(plan_.waiting_reason, plan_.waiting_message);
-    if (report_)
-      if (const Json& stall = member_of(report_->details, "stalled"); stall.is_object())
-        return yes(text_of(stall, "reason"), text_of(stall, "message"));
+    if (said_.stalled) return yes(said_.stalled->first, said_.stalled->second);
     return no("NotStalled", "nothing waits for a person");
   }
 
@@ -65,16 +60,19 @@ class S3Judge {
   }
 
  private:
-  Verdict unheard() const {
-    const std::string pod = pod_name(link_.metadata.name, kS3Member), why = why_unheard(seen_.worker(), pod);
-    return seen_.worker().member.report ? unknown("WorkerNotHeard", why) : no("Starting", why);
+  // A worker that was heard once may be at it still.
+  Verdict not_copying() const {
+    const bool silent = std::any_of(seen_.workers().begin(), seen_.workers().end(), [](const EndpointSeen& worker) {
+      return worker.member.report && !worker.member.fresh();
+    });
+    return silent ? unknown("WorkerNotHeard", said_.why_not) : no("Starting", said_.why_not);
   }
 
   const S3Seen& seen_;
+  const S3Said& said_;
   const CachedLink& link_;
   const LinkPlan& plan_;
   const api::LinkStatus& status_;
-  const MemberReport* report_;
 };
 
 }  // namespace
@@ -83,11 +81,12 @@ bool follows(const api::EndpointStatus& row) {
   return row.state == to_string(MemberState::kStreaming) || row.state == to_string(MemberState::kCatchingUp);
 }
 
-std::vector<api::Condition> s3_conditions(const S3Seen& seen, const LinkPlan& plan, const api::LinkStatus& status) {
+std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said, const LinkPlan& plan,
+                                          const api::LinkStatus& status) {
   ConditionSet conditions(seen.link(), seen.common.now);
-  const S3Judge judge(seen, plan, status);
+  const S3Judge judge(seen, said, plan, status);
   Verdict ready = judge.ready(), stalled = judge.stalled();
-  if (seen.worker().member.pending()) {  // this operator has only just begun to ask: what was said still stands
+  if (said_pending(seen)) {  // this operator has only just begun to ask: what was said still stands
     const api::Condition* known = api::find_condition(seen.link().status.conditions, "Ready");
     if (known && ready.reason == "Starting") ready = {known->status, known->reason, known->message};
     known = api::find_condition(seen.link().status.conditions, "Stalled");

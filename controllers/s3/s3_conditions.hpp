@@ -3,12 +3,13 @@
 #include <vector>
 
 #include "controllers/link/link_plan.hpp"
-#include "controllers/s3/s3_seen.hpp"
+#include "controllers/s3/s3_said.hpp"
 
 namespace twinspan::controllers {
 
 // `status`: as it will be, but for its conditions.
-std::vector<api::Condition> s3_conditions(const S3Seen& seen, const LinkPlan& plan, const api::LinkStatus& status);
+std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said, const LinkPlan& plan,
+                                          const api::LinkStatus& status);
 
 // The target has had everything once, and gets what is new.
 bool follows(const api::EndpointStatus& row);

@@ -33,7 +33,7 @@ Result<kube::Requeue> S3Reconciler::reconcile(const kube::Key& key, const std::s
   const S3Seen seen = gather_s3(link, cluster_, reports_, clock_);
   LinkPlan plan;
   if (!link->invalid || link->metadata.deleting()) {
-    watch_worker(key, seen);
+    watch_workers(key, seen);
     plan = plan_s3(seen, render_);
   }
   const api::LinkStatus after = next_s3_status(seen, plan);
@@ -44,15 +44,18 @@ Result<kube::Requeue> S3Reconciler::reconcile(const kube::Key& key, const std::s
   return next_look(plan, *written);
 }
 
-void S3Reconciler::watch_worker(const kube::Key& key, const S3Seen& seen) {
-  const EndpointSeen& worker = seen.worker();
-  if (!worker.pod || worker.pod->ip.empty() || worker.pod->finished()) {
-    reports_.forget(key, worker.name);
-    return;
+void S3Reconciler::watch_workers(const kube::Key& key, const S3Seen& seen) {
+  for (const EndpointSeen& worker : seen.workers()) {
+    if (!worker.pod || worker.pod->ip.empty() || worker.pod->finished()) {
+      reports_.forget(key, worker.name);
+      continue;
+    }
+    if (!seen.common.ca) continue;
+    // They share one certificate, which carries the first one's name.
+    if (auto tls = access_.of(key, *seen.common.ca, seen.common.now))
+      reports_.watch(key, worker.name,
+                     {worker.pod->ip, pod_name(key.name, kS3Member), worker.pod->uid, std::move(tls)});
   }
-  if (!seen.common.ca) return;
-  if (auto tls = access_.of(key, *seen.common.ca, seen.common.now))
-    reports_.watch(key, worker.name, {worker.pod->ip, pod_name(key.name, kS3Member), worker.pod->uid, std::move(tls)});
 }
 
 void S3Reconciler::tell_of_changes(const CachedLink& before, const api::LinkStatus& after) {

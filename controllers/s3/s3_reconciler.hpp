@@ -23,7 +23,7 @@ class S3Reconciler {
   void forget(const kube::Key& key);
 
  private:
-  void watch_worker(const kube::Key& key, const S3Seen& seen);
+  void watch_workers(const kube::Key& key, const S3Seen& seen);
   void tell_of_changes(const CachedLink& before, const api::LinkStatus& after);
 
   Cluster& cluster_;

@@ -94,10 +94,16 @@ Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config)
   return set;
 }
 
-Json render_s3_role(const api::ReplicationLink& link) {
+Json render_s3_role(const api::ReplicationLink& link, size_t shares) {
   std::vector<std::string> leases;
-  for (int shard = 0; shard < link.spec.s3.workers; ++shard) leases.push_back(s3_lease_name(link.metadata.name, shard));
-  return render_role(link, leases);
+  for (size_t share = 0; share < shares; ++share)
+    leases.push_back(s3_lease_name(link.metadata.name, static_cast<int64_t>(share)));
+  Json role = render_role(link, leases);
+  if (shares == 1) return role;
+  role["rules"].push_back(
+      {{"apiGroups", {"coordination.k8s.io"}}, {"resources", {"leases"}}, {"verbs", {"get", "list", "watch"}}});
+  annotate_hash(role);
+  return role;
 }
 
 Json render_s3_budget(const api::ReplicationLink& link) {

@@ -7,13 +7,16 @@
 namespace twinspan::controllers {
 
 struct S3Seen {
-  // What links of every engine have; `endpoints` holds one member, the worker (kS3Member): its pod, TLS Secret and what
-  // it said. `lease` is its lease.
+  // What links of every engine have. `endpoints` are the workers in the order of their ordinals (s3_member): their pods
+  // and what they said; the first has their common TLS Secret.
   LinkSeen common;
   std::shared_ptr<const StatefulSet> set;
+  std::vector<std::shared_ptr<const Lease>> leases;  // of the shares; nullptr: there is none
+  BootTime boot_now{};
 
   const CachedLink& link() const { return *common.link; }
-  const EndpointSeen& worker() const { return common.endpoints.front(); }
+  const std::vector<EndpointSeen>& workers() const { return common.endpoints; }
+  std::string pod_of(size_t worker) const;
 };
 
 S3Seen gather_s3(const std::shared_ptr<const CachedLink>& link, const Cluster& cluster, const WorkerReports& reports,

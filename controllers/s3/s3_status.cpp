@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/s3/s3_conditions.hpp"
+#include "controllers/s3/s3_division.hpp"
+#include "controllers/s3/s3_said.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -16,18 +16,9 @@ const api::EndpointStatus* row_of(const std::vector<api::EndpointStatus>& rows, 
   return found == rows.end() ? nullptr : &*found;
 }
 
-std::vector<api::EndpointStatus> reported_rows(const MemberReport& report) {
-  std::vector<api::EndpointStatus> rows;
-  for (const Json& one : member_of(report.details, "endpoints"))
-    if (auto row = api::parse_endpoint_status(one)) rows.push_back(std::move(*row));
-  return rows;
-}
-
 class Rows {
  public:
-  explicit Rows(const S3Seen& seen) : seen_(seen), worker_(seen.worker()), report_(worker_.member.fresh()) {
-    if (report_) reported_ = reported_rows(*report_);
-  }
+  Rows(const S3Seen& seen, const S3Said& said) : seen_(seen), said_(said), only_(only_worker(seen)) {}
 
   std::vector<api::EndpointStatus> all() const {
     std::vector<api::EndpointStatus> rows;
@@ -39,33 +30,39 @@ class Rows {
   }
 
  private:
+  static const EndpointSeen* only_worker(const S3Seen& seen) {
+    return seen.workers().size() == 1 ? &seen.workers().front() : nullptr;
+  }
+
+  // This operator has only just begun to ask: what an earlier one wrote still stands.
+  bool stands(const api::EndpointStatus& before) const {
+    if (said_.heard || !said_pending(seen_)) return false;
+    return !only_ || (only_->pod && before.address == only_->pod->ip);
+  }
+
   api::EndpointStatus row(const std::string& name, Role role) const {
     const api::EndpointStatus* before = row_of(seen_.link().status.endpoints, name);
-    if (!report_ && before && worker_.member.pending() && worker_.pod && before->address == worker_.pod->ip)
-      return *before;  // this operator has only just begun to ask
+    if (before && stands(*before)) return *before;
     api::EndpointStatus out;
-    const api::EndpointStatus* said = report_ ? row_of(reported_, name) : nullptr;
-    const std::string pod = pod_name(seen_.link().metadata.name, kS3Member);
-    if (said) {
+    if (const api::EndpointStatus* said = row_of(said_.endpoints, name)) {
       out = *said;
-      if (!report_->instance.empty()) out.instance = report_->instance;
+      if (!said_.instance.empty()) out.instance = said_.instance;
     } else {
       out.name = name;
       out.state = to_string(MemberState::kUnknown);
-      out.message = report_ ? fmt::format("pod {} does not know of it yet", pod) : why_unheard(worker_, pod);
+      out.message = said_.copying ? fmt::format("pod {} does not know of it yet", seen_.pod_of(0)) : said_.why_not;
     }
     out.role = to_string(role);
-    if (worker_.pod) {
-      out.pod = pod;
-      if (!worker_.pod->ip.empty()) out.address = worker_.pod->ip;
+    if (only_ && only_->pod) {
+      out.pod = seen_.pod_of(0);
+      if (!only_->pod->ip.empty()) out.address = only_->pod->ip;
     }
     return out;
   }
 
   const S3Seen& seen_;
-  const EndpointSeen& worker_;
-  const MemberReport* report_;
-  std::vector<api::EndpointStatus> reported_;
+  const S3Said& said_;
+  const EndpointSeen* const only_;
 };
 
 void fill_summary(const api::LinkSpec& spec, api::LinkStatus& status) {
@@ -87,16 +84,16 @@ api::LinkStatus next_s3_status(const S3Seen& seen, const LinkPlan& plan) {
   api::LinkStatus status;
   status.observed_generation = link.metadata.generation;
   status.primary = link.spec.source.name;
-  status.endpoints = Rows(seen).all();
+  status.division = next_division(seen);
+  const S3Said said = said_by_workers(seen);
+  status.workers = said_pending(seen) && !said.heard ? link.status.workers : said.workers;
+  status.endpoints = Rows(seen, said).all();
   status.sync = link.status.sync;
   status.verification = link.status.verification;
-  if (const MemberReport* report = seen.worker().member.fresh()) {
-    if (auto sync = api::parse_sync_status(member_of(report->details, "sync"))) status.sync = std::move(*sync);
-    if (auto verified = api::parse_verification_status(member_of(report->details, "verification")))
-      status.verification = std::move(*verified);
-  }
+  if (said.sync) status.sync = said.sync;
+  if (said.verification) status.verification = said.verification;
   if (!link.invalid) fill_summary(link.spec, status);
-  status.conditions = s3_conditions(seen, plan, status);
+  status.conditions = s3_conditions(seen, said, plan, status);
   return status;
 }
 

@@ -24,7 +24,7 @@ TEST(S3Plan, ANewLinkGetsItsFinalizerThenCertificatesThenItsWorkers) {
   seen.set = nullptr;
   seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
   seen.common.ca = nullptr;
-  seen.common.lease = nullptr;
+  seen.leases = {nullptr};
   seen.common.endpoints.front().pod = nullptr;
   seen.common.endpoints.front().tls = nullptr;
   EXPECT_EQ(planned(seen), (Lines{"Apply ServiceAccount backups-worker", "Apply Role backups-worker",
@@ -90,7 +90,7 @@ TEST(S3Plan, DeletionStopsTheWorkersFirstAndTheFinalizerGoesLast) {
                    "Remove PodDisruptionBudget backups", "Remove RoleBinding backups-worker",
                    "Remove Role backups-worker", "Remove ServiceAccount backups-worker"}));
   seen.common.ca = nullptr;
-  seen.common.lease = nullptr;
+  seen.leases = {nullptr};
   seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
   seen.common.endpoints.front().tls = nullptr;
   EXPECT_EQ(planned(seen), (Lines{"Patch ReplicationLink backups"}));
