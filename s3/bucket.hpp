@@ -79,6 +79,12 @@ struct PutRequest {
   std::string content_md5{};  // Base64; the server refuses a body that differs (kInvalid)
 };
 
+// When an object may be written.
+struct WriteIf {
+  std::string if_match{};  // as in PutRequest
+  bool if_absent = false;
+};
+
 struct PutResult {
   std::string etag, version_id;
 };
@@ -125,8 +131,11 @@ class Bucket {
   virtual Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket,
                                  const std::string& from_key, const std::string& from_etag, ByteRange range,
                                  std::stop_token stop) = 0;
-  virtual Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
+  virtual Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts, const WriteIf& only,
                                             std::stop_token stop) = 0;
+  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts, std::stop_token stop) {
+    return complete_upload(upload, parts, WriteIf{}, std::move(stop));
+  }
   virtual Status abort_upload(const Upload& upload, std::stop_token stop) = 0;  // one that is gone is a success
   // MinIO lists those of exactly the key `prefix`, and none where it is empty: who begins an upload must remember it.
   virtual Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) = 0;

@@ -30,13 +30,17 @@ void add_metadata(net::Headers& headers, const Metadata& metadata) {
   for (const auto& [name, value] : metadata.user) headers.emplace_back("x-amz-meta-" + name, value);
 }
 
+void add_conditions(net::Headers& headers, const WriteIf& only) {
+  if (!only.if_match.empty()) headers.emplace_back("If-Match", quoted_etag(only.if_match));
+  if (only.if_absent) headers.emplace_back("If-None-Match", "*");
+}
+
 // What a put, a copy and the start of an upload have in common.
 net::Headers headers_of(const PutRequest& request) {
   net::Headers out;
   add_metadata(out, request.metadata);
   if (!request.tags.empty()) out.emplace_back("x-amz-tagging", tags_of(request.tags));
-  if (!request.if_match.empty()) out.emplace_back("If-Match", quoted_etag(request.if_match));
-  if (request.if_absent) out.emplace_back("If-None-Match", "*");
+  add_conditions(out, {request.if_match, request.if_absent});
   add(out, "Content-MD5", request.content_md5);
   return out;
 }
@@ -47,9 +51,8 @@ void add_source(net::Headers& headers, const std::string& bucket, const std::str
 }
 
 // Where the caller asked that nothing be there, a failed precondition means that something is.
-Error of_put(const PutRequest& request, Error error) {
-  if (request.if_absent && error.code == Code::kConflict &&
-      error.message.find("PreconditionFailed") != std::string::npos)
+Error of_put(bool if_absent, Error error) {
+  if (if_absent && error.code == Code::kConflict && error.message.find("PreconditionFailed") != std::string::npos)
     return fail(Code::kAlreadyExists, std::move(error.message)).error();
   return error;
 }
@@ -183,7 +186,7 @@ Result<Head> Client::get(const GetRequest& request, const std::function<bool(std
 Result<PutResult> Client::put(const PutRequest& request, std::string_view body, std::stop_token stop) {
   const auto answer =
       impl_->caller.call({.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body}, stop);
-  if (!answer) return std::unexpected(of_put(request, answer.error()));
+  if (!answer) return std::unexpected(of_put(request.if_absent, answer.error()));
   return put_result(answer->response, unquoted(answer->response.header("ETag")));
 }
 
@@ -194,7 +197,7 @@ Result<PutResult> Client::copy(const std::string& from_bucket, const std::string
   if (!to.tags.empty()) call.headers.emplace_back("x-amz-tagging-directive", "REPLACE");
   add_source(call.headers, from_bucket, from_key, from_etag);
   auto answer = impl_->caller.call(call, stop);
-  if (!answer) return std::unexpected(of_put(to, answer.error()));
+  if (!answer) return std::unexpected(of_put(to.if_absent, answer.error()));
   auto etag = parse_etag(std::move(answer->response.body));
   if (!etag) return std::unexpected(etag.error());
   return put_result(answer->response, std::move(*etag));
@@ -229,11 +232,13 @@ Result<Part> Client::copy_part(const Upload& upload, int number, const std::stri
   return Part{number, std::move(*etag), range.size_bytes};
 }
 
-Result<PutResult> Client::complete_upload(const Upload& upload, const std::vector<Part>& parts, std::stop_token stop) {
+Result<PutResult> Client::complete_upload(const Upload& upload, const std::vector<Part>& parts, const WriteIf& only,
+                                          std::stop_token stop) {
   Call call = upload_call("POST", upload);
   const std::string body = completion_of(parts);
   call.body = body;
   call.late_errors = true;
+  add_conditions(call.headers, only);
   auto answer = impl_->caller.call(call, stop);
   if (!answer) {
     // Carried out, but its answer was lost: the object is there, as it would be.
@@ -241,7 +246,7 @@ Result<PutResult> Client::complete_upload(const Upload& upload, const std::vecto
     if (answer.error().code == Code::kNotFound && !expected.empty())
       if (const auto there = head(upload.key, stop); there && there->object.etag == expected)
         return PutResult{expected, there->object.version_id};
-    return std::unexpected(answer.error());
+    return std::unexpected(of_put(only.if_absent, answer.error()));
   }
   auto etag = parse_etag(std::move(answer->response.body));
   if (!etag) return std::unexpected(etag.error());

@@ -57,7 +57,8 @@ class Client final : public Bucket {
   Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override;
   Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket, const std::string& from_key,
                          const std::string& from_etag, ByteRange range, std::stop_token stop) override;
-  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
+  using Bucket::complete_upload;
+  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts, const WriteIf& only,
                                     std::stop_token stop) override;
   Status abort_upload(const Upload& upload, std::stop_token stop) override;
   Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) override;

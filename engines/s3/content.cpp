@@ -1,5 +1,6 @@
 #include "engines/s3/content.hpp"
 
+#include "engines/s3/both_ways.hpp"
 #include "engines/s3/likeness.hpp"
 
 namespace twinspan::s3 {
@@ -12,6 +13,12 @@ Result<bool> same_content(const Route& route, const Listed& source, const std::s
     return std::unexpected(theirs.error());
   }
   if (theirs->object.size_bytes != source.size_bytes) return false;
+  if (route.settings.both_ways) {
+    const auto ours = route.source.bucket.head(route.at_source(source.key), stop);
+    if (!ours) return std::unexpected(at_source(ours.error()));
+    return rule_on(present_of(*ours, route.target, source.key), present_of(*theirs, route.source, source.key), {})
+               .newer == Newer::kNeither;
+  }
   if (made_from(theirs->metadata, source.etag)) return true;
   if (theirs->object.etag != target_etag) return false;
   const auto ours = route.source.bucket.head(route.at_source(source.key), stop);

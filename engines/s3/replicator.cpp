@@ -9,7 +9,8 @@ Replicator::Replicator(Settings settings, ReplicatorSettings more, Side source, 
     : more_(more),
       route_(std::move(settings), std::move(source), std::move(target), clock),
       records_(route_),
-      transfers_(std::make_unique<Transfers>(route_, records_)) {}
+      both_(route_.settings.both_ways ? std::make_unique<BothWays>(route_) : nullptr),
+      transfers_(std::make_unique<Transfers>(route_, records_, both_.get())) {}
 
 Replicator::~Replicator() = default;
 
@@ -24,7 +25,7 @@ void Replicator::run(std::stop_token stop) {
 void Replicator::sync(const std::stop_token& stop) {
   if (!transfers_->wait_idle(stop)) return;
   const WallTime began = route_.clock.wall_now();
-  auto run = std::make_shared<SyncRun>(route_, records_, *transfers_);
+  auto run = std::make_shared<SyncRun>(route_, records_, *transfers_, both_.get());
   {
     std::lock_guard lock(mutex_);
     if (const auto worst = transfers_->take_worst_lag(); complete_since_ && worst)
@@ -48,6 +49,7 @@ void Replicator::sync(const std::stop_token& stop) {
               {"replicated", progress.replicated},
               {"failed", progress.failed},
               {"deleted", progress.deleted},
+              {"conflicts", progress.conflicts},
               {"error", progress.error}});
 }
 
@@ -71,7 +73,18 @@ void Replicator::follow(const std::stop_token& stop) {
   }
 }
 
+// Which side a key was written on makes no difference: both are looked at. A copy's own notification ends there.
+void Replicator::carry_both_ways(const std::set<std::string>& keys, const std::stop_token& stop) {
+  for (const std::string& key : keys) {
+    Listed object;
+    object.key = key;
+    object.last_modified = route_.clock.wall_now();
+    if (!transfers_->submit_key(std::move(object), std::nullopt, stop)) return;
+  }
+}
+
 void Replicator::carry_notified(std::set<std::string> keys, const std::stop_token& stop) {
+  if (both_) return carry_both_ways(keys, stop);
   std::vector<std::string> gone;
   for (const std::string& key : keys) {
     auto head = route_.source.bucket.head(route_.at_source(key), stop);
@@ -117,15 +130,21 @@ void Replicator::verify_when_asked(const std::stop_token& stop) {
   }
 }
 
-void Replicator::notify(const std::vector<std::string>& keys) {
-  const std::string& prefix = route_.source.prefix;
+void Replicator::notify(const std::vector<std::string>& keys) { note_keys(route_.source, route_.target, keys); }
+
+void Replicator::notify_target(const std::vector<std::string>& keys) {
+  if (both_) note_keys(route_.target, route_.source, keys);
+}
+
+void Replicator::note_keys(const Side& from, const Side& other, const std::vector<std::string>& keys) {
+  const std::string& prefix = from.prefix;
   {
     std::lock_guard lock(mutex_);
     for (const std::string& key : keys) {
       if (!key.starts_with(prefix)) continue;
       std::string below = key.substr(prefix.size());
-      if (is_reserved(prefix, below) || is_reserved(route_.target.prefix, below)) continue;
-      if (below.empty() && route_.target.prefix.empty()) continue;
+      if (is_reserved(prefix, below) || is_reserved(other.prefix, below)) continue;
+      if (below.empty() && other.prefix.empty()) continue;
       if (notified_.size() < more_.notified_max) {
         notified_.insert(std::move(below));
       } else {
@@ -163,6 +182,7 @@ ReplicationStatus Replicator::status() const {
   status.objects_total = lifetime.replicated;
   status.failures_total = lifetime.failed;
   status.bytes_total = lifetime.bytes;
+  if (both_) status.conflicts_total = both_->conflicts;
   status.dead_letters = transfers_->dead_letters();
 
   std::lock_guard lock(mutex_);

@@ -30,6 +30,8 @@ class Replicator {
 
   // Keys of the source, with its prefix, that were written or removed. Each is looked at before anything is done.
   void notify(const std::vector<std::string>& keys);
+  // Of the target: of a two-way link.
+  void notify_target(const std::vector<std::string>& keys);
   void sync_now();
   // A verification begins, unless one runs already. Replication goes on meanwhile.
   void verify_now(VerifySettings settings = {});
@@ -39,12 +41,15 @@ class Replicator {
  private:
   void sync(const std::stop_token& stop);
   void follow(const std::stop_token& stop);
+  void note_keys(const Side& from, const Side& other, const std::vector<std::string>& keys);
+  void carry_both_ways(const std::set<std::string>& keys, const std::stop_token& stop);
   void carry_notified(std::set<std::string> keys, const std::stop_token& stop);
   void verify_when_asked(const std::stop_token& stop);
 
   const ReplicatorSettings more_;
   Route route_;
   UploadRecords records_;
+  std::unique_ptr<BothWays> both_;  // of a two-way link
   std::unique_ptr<Transfers> transfers_;
 
   Signal wake_, verify_;

@@ -4,8 +4,14 @@
 
 #include "core/wait.hpp"
 #include "engines/s3/likeness.hpp"
+#include "engines/s3/origin.hpp"
 
 namespace twinspan::s3 {
+
+Settings Route::back_settings(Settings settings) {
+  settings.link += "~back";  // both may lie in one bucket; no link's name has such a character
+  return settings;
+}
 
 Error at_source(const Error& error) {
   if (error.code != Code::kNotFound) return error;
@@ -35,7 +41,7 @@ Metadata carried(const Settings& settings, const Metadata& from, const std::stri
   Metadata to = from;
   to.encryption = settings.encryption;
   to.encryption_key_id = settings.encryption_key_id;
-  to.user.erase(std::string(kSourceEtagName));
+  unmark(to);
   if (!marker.empty()) to.user[std::string(kSourceEtagName)] = marker;
   return to;
 }

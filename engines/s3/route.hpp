@@ -15,17 +15,43 @@ struct Route {
         source(std::move(from)),
         target(std::move(to)),
         clock(time),
-        buffers(static_cast<size_t>(settings.buffer_bytes)),
-        bandwidth(clock, settings.bandwidth_bytes_per_second) {}
+        shared_(std::make_shared<Shared>(time, settings)),
+        buffers(shared_->buffers),
+        bandwidth(shared_->bandwidth) {}
+  // The way back: the same memory and bandwidth, a state of its own.
+  struct Back {};
+  static constexpr Back kBack{};
+  Route(const Route& forth, Back)
+      : settings(back_settings(forth.settings)),
+        source(forth.target),
+        target(forth.source),
+        clock(forth.clock),
+        shared_(forth.shared_),
+        buffers(shared_->buffers),
+        bandwidth(shared_->bandwidth) {}
 
   const Settings settings;
   const Side source, target;
   const Clock& clock;
-  Buffers buffers;
-  Bandwidth bandwidth;
+
+ private:
+  struct Shared {
+    Shared(const Clock& clock, const Settings& settings)
+        : buffers(static_cast<size_t>(settings.buffer_bytes)), bandwidth(clock, settings.bandwidth_bytes_per_second) {}
+    Buffers buffers;
+    Bandwidth bandwidth;
+  };
+  static Settings back_settings(Settings settings);
+  const std::shared_ptr<Shared> shared_;
+
+ public:
+  Buffers& buffers;
+  Bandwidth& bandwidth;
 
   // Learnt from answers: a side whose ETags are no MD5 of the content (encryption with keys of its own).
   std::atomic<bool> source_etags_opaque{false}, target_etags_opaque{false};
+  // Whether the target holds to preconditions; two-way links find out.
+  std::atomic<bool> conditional_puts{false}, conditional_completes{false};
 
   std::string at_source(const std::string& key) const { return source.prefix + key; }
   std::string at_target(const std::string& key) const { return target.prefix + key; }

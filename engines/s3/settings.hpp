@@ -36,6 +36,7 @@ struct DeletePolicy {
 
 struct Settings {
   std::string link;            // names the link's state in the target bucket
+  bool both_ways = false;      // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
   bool same_endpoint = false;  // both buckets are one server's: it copies by itself
   Concurrency objects_at_once{};
   std::vector<PriorityRule> priorities{};
@@ -54,6 +55,7 @@ struct Settings {
 struct Side {
   Bucket& bucket;
   std::string prefix{};
+  std::string where{};  // its endpoint: buckets of one name are told apart by it
 };
 
 // Where a link keeps its state, in the target bucket. What lies there, on either side, is never replicated, counted or

@@ -33,15 +33,11 @@ std::vector<std::string> texts_of(const Json& json, std::string_view key) {
 }
 
 Json to_json(const SyncProgress& progress) {
-  Json json = {{"total", progress.total},
-               {"replicated", progress.replicated},
-               {"skipped", progress.skipped},
-               {"failed", progress.failed},
-               {"extra", progress.extra},
-               {"deleted", progress.deleted},
-               {"bytes", progress.bytes},
-               {"complete", progress.complete},
-               {"startedAt", to_rfc3339_micro(progress.started_at)}};
+  Json json = {{"total", progress.total},         {"replicated", progress.replicated},
+               {"skipped", progress.skipped},     {"failed", progress.failed},
+               {"extra", progress.extra},         {"deleted", progress.deleted},
+               {"conflicts", progress.conflicts}, {"bytes", progress.bytes},
+               {"complete", progress.complete},   {"startedAt", to_rfc3339_micro(progress.started_at)}};
   if (progress.completed_at) json["completedAt"] = to_rfc3339_micro(*progress.completed_at);
   if (!progress.error.empty()) json["error"] = progress.error;
   if (!progress.deletes_withheld.empty()) json["deletesWithheld"] = progress.deletes_withheld;
@@ -57,6 +53,7 @@ Result<SyncProgress> parse_sync_progress(const Json& json) {
   progress.failed = count_of(json, "failed");
   progress.extra = count_of(json, "extra");
   progress.deleted = count_of(json, "deleted");
+  progress.conflicts = count_of(json, "conflicts");
   progress.bytes = integer_of(json, "bytes");
   progress.complete = flag_of(json, "complete");
   progress.error = text_of(json, "error");
@@ -75,6 +72,7 @@ Json to_json(const ReplicationStatus& status) {
                {"objectsTotal", status.objects_total},
                {"failuresTotal", status.failures_total},
                {"bytesTotal", status.bytes_total},
+               {"conflictsTotal", status.conflicts_total},
                {"deadLetters", Json::array()}};
   if (!status.message.empty()) json["message"] = status.message;
   if (status.lag_seconds) json["lagSeconds"] = *status.lag_seconds;
@@ -103,6 +101,7 @@ Result<ReplicationStatus> parse_replication_status(const Json& json) {
   status.objects_total = count_of(json, "objectsTotal");
   status.failures_total = count_of(json, "failuresTotal");
   status.bytes_total = integer_of(json, "bytesTotal");
+  status.conflicts_total = count_of(json, "conflictsTotal");
   for (const Json& letter : member_of(json, "deadLetters"))
     status.dead_letters.push_back({text_of(letter, "key"), text_of(letter, "error"),
                                    static_cast<int>(integer_of(letter, "tries")),

@@ -22,8 +22,19 @@ SyncProgress SyncRun::run(std::stop_token stop) {
   return progress();
 }
 
+Status SyncRun::recover(const std::stop_token& stop) {
+  if (Status recovered = records_.recover(stop); !recovered || !both_) return recovered;
+  if (Status recovered = both_->records.recover(stop); !recovered) return recovered;
+  return both_->probe(stop);
+}
+
+Status SyncRun::abandon(const std::stop_token& stop) {
+  if (Status abandoned = records_.abandon(stop); !abandoned || !both_) return abandoned;
+  return both_->records.abandon(stop);
+}
+
 Status SyncRun::walk_and_carry(const std::stop_token& stop) {
-  if (Status recovered = records_.recover(stop); !recovered) return recovered;
+  if (Status recovered = recover(stop); !recovered) return recovered;
   Walk walk(route_.settings, route_.source, route_.target);
   const Status walked = walk.run(
       ranges_by_priority(route_.settings.priorities),
@@ -31,12 +42,35 @@ Status SyncRun::walk_and_carry(const std::stop_token& stop) {
   if (!transfers_.wait_idle(stop)) return fail(Code::kCancelled, "stopped");
   // What was found half done and not missed any more. After half a listing it may be missed still.
   if (walked)
-    if (Status abandoned = records_.abandon(stop); !abandoned) return abandoned;
+    if (Status abandoned = abandon(stop); !abandoned) return abandoned;
+  if (both_) return walked;
   const Status removed = remove_extra(walked.has_value(), stop);
   return walked ? removed : walked;
 }
 
+// What is on one side only goes to the other. What differs is looked at on both sides, unless it is remembered.
+Status SyncRun::visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  const Listed& one = source ? *source : *target;
+  if (one.key.empty() && (source ? route_.target : route_.source).prefix.empty()) return {};  // has no name there
+  total_.fetch_add(1, std::memory_order_relaxed);
+  if (source && target) {
+    const auto since = both_->memory.since(one.key, *source, *target);
+    const bool remembered = since && since->source_unchanged && since->target_unchanged;
+    if (remembered || likeness(*source, *target) == Likeness::kEqual) {
+      if (!remembered) both_->memory.remember(one.key, *source, *target);
+      equal_.fetch_add(1, std::memory_order_relaxed);
+      return {};
+    }
+  }
+  Listed object = source && target && target->last_modified > source->last_modified ? *target : one;
+  std::optional<Course> course;
+  if (!source || !target) course = Course{.back = !source};
+  if (!transfers_.submit_key(std::move(object), std::move(course), stop)) return fail(Code::kCancelled, "stopped");
+  return {};
+}
+
 Status SyncRun::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  if (both_) return visit_both_ways(source, target, stop);
   if (!source) {
     std::lock_guard lock(mutex_);
     ++extra_.count;
@@ -87,6 +121,7 @@ SyncProgress SyncRun::progress() const {
   progress.failed = tally.failed;
   progress.extra = extra_.count;
   progress.bytes = tally.bytes;
+  if (both_) progress.conflicts = both_->conflicts - conflicts_before_;
   return progress;
 }
 

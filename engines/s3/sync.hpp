@@ -10,10 +10,11 @@
 namespace twinspan::s3 {
 
 struct SyncProgress {
-  uint64_t total = 0;  // objects of the source seen so far
+  uint64_t total = 0;  // objects of the source seen so far; of a two-way link, keys of either side
   uint64_t replicated = 0, skipped = 0, failed = 0;
   uint64_t extra = 0;              // keys of the target that the source lacks
   uint64_t deleted = 0;            // of them
+  uint64_t conflicts = 0;          // keys of a two-way link that both sides had written
   int64_t bytes = 0;               // replicated
   std::string deletes_withheld{};  // why nothing was deleted although deletes are replicated
   bool complete = false;           // both sides were listed to their ends and everything was tried
@@ -26,8 +27,13 @@ struct SyncProgress {
 // Once. Nothing else may submit to `transfers` meanwhile.
 class SyncRun {
  public:
-  SyncRun(Route& route, UploadRecords& records, Transfers& transfers)
-      : route_(route), records_(records), transfers_(transfers) {}
+  // `both`: of a two-way link, else null; what `transfers` was made with.
+  SyncRun(Route& route, UploadRecords& records, Transfers& transfers, BothWays* both = nullptr)
+      : route_(route),
+        records_(records),
+        transfers_(transfers),
+        both_(both),
+        conflicts_before_(both ? both->conflicts.load() : 0) {}
 
   // Ends early only by `stop` or where a side can't be listed. Objects that failed are counted, and named by
   // transfers.dead_letters().
@@ -36,12 +42,17 @@ class SyncRun {
 
  private:
   Status walk_and_carry(const std::stop_token& stop);
+  Status recover(const std::stop_token& stop);
+  Status abandon(const std::stop_token& stop);
+  Status visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status remove_extra(bool listing_complete, const std::stop_token& stop);
 
   Route& route_;
   UploadRecords& records_;
   Transfers& transfers_;
+  BothWays* const both_;
+  const uint64_t conflicts_before_;
   std::atomic<uint64_t> total_{0}, equal_{0};
   mutable std::mutex mutex_;
   ExtraKeys extra_;

@@ -4,9 +4,29 @@
 
 #include "engines/s3/content.hpp"
 #include "engines/s3/likeness.hpp"
+#include "engines/s3/origin.hpp"
 #include "s3/digest.hpp"
 
 namespace twinspan::s3 {
+
+namespace {
+
+// What was to be overwritten has gone, or something is where nothing was.
+Error precondition(const Work& work, Error error) {
+  const bool gone = error.code == Code::kNotFound && work.course && !work.course->overwrites.empty();
+  if (work.course && (gone || error.code == Code::kAlreadyExists)) error.code = Code::kConflict;
+  return error;
+}
+
+}  // namespace
+
+Status Transfer::confirm(const Work& work, bool conditional, const std::stop_token& stop) {
+  if (!work.course || conditional) return {};
+  const auto there = route_.target.bucket.head(route_.at_target(work.object.key), stop);
+  if (!there && there.error().code != Code::kNotFound) return std::unexpected(there.error());
+  if ((there ? there->object.etag : "") == work.course->overwrites) return {};
+  return fail(Code::kConflict, fmt::format("\"{}\" was written meanwhile", work.object.key));
+}
 
 Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
   if (!work.target_etag.empty()) {
@@ -18,7 +38,7 @@ Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
   const int64_t size = work.object.size_bytes;
   const bool in_parts = size > 0 && etag_parts(work.object.etag).value_or(0) > 0;
   Result<Outcome> carried = fail(Code::kInternal, "");
-  if (!in_parts && route_.settings.same_endpoint && size <= kCopyBytesMax) {
+  if (!in_parts && route_.settings.same_endpoint && !work.course && size <= kCopyBytesMax) {
     carried = copy_whole(work, stop);
   } else if (!in_parts && size <= route_.settings.single_put_bytes_max) {
     carried = carry_whole(work, stop);
@@ -33,8 +53,18 @@ Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
 }
 
 Result<PutRequest> Transfer::request_for(const Work& work, const Head& head, const std::string& marker,
-                                         const std::stop_token& stop) {
+                                         const std::string& copy_etag, const std::stop_token& stop) {
   PutRequest request{route_.at_target(work.object.key), carried(route_.settings, head.metadata, marker)};
+  if (work.course) {
+    // A copy isn't newer than what it was made from, however often it was copied.
+    const Claim former = claim_of(head.metadata, place_of(route_.target), work.object.key, work.object.etag);
+    mark_copy(request.metadata,
+              {place_of(route_.source), work.object.key, work.object.etag,
+               former.source_modified.value_or(std::chrono::floor<std::chrono::seconds>(head.object.last_modified))},
+              copy_etag);
+    request.if_match = work.course->overwrites;
+    request.if_absent = request.if_match.empty();
+  }
   if (head.tags > 0) {
     auto tags = route_.source.bucket.tags(route_.at_source(work.object.key), stop);
     if (!tags) return std::unexpected(at_source(tags.error()));
@@ -56,9 +86,11 @@ Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
   std::string digest = promised ? *promised : md5_of(buffer->bytes());
   bool mark = !promised || route_.target_etags_opaque;
   for (int attempt = 1;; ++attempt) {
-    auto request = request_for(work, *head, mark ? object.etag : "", stop);
+    auto request =
+        request_for(work, *head, mark ? object.etag : "", route_.target_etags_opaque ? "" : to_hex(digest), stop);
     if (!request) return std::unexpected(request.error());
     request->content_md5 = base64_of(digest);
+    if (Status there = confirm(work, route_.conditional_puts, stop); !there) return std::unexpected(there.error());
     const auto put = route_.target.bucket.put(*request, buffer->bytes(), stop);
     if (!put && put.error().code == Code::kInvalid && promised) {
       digest = md5_of(buffer->bytes());
@@ -70,8 +102,13 @@ Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
       mark = true;
       continue;
     }
-    if (!put) return std::unexpected(put.error());
-    if (put->etag == object.etag || mark || attempt > 2) return Outcome::kReplicated;
+    if (!put) return std::unexpected(precondition(work, put.error()));
+    if (work.course && !route_.target_etags_opaque && put->etag != to_hex(digest)) {
+      route_.target_etags_opaque = true;  // the seal is broken that was to prove these bytes
+      work.course->overwrites = put->etag;
+      continue;
+    }
+    if (work.course || put->etag == object.etag || mark || attempt > 2) return Outcome::kReplicated;
     // Proven by Content-MD5, but the next listing couldn't tell: say from what it was made.
     route_.target_etags_opaque = true;
     mark = true;
@@ -87,7 +124,7 @@ Result<Outcome> Transfer::copy_whole(Work& work, const std::stop_token& stop) {
     if (marked || unusual_class) {
       const auto head = route_.source.bucket.head(route_.at_source(object.key), stop);
       if (!head) return std::unexpected(at_source(head.error()));
-      auto full = request_for(work, *head, marked ? object.etag : "", stop);
+      auto full = request_for(work, *head, marked ? object.etag : "", "", stop);
       if (!full) return std::unexpected(full.error());
       request = std::move(*full);
     }

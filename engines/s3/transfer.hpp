@@ -10,6 +10,12 @@
 
 namespace twinspan::s3 {
 
+// Which way an object of a two-way link goes.
+struct Course {
+  bool back = false;
+  std::string overwrites{};  // the ETag of what is there; empty: nothing may be
+};
+
 // An object that is to be carried, and what former tries have left.
 struct Work {
   Listed object;            // as the source listed it; the key is below the link's prefix
@@ -19,6 +25,9 @@ struct Work {
   std::string odd_md5;                // of a body that wasn't what its ETag promised
   bool odd_parts = false;             // an upload in parts ended with another ETag than the source's
   std::shared_ptr<Multipart> upload;  // half done
+  std::optional<Course> course{};     // of a two-way link: once that is known
+  std::string wrote{};                // what a try that was no good has left at the other side, by its ETag
+  bool conflict_counted = false;
 };
 
 enum class Outcome {
@@ -28,18 +37,27 @@ enum class Outcome {
 };
 
 // Any thread, one object by one thread at a time.
-class Transfer {
+class Carrier {
+ public:
+  virtual ~Carrier() = default;
+  // kConflict: the object has changed since it was listed; `refresh` before the next try. Other errors: retry_after().
+  virtual Result<Outcome> carry(Work& work, const std::stop_token& stop) = 0;
+  // Looks at the source again: what is there now is what will be carried.
+  virtual Result<Outcome> refresh(Work& work, const std::stop_token& stop) = 0;
+  // Leaves nothing of a half-done upload behind.
+  virtual Status discard(Work& work, const std::stop_token& stop) = 0;
+};
+
+// One way.
+class Transfer final : public Carrier {
  public:
   // `share`: gets uploads that others may help with.
   Transfer(Route& route, UploadRecords& records, std::function<void(std::shared_ptr<Multipart>)> share)
       : route_(route), records_(records), share_(std::move(share)) {}
 
-  // kConflict: the object has changed since it was listed; `refresh` before the next try. Other errors: retry_after().
-  Result<Outcome> carry(Work& work, const std::stop_token& stop);
-  // Looks at the source again: what is there now is what will be carried.
-  Result<Outcome> refresh(Work& work, const std::stop_token& stop);
-  // Leaves nothing of a half-done upload behind.
-  Status discard(Work& work, const std::stop_token& stop);
+  Result<Outcome> carry(Work& work, const std::stop_token& stop) override;
+  Result<Outcome> refresh(Work& work, const std::stop_token& stop) override;
+  Status discard(Work& work, const std::stop_token& stop) override;
 
  private:
   Result<Outcome> carry_whole(Work& work, const std::stop_token& stop);
@@ -47,8 +65,13 @@ class Transfer {
   Result<Outcome> carry_in_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> begin_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> complete(Work& work, const std::stop_token& stop);
+  Status prove_parts(Work& work, const std::vector<Part>& parts, const std::stop_token& stop);
+  // `marker`: the source's ETag, where the copy has to name it; `copy_etag`: what the copy's will be, where that is
+  // known.
   Result<PutRequest> request_for(const Work& work, const Head& head, const std::string& marker,
-                                 const std::stop_token& stop);
+                                 const std::string& copy_etag, const std::stop_token& stop);
+  // kConflict where what is to be overwritten is no longer there, as far as only looking can tell.
+  Status confirm(const Work& work, bool conditional, const std::stop_token& stop);
 
   Route& route_;
   UploadRecords& records_;

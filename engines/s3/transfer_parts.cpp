@@ -63,8 +63,12 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
 
   const auto plan = plan_parts(object.size_bytes, source_parts, part_bytes_max);
   if (!plan) return std::unexpected(plan.error());
-  const auto request = request_for(work, *head, object.etag, stop);
+  auto request = request_for(
+      work, *head, object.etag,
+      plan->as_source && !route_.source_etags_opaque && !route_.target_etags_opaque ? object.etag : "", stop);
   if (!request) return std::unexpected(request.error());
+  request->if_match.clear();  // what counts is what is there when it is completed
+  request->if_absent = false;
   if (Status written = records_.write({object.key, object.etag, *plan}, stop); !written)
     return std::unexpected(written.error());
   const auto created = route_.target.bucket.create_upload(*request, stop);
@@ -75,11 +79,31 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   return Outcome::kReplicated;
 }
 
+// Of a two-way link, before it is completed: what was damaged on its way would be taken for a client's newer object.
+Status Transfer::prove_parts(Work& work, const std::vector<Part>& parts, const std::stop_token& stop) {
+  if (!work.course || !work.upload->plan().as_source || route_.source_etags_opaque || route_.target_etags_opaque)
+    return {};
+  const auto etag = multipart_etag(parts);
+  if (etag == work.object.etag) return {};
+  if (Status discarded = discard(work, stop); !discarded) return discarded;
+  if (!etag) {
+    route_.target_etags_opaque = true;
+  } else if (std::exchange(work.odd_parts, true)) {
+    route_.source_etags_opaque = true;
+  }
+  return fail(Code::kUnavailable, fmt::format("\"{}\" arrived with ETag {}, not {}", work.object.key,
+                                              etag.value_or("?"), work.object.etag));
+}
+
 Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
   const Listed& object = work.object;
   const std::vector<Part> parts = work.upload->parts();
   const bool as_source = work.upload->plan().as_source;
-  const auto completed = route_.target.bucket.complete_upload(work.upload->upload(), parts, stop);
+  if (Status proven = prove_parts(work, parts, stop); !proven) return std::unexpected(proven.error());
+  WriteIf only;
+  if (work.course) only = {work.course->overwrites, work.course->overwrites.empty()};
+  if (Status there = confirm(work, route_.conditional_completes, stop); !there) return std::unexpected(there.error());
+  const auto completed = route_.target.bucket.complete_upload(work.upload->upload(), parts, only, stop);
   std::string etag;
   if (completed) {
     etag = completed->etag;
@@ -94,7 +118,9 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
     etag = head->object.etag;
   } else {
     const Code code = completed.error().code;
-    if (code == Code::kConflict || code == Code::kInvalid) {  // its parts are of no more use
+    if (work.course && (code == Code::kConflict || code == Code::kAlreadyExists))
+      return fail(Code::kConflict, completed.error().message);  // carry() looks again
+    if (code == Code::kConflict || code == Code::kInvalid) {    // its parts are of no more use
       if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
       return fail(Code::kInternal, completed.error().message);
     }
@@ -103,6 +129,11 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
   if (Status erased = records_.erase(object.key, stop); !erased)
     log::debug("upload record stays for the next sync", {{"link", route_.settings.link}, {"key", object.key}});
   work.upload.reset();
+  if (work.course && as_source && etag != object.etag && !route_.source_etags_opaque &&
+      !route_.target_etags_opaque.exchange(true)) {
+    work.wrote = etag;  // its seal is broken
+    return fail(Code::kUnavailable, fmt::format("\"{}\" arrived with ETag {}, not {}", object.key, etag, object.etag));
+  }
   if (!as_source || etag == object.etag || route_.source_etags_opaque) return Outcome::kReplicated;
   // The parts are the source's. Where the target's ETag is the digest of what it got, either the bytes were damaged on
   // their way from the source, or the source's ETag is no digest: the second time tells.

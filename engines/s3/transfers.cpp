@@ -5,10 +5,11 @@
 
 namespace twinspan::s3 {
 
-Transfers::Transfers(Route& route, UploadRecords& records)
+Transfers::Transfers(Route& route, UploadRecords& records, BothWays* both)
     : route_(route),
       queue_(route.clock, route.settings.objects_at_once, route.settings.queue_max),
-      transfer_(route, records, [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); }) {
+      there_(route, records, [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); }),
+      carrier_(both ? both_ways(*both) : there_) {
   const Concurrency& bounds = route.settings.objects_at_once;
   for (int i = 0; i < std::max({1, bounds.min, bounds.max}); ++i)
     workers_.emplace_back([this, i] { work(i, stop_.get_token()); });
@@ -19,11 +20,28 @@ Transfers::~Transfers() {
   workers_.clear();
 }
 
+Carrier& Transfers::both_ways(BothWays& both) {
+  back_.emplace(both.back, both.records,
+                [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); });
+  return reconciler_.emplace(there_, *back_, both);
+}
+
 bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop) {
   Work work;
-  work.priority = priority_of(object.key, route_.settings.priorities);
   work.object = std::move(object);
   work.target_etag = std::move(target_etag);
+  return push(std::move(work), stop);
+}
+
+bool Transfers::submit_key(Listed object, std::optional<Course> course, const std::stop_token& stop) {
+  Work work;
+  work.object = std::move(object);
+  work.course = std::move(course);
+  return push(std::move(work), stop);
+}
+
+bool Transfers::push(Work work, const std::stop_token& stop) {
+  work.priority = priority_of(work.object.key, route_.settings.priorities);
   return queue_.push(std::move(work), stop);
 }
 
@@ -34,7 +52,7 @@ void Transfers::work(int worker, const std::stop_token& stop) {
       continue;
     }
     Work& work = std::get<Work>(*task);
-    const Result<Outcome> outcome = transfer_.carry(work, stop);
+    const Result<Outcome> outcome = carrier_.carry(work, stop);
     settle(std::move(work), outcome, stop);
   }
 }
@@ -59,7 +77,7 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
   ++work.tries;
   Error error = outcome.error();
   if (error.code == Code::kConflict) {
-    const auto refreshed = transfer_.refresh(work, stop);
+    const auto refreshed = carrier_.refresh(work, stop);
     if (refreshed && *refreshed == Outcome::kGone) return settle(std::move(work), refreshed, stop);
     if (!refreshed) error = refreshed.error();
   }
@@ -72,7 +90,7 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
 
 void Transfers::give_up(Work work, const Error& error, const std::stop_token& stop) {
   constexpr size_t kKept = 1000;
-  if (Status discarded = transfer_.discard(work, stop); !discarded)
+  if (Status discarded = carrier_.discard(work, stop); !discarded)
     log::warn("half-done upload stays for the next sync", {{"link", route_.settings.link}, {"key", work.object.key}});
   {
     std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "engines/s3/both_ways.hpp"
 #include "engines/s3/work_queue.hpp"
 
 namespace twinspan::s3 {
@@ -26,10 +27,13 @@ struct Tally {
 // half-done uploads stay, with their records.
 class Transfers {
  public:
-  Transfers(Route& route, UploadRecords& records);
+  // `both`: of a two-way link, else null.
+  Transfers(Route& route, UploadRecords& records, BothWays* both = nullptr);
   ~Transfers();
 
   bool submit(Listed object, std::string target_etag, const std::stop_token& stop);
+  // Of a two-way link. Without a course both sides are looked at first.
+  bool submit_key(Listed object, std::optional<Course> course, const std::stop_token& stop);
   bool wait_idle(const std::stop_token& stop) { return queue_.wait_idle(stop); }
   WorkQueue::Load load() const { return queue_.load(); }
 
@@ -42,13 +46,18 @@ class Transfers {
   std::vector<DeadLetter> dead_letters() const;
 
  private:
+  Carrier& both_ways(BothWays& both);
+  bool push(Work work, const std::stop_token& stop);
   void work(int worker, const std::stop_token& stop);
   void settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop);
   void give_up(Work work, const Error& error, const std::stop_token& stop);
 
   Route& route_;
   WorkQueue queue_;
-  Transfer transfer_;
+  Transfer there_;
+  std::optional<Transfer> back_;  // these two of a two-way link
+  std::optional<Reconciler> reconciler_;
+  Carrier& carrier_;
   mutable std::mutex mutex_;
   Tally tally_, lifetime_;
   std::vector<DeadLetter> dead_letters_;

@@ -47,8 +47,9 @@ VerificationReport Verification::run(std::stop_token stop) {
     if (!walked) report_.error = walked.error().message;
     if (walked) report_.finished_at = route_.clock.wall_now();
     report_.rest = rest;
-    report_.consistent = walked && report_.missing == 0 && report_.different == 0 &&
-                         (report_.extra == 0 || route_.settings.deletes.mode == DeleteMode::kIgnore);
+    report_.consistent =
+        walked && report_.missing == 0 && report_.different == 0 &&
+        (report_.extra == 0 || (!route_.settings.both_ways && route_.settings.deletes.mode == DeleteMode::kIgnore));
   }
   const VerificationReport report = progress();
   if (!stop.stop_requested())

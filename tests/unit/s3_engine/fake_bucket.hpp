@@ -38,8 +38,9 @@ class FakeBucket : public Bucket {
   std::function<std::optional<Error>(const Call&)> fault;
   // Sees and may spoil what a GET delivers.
   std::function<void(const std::string& key, std::string& body)> spoil;
-  bool encrypted = false;  // ETags are no MD5
-  int die_at = 0;          // the index of the call at which the process using this bucket dies; nothing works after it
+  bool encrypted = false;   // ETags are no MD5
+  bool conditional = true;  // it knows preconditions of writing
+  int die_at = 0;           // the index of the call at which the process using this bucket dies; nothing works after it
   Death death = Death::kNone;
   std::function<void()> died;
   std::atomic<bool> dead{false};
@@ -153,19 +154,17 @@ class FakeBucket : public Bucket {
   }
   Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) override {
     return answer<PutResult>("put", request.key, stop, [&]() -> Result<PutResult> {
-      const auto held = objects_.find(request.key);
-      if (request.if_absent && held != objects_.end()) return fail(Code::kAlreadyExists, request.key);
-      if (!request.if_match.empty() && (held == objects_.end() || held->second.etag != request.if_match))
-        return fail(Code::kConflict, request.key);
+      if (Status allowed = check(request.key, {request.if_match, request.if_absent}); !allowed)
+        return std::unexpected(allowed.error());
       if (!request.content_md5.empty() && request.content_md5 != base64_of(md5_of(body)))
         return fail(Code::kInvalid, "BadDigest");
       return store(request, std::string(body), {});
     });
   }
-  Result<PutResult> copy(const std::string&, const std::string& from_key, const std::string& from_etag,
+  Result<PutResult> copy(const std::string& from_bucket, const std::string& from_key, const std::string& from_etag,
                          const PutRequest& to, std::stop_token stop) override {
     return answer<PutResult>("copy", to.key, stop, [&]() -> Result<PutResult> {
-      const std::optional<Object> from = other->find(from_key);
+      const std::optional<Object> from = find_at(from_bucket, from_key);
       if (!from) return fail(Code::kNotFound, from_key);
       if (from->etag != from_etag) return fail(Code::kConflict, from_key);
       PutRequest request = to;
@@ -186,22 +185,24 @@ class FakeBucket : public Bucket {
   Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override {
     return answer<Part>("upload_part", upload.key, stop, [&] { return add_part(upload, number, std::string(body)); });
   }
-  Result<Part> copy_part(const Upload& upload, int number, const std::string&, const std::string& from_key,
+  Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket, const std::string& from_key,
                          const std::string& from_etag, ByteRange range, std::stop_token stop) override {
     return answer<Part>("copy_part", upload.key, stop, [&]() -> Result<Part> {
-      const std::optional<Object> from = other->find(from_key);
+      const std::optional<Object> from = find_at(from_bucket, from_key);
       if (!from) return fail(Code::kNotFound, from_key);
       if (from->etag != from_etag) return fail(Code::kConflict, from_key);
       return add_part(upload, number,
                       from->body.substr(static_cast<size_t>(range.first), static_cast<size_t>(range.size_bytes)));
     });
   }
-  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts,
+  using Bucket::complete_upload;
+  Result<PutResult> complete_upload(const Upload& upload, const std::vector<Part>& parts, const WriteIf& only,
                                     std::stop_token stop) override {
     return answer<PutResult>("complete_upload", upload.key, stop, [&]() -> Result<PutResult> {
       const auto open = uploads_.find(upload.upload_id);
       if (open == uploads_.end() || open->second.request.key != upload.key)
         return fail(Code::kNotFound, "NoSuchUpload");
+      if (Status allowed = check(upload.key, only); !allowed) return std::unexpected(allowed.error());
       std::string body;
       std::vector<int64_t> sizes;
       if (parts.empty()) return fail(Code::kInvalid, "no parts");
@@ -299,6 +300,21 @@ class FakeBucket : public Bucket {
     return fail(Code::kCancelled, "died");
   }
 
+  // As AWS answers them.
+  Status check(const std::string& key, const WriteIf& only) const {
+    if (!conditional) return {};
+    const auto held = objects_.find(key);
+    if (only.if_absent && held != objects_.end()) return fail(Code::kAlreadyExists, key);
+    if (only.if_match.empty()) return {};
+    if (held == objects_.end()) return fail(Code::kNotFound, key);
+    if (held->second.etag != only.if_match) return fail(Code::kConflict, key);
+    return {};
+  }
+  std::optional<Object> find_at(const std::string& bucket, const std::string& key) const {
+    if (bucket != name_) return other->find(key);
+    const auto held = objects_.find(key);  // the lock is held
+    return held == objects_.end() ? std::nullopt : std::optional(held->second);
+  }
   std::optional<Object> find(const std::string& key) const {
     std::lock_guard lock(mutex_);
     const auto held = objects_.find(key);
