@@ -126,7 +126,8 @@ class Bucket {
                                  const std::string& from_etag, const PutRequest& to,
                                  std::stop_token stop) = 0;  // within one endpoint, up to 5 GiB. Where `to` has neither
                                                              // metadata nor tags, the source's are kept
-  virtual Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) = 0;  // its upload_id
+  // Its upload_id. On kUnavailable and kTimeout there may be an upload all the same; it is not asked for twice.
+  virtual Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) = 0;
   virtual Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) = 0;
   virtual Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket,
                                  const std::string& from_key, const std::string& from_etag, ByteRange range,

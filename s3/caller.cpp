@@ -173,12 +173,14 @@ Result<Answered> Caller::call(const Call& call, std::stop_token stop) {
     bool repeat;
     if (!response) {
       error = response.error();
+      if (error.code != Code::kCancelled) troubled_ = true;
       repeat = !begun && error.retryable;
       if (error.code == Code::kUnavailable || error.code == Code::kTimeout) out.repeated = true;
     } else {
       std::optional<Refusal> refusal;
       const bool good = response->status >= 200 && response->status < 300;
       if (!good || call.late_errors) refusal = parse_refusal(good ? response->body : std::move(response->body));
+      troubled_ = response->status >= 500 || response->status == 401 || response->status == 403;
       if (good && !refusal) {
         out.response = std::move(*response);
         return out;
@@ -205,6 +207,7 @@ Result<Answered> Caller::call(const Call& call, std::stop_token stop) {
       if (response->status >= 500) out.repeated = true;
       wait = retry_after(*response, now());
     }
+    if (call.once && error.code != Code::kThrottled && out.repeated) repeat = false;
     if (!repeat || attempt + 1 >= config_.tries) return std::unexpected(std::move(error));
     wait = std::max(wait, full_jitter(config_.backoff_base, config_.backoff_max, attempt));
     log::debug("S3 request repeated", {{"method", call.method}, {"endpoint", host_}, {"error", error.message}});

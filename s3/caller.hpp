@@ -20,6 +20,8 @@ struct Call {
   net::Headers headers{};
   std::string_view body{};
   bool late_errors = false;  // an answer of status 200 may still be an <Error>
+  // Done twice it leaves something behind: not repeated where it may have been carried out without our hearing of it.
+  bool once = false;
   // The body of an answer 200 or 206; once it has seen bytes nothing is repeated.
   const std::function<bool(std::string_view)>* chunk = nullptr;
   const std::function<bool(const net::Response&)>* opened = nullptr;  // sees its head before
@@ -40,6 +42,7 @@ class Caller {
   // As net::Client::stream, one attempt.
   Result<net::Response> stream(const Call& call, const std::function<bool(std::string_view)>& chunk,
                                std::stop_token stop);
+  bool troubled() const { return troubled_; }
   Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime, std::stop_token stop);
 
  private:
@@ -64,6 +67,7 @@ class Caller {
   bool tls_ = false;
   std::unique_ptr<net::Client> connections_;
 
+  std::atomic<bool> troubled_{false};
   std::atomic<int64_t> offset_micros_{0};  // the server's clock less ours
   std::mutex mutex_;
   SignerPointer signer_;

@@ -204,8 +204,10 @@ Result<PutResult> Client::copy(const std::string& from_bucket, const std::string
 }
 
 Result<std::string> Client::create_upload(const PutRequest& request, std::stop_token stop) {
-  return impl_->ask({.method = "POST", .key = request.key, .query = {{"uploads", ""}}, .headers = headers_of(request)},
-                    parse_created_upload, stop);
+  // Of two uploads the first would be nobody's.
+  return impl_->ask(
+      {.method = "POST", .key = request.key, .query = {{"uploads", ""}}, .headers = headers_of(request), .once = true},
+      parse_created_upload, stop);
 }
 
 Result<Part> Client::upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) {
@@ -351,6 +353,8 @@ Status Client::listen(const std::string& prefix, const std::function<bool(std::s
   if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
   return fail(Code::kUnavailable, "the stream of notifications ended");
 }
+
+bool Client::troubled() const { return impl_->caller.troubled(); }
 
 Result<std::string> Client::presign_get(const std::string& key, std::chrono::seconds lifetime, std::stop_token stop) {
   return impl_->caller.presign(key, lifetime, std::move(stop));

@@ -75,6 +75,9 @@ class Client final : public Bucket {
   Status listen(const std::string& prefix, const std::function<bool(std::string_view line)>& record,
                 std::stop_token stop);
   // A URL that carries its signature (SigV4 query parameters), valid for `lifetime`.
+  // The last answer was none, or one that says nothing of what was asked (5xx, refused credentials); calls may still be
+  // trying.
+  bool troubled() const;
   Result<std::string> presign_get(const std::string& key, std::chrono::seconds lifetime, std::stop_token stop);
 
  private:

@@ -38,6 +38,8 @@ Result<bool> same_metadata(const Route& route, const Listed& source, const Liste
   const auto comparable = [&](const Metadata& metadata) {
     Metadata same = carried(route.settings, metadata, "");
     same.storage_class.clear();  // a target may know other classes
+    // Servers that keep keys as files' paths have a folder here, and a type of their own for it.
+    if (source.key.ends_with('/') && source.size_bytes == 0) same.content_type.clear();
     return same;
   };
   if (comparable(ours->metadata) != comparable(theirs->metadata) || ours->tags != theirs->tags) return false;

@@ -161,11 +161,11 @@ void TargetRun::replicate(const std::stop_token& stop) {
       if (spec_.settings.detect != api::Detect::kListing) listen(**source, *replicator, own);
     });
     while (wait_for(kLookInterval, stop)) {
-      if (replicator->status().state != s3::ReplicationState::kFailing) {
+      const bool failing = replicator->status().state == s3::ReplicationState::kFailing;
+      if ((!failing && !(*source)->troubled() && !(*target)->troubled()) || both_answer()) {
         note("", "", std::nullopt);
         continue;
       }
-      if (both_answer()) continue;
       std::lock_guard lock(mutex_);
       if (stall_) break;  // a network that is gone comes back by itself; a refusal may need other files
     }

@@ -53,6 +53,20 @@ TEST_F(S3Faults, LastingTroubleIsToldAfterAllTries) {
   }
 }
 
+TEST_F(S3Faults, TroubleIsKnownWhileCallsStillTry) {
+  EXPECT_FALSE(client->troubled());
+  server.inject({.kind = FaultKind::kSlowDown, .count = 1, .retry_after_seconds = 30});
+  std::stop_source stop;
+  std::jthread caller([&] { (void)client->head("k", stop.get_token()); });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!client->troubled() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(client->troubled());
+  stop.request_stop();
+  caller.join();
+  EXPECT_TRUE(client->head("k", {}));
+  EXPECT_FALSE(client->troubled());
+}
+
 TEST_F(S3Faults, RetryAfterIsHonoured) {
   server.inject({.kind = FaultKind::kSlowDown, .count = 1, .retry_after_seconds = 1});
   const auto start = std::chrono::steady_clock::now();
@@ -123,6 +137,14 @@ TEST_F(S3Faults, ACompletedUploadWhoseAnswerWasLostIsComplete) {
   const auto done = client->complete_upload({"big", *id}, {*part}, {});
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(client->head("big", {})->object.etag, done->etag);
+}
+
+TEST_F(S3Faults, AnUploadWhoseAnswerWasLostIsNotCreatedTwice) {
+  server.inject({.kind = FaultKind::kCutAfter, .method = "POST"});
+  EXPECT_EQ(code_of(client->create_upload({.key = "big"}, {})), Code::kUnavailable);
+  EXPECT_EQ(server.uploads("b"), 1u);  // whoever asked knows that there may be one
+  server.inject({.kind = FaultKind::kSlowDown, .count = 2, .method = "POST"});
+  EXPECT_TRUE(client->create_upload({.key = "big"}, {}));
 }
 
 TEST_F(S3Faults, TheServersClockCounts) {

@@ -1,0 +1,241 @@
+"""The outages, each from both servers to the other unless it says why not. Each is a function of a Trial."""
+import time
+
+from proxy import Refuse, Reset, Rewrite, Silence
+from servers import ACCESS_KEY, SECRET_KEY
+from trial import MIB, body_of
+from world import until
+
+ALL = []
+BOTH = (("minio", "versitygw"), ("versitygw", "minio"))
+
+
+def scenario(*, pairs=BOTH, proxied=()):
+    def add(function):
+        ALL.append((function, pairs, proxied))
+        return function
+    return add
+
+
+AWKWARD = ["a space", "plus+and space", "100%", "%2F%20", "ümlaut/ñ/日本語/😀", "quote\"'<&>", "semi;colon=a?b#c", "tilde~!*()@$,",
+           "..up/b..", "dot.", "back\\slash", "/".join(["k" * 200] * 5)[:1024].ljust(1024, "k")]
+
+
+def fill_awkward(trial):
+    for key in AWKWARD:
+        trial.put(key, body_of(50, key))
+    trial.put("empty", b"")
+    trial.put("folder/", b"")
+    for size in (1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1):
+        trial.put(f"sizes/{size}", body_of(size, "size"))
+    trial.put("rich", b"text", {"Content-Type": "text/plain", "Content-Encoding": "identity", "Cache-Control": "no-store",
+                                "Content-Disposition": "attachment; filename=\"a b.txt\"", "Content-Language": "de",
+                                "x-amz-meta-owner": "somebody", "x-amz-tagging": "kind=daily&site=a%20b"})
+
+
+@scenario()
+def everything(trial):
+    """Full sync, continuous, planted differences, deletes with their cap."""
+    fill_awkward(trial)
+    trial.fill(60, 1)
+    link = trial.link({"listingIntervalSeconds": 3600, "detect": "Auto", "deletes": {"mode": "Replicate", "maxPerSync": 2}}).start()
+    count = len(trial.keys("source"))
+    seen = trial.settled(link)
+    assert seen["missing"] == seen["different"] == seen["extra"] == 0, seen
+    assert link.details()["sync"]["total"] == count, link.details()["sync"]
+
+    trial.target.s3.delete(trial.bucket["target"], "a space")
+    trial.plant("100%", b"truncated")
+    changed = bytearray(body_of(5 * MIB, "size"))
+    changed[MIB] ^= 1
+    trial.plant(f"sizes/{5 * MIB}", bytes(changed))
+    trial.plant("rich", b"text", {"Content-Type": "text/html"})
+    trial.plant("extra", b"the source never had it")
+    seen = link.verify("planted")
+    assert not seen["consistent"] and (seen["missing"], seen["different"], seen["extra"]) == (1, 3, 1), seen
+    assert seen["missingSample"] == ["a space"], seen
+    assert sorted(seen["differentSample"]) == sorted(["100%", f"sizes/{5 * MIB}", "rich"]), seen
+    assert seen["extraSample"] == ["extra"], seen
+
+    trial.target.s3.delete(trial.bucket["target"], "rich")
+    link.kill()
+    link.start()  # whose first sync mends what listings tell, and removes what is extra
+    until("the extra key goes", lambda: "extra" not in trial.keys("target"))
+    trial.settled(link)
+
+
+@scenario()
+def continuous(trial):
+    """What is written, replaced and removed arrives by itself; deletes stop at their cap."""
+    trial.fill(20, 0)
+    link = trial.link({"deletes": {"mode": "Replicate", "maxPerSync": 3}}).start()
+    trial.settled(link)
+    for key in ("new one", "many/0003"):
+        trial.put(key, b"written later")
+        until(f"{key} arrives", lambda: trial.target.s3.head(trial.bucket["target"], key) is not None and
+              trial.target.s3.get(trial.bucket["target"], key) == b"written later", 30)
+    for i in range(3):
+        trial.source.s3.delete(trial.bucket["source"], f"many/{i:04}")
+    until("three deletes follow", lambda: len(trial.keys("target")) == 18, 30)
+    link.kill()
+    for i in range(4, 8):
+        trial.source.s3.delete(trial.bucket["source"], f"many/{i:04}")
+    link.start()
+    until("a sync after the four deletes", link.synced())
+    syncs = link.details()["sync"]
+    until("another one", lambda: link.details().get("sync", {}).get("startedAt", "") > syncs["startedAt"], 30)
+    until("it is over", link.synced())
+    assert len(trial.keys("target")) == 18, "more than the cap was deleted"
+    trial.nothing_left()
+
+
+@scenario(proxied=("source", "target"))
+def away(trial):
+    """The source, then the target: unreachable for a while in the middle of a sync."""
+    trial.fill(150, 2)
+    link = trial.link({"bandwidth": {"bytesPerSecond": 20 * MIB}}).start()
+    until("the sync is under way", lambda: len(trial.keys("target")) > 5)
+    for end in ("source", "target"):
+        trial.proxies[end].go_away()
+        until(f"the status names the {end}", lambda: f"{end}: " in link.endpoint(end).get("message", ""), 60)
+        trial.proxies[end].come_back()
+        trial.put(f"while the {end} was away", b"arrives all the same")
+    trial.settled(link)
+
+
+@scenario(proxied=("source", "target"))
+def silent(trial):
+    """Half of what is asked within five seconds is never answered, and nobody says so."""
+    trial.fill(60, 1)
+    link = trial.link().start()
+    until("the sync is under way", lambda: len(trial.keys("target")) > 5)
+    for proxy in trial.proxies.values():
+        proxy.rule = lambda asked, random=proxy.random: Silence() if random.random() < 0.5 else None
+    time.sleep(5)
+    for proxy in trial.proxies.values():
+        proxy.rule = None
+    trial.settled(link, seconds=120)
+
+
+@scenario(proxied=("source",))
+def cut_listing(trial):
+    """A listing that breaks off, then one that lies about its end: no key of the target may go."""
+    trial.fill(60, 0)
+    link = trial.link({"deletes": {"mode": "Replicate", "maxPerSync": 1000}}).start()
+    trial.settled(link)
+    before = trial.keys("target")
+    trial.plant("extra", b"to be removed once both sides were listed to their ends")
+    proxy = trial.proxies["source"]
+    proxy.rule = lambda asked: Reset(down=2000) if asked.is_list else None
+    until("the status says so", lambda: bool(link.endpoint("target").get("message")), 60)
+    assert "extra" in trial.keys("target"), "removed on half a listing"
+
+    def half(body):  # well-formed, complete by its own word, and without the second half of the keys
+        pieces = body.split(b"<Contents>")
+        keep = pieces[:len(pieces) // 2]
+        return b"<Contents>".join(keep) + b"</ListBucketResult>" if len(pieces) > 2 else body
+
+    proxy.rule = lambda asked: Rewrite(half) if asked.is_list and asked.query.get("max-keys", "1000") == "1000" else None
+    until("a sync that believes it", lambda: "extra" not in trial.keys("target"), 60)
+    assert trial.keys("target") == before, "what the source still has was removed"
+    proxy.rule = None
+    trial.settled(link)
+
+
+@scenario(proxied=("source", "target"))
+def storm(trial):
+    """Three of ten requests are answered 503, on both sides."""
+    for proxy in trial.proxies.values():
+        proxy.rule = lambda asked, random=proxy.random: Refuse() if random.random() < 0.3 else None
+    trial.fill(150, 2)
+    link = trial.link().start()
+    trial.settled(link, seconds=120)
+    assert all(proxy.broken > 20 for proxy in trial.proxies.values())
+
+
+@scenario(proxied=("source", "target"))
+def resets(trial):
+    """Connections are reset in the middle of bodies, parts of uploads among them."""
+    for proxy in trial.proxies.values():
+        def rule(asked, random=proxy.random):
+            if random.random() > 0.25:
+                return None
+            size = asked.size
+            return Reset(up=random.randrange(size)) if size > 1 else Reset(down=random.randrange(3 * MIB) if random.random() < 0.5 else 10)
+        proxy.rule = rule
+    trial.fill(100, 3)
+    link = trial.link().start()
+    trial.settled(link, seconds=120)
+    assert all(proxy.broken > 20 for proxy in trial.proxies.values())
+
+
+@scenario()
+def credentials(trial):
+    """Wrong ones, right ones, and others while the sync is under way."""
+    trial.fill(150, 2)
+    link = trial.link({"bandwidth": {"bytesPerSecond": 20 * MIB}}, credentials=("nobody", "knows-this-one")).start()
+    stalled = until("the link says that they are refused", lambda: link.details().get("stalled") or "not stalled", 30)
+    assert stalled["reason"] == "AccessDenied", stalled
+    assert "knows-this-one" not in str(link.report()), "a secret in the status"
+    assert not trial.keys("target")
+    ends = {"source": trial.source, "target": trial.target}
+    minio_end = next(end for end, server in ends.items() if server.kind == "minio")
+    minio = ends[minio_end]
+    for user in ("first", "second"):
+        minio.admin("admin", "user", "add", "own", f"{trial.name}-{user}", f"secret-of-{user}")
+        minio.admin("admin", "policy", "attach", "own", "readwrite", "--user", f"{trial.name}-{user}")
+    for end in ends:
+        link.credentials(end, *((f"{trial.name}-first", "secret-of-first") if end == minio_end else (ACCESS_KEY, SECRET_KEY)))
+    until("the sync is under way", lambda: len(trial.keys("target")) > 5, 90)
+    minio.admin("admin", "user", "remove", "own", f"{trial.name}-first")  # refused before the new ones are there
+    time.sleep(1)
+    link.credentials(minio_end, f"{trial.name}-second", "secret-of-second")
+    trial.settled(link, seconds=120)
+
+
+@scenario()
+def clock_ahead(trial):
+    """The worker's clock is 20 minutes ahead of both servers'."""
+    clock(trial, 1200)
+
+
+@scenario()
+def clock_behind(trial):
+    """The worker's clock is 20 minutes behind both servers'."""
+    clock(trial, -1200)
+
+
+def clock(trial, offset_seconds):
+    trial.fill(20, 1)
+    environment = {"LD_PRELOAD": str(trial.world.clock_library), "CLOCK_OFFSET_SECONDS": str(offset_seconds)}
+    trial.settled(trial.link(environment=environment).start())
+    log = (trial.folder / "link/worker.log").read_text()
+    assert "clock differs from the S3 server's" in log, "the clock was right"
+
+
+@scenario()
+def killed(trial):
+    """The worker is killed 50 times (25 in each direction) while it carries objects; nothing is deleted beyond the cap."""
+    trial.fill(200, 4)
+    extra = ["extra/1", "extra/2", "extra/3"]
+    for key in extra:
+        trial.plant(key, b"three of them, and the cap is two")
+    link = trial.link({"bandwidth": {"bytesPerSecond": 10 * MIB}, "deletes": {"mode": "Replicate", "maxPerSync": 2}})
+    random = trial.world.random
+    early = 0
+    for life in range(25):
+        link.start()
+        until("it replicates", lambda: link.details().get("sync") is not None, 30, 0.01)
+        time.sleep(random.uniform(0, 0.4))
+        early += not link.details().get("sync", {}).get("completedAt")
+        link.kill()
+    link.start()
+    assert early > 12, f"only {early} of 25 kills came during a sync"
+    until("synced in the end", link.synced(), 60)
+    ours = trial.keys("source")
+    for key in ours:
+        assert trial.described("source", key) == trial.described("target", key), key
+    assert set(trial.keys("target")) == set(ours) | set(extra)
+    seen = link.verify("in-the-end")
+    assert (seen["missing"], seen["different"], seen["extra"]) == (0, 0, 3), seen
+    trial.nothing_left()

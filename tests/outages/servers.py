@@ -1,0 +1,145 @@
+"""Real S3 servers with TLS on loopback, each in a folder of its own."""
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+import time
+
+from s3api import S3
+
+TOOLS = pathlib.Path(os.environ.get("CLUSTER_HOME", pathlib.Path.home() / ".cache/clusters")) / "bin"
+ACCESS_KEY, SECRET_KEY = "outage-access", "outage-secret-key"
+
+
+def run(*command, **more):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, **more)
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as free:
+        free.bind((address, 0))
+        return free.getsockname()[1]
+
+
+class Authority:
+    """A certificate authority of this run. Valid since an hour ago: clocks go wrong here on purpose."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True)
+        self.ca = self.folder / "ca.crt"
+        (self.folder / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\nprivate_key=ca.key\ncertificate=ca.crt\n"
+            "default_md=sha256\npolicy=any\nunique_subject=no\ncopy_extensions=copy\n[any]\ncommonName=supplied\n")
+        (self.folder / "index.txt").touch()
+        (self.folder / "serial").write_text("01\n")
+        self._key("ca.key")
+        self.run("req", "-new", "-key", "ca.key", "-subj", "/CN=outages", "-addext", "basicConstraints=critical,CA:TRUE", "-out", "ca.csr")
+        self.run("ca", "-config", "ca.cnf", "-batch", "-selfsign", "-keyfile", "ca.key", *self._validity(), "-in", "ca.csr",
+                 "-out", "ca.crt", "-notext")
+
+    def _key(self, name):
+        self.run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", name)
+
+    def run(self, *words):
+        run("openssl", *words, cwd=self.folder)
+
+    @staticmethod
+    def _validity():
+        day = lambda offset: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset))
+        return "-startdate", day(-3600), "-enddate", day(86400)
+
+    def issue(self, folder, common_name, crt="tls.crt", key="tls.key"):
+        """tls.crt, tls.key and ca.crt, into `folder`."""
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._key(folder / key)
+        self.run("req", "-new", "-key", folder / key, "-subj", f"/CN={common_name}", "-addext",
+                 "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", "one.csr")
+        self.run("ca", "-config", "ca.cnf", "-batch", *self._validity(), "-in", "one.csr", "-out", folder / crt, "-notext")
+        (folder / "ca.crt").write_bytes(self.ca.read_bytes())
+        return folder / crt, folder / key
+
+
+class Server:
+    """A server process; `data` is where it keeps everything."""
+    kind = ""
+
+    def __init__(self, authority, folder, data=None, address="127.0.0.1"):
+        self.folder = pathlib.Path(folder)
+        self.data = pathlib.Path(data or self.folder / "data")
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.endpoint = f"https://127.0.0.1:{self.port}"
+        self.ca = authority.ca
+        self.certificate, self.key = authority.issue(self.folder / "certs", "s3", "public.crt", "private.key")
+        environment = {**os.environ, "HOME": str(self.folder), **self.environment()}
+        with open(self.folder / "log", "wb") as log:
+            self._process = subprocess.Popen([str(word) for word in self.command(address)], env=environment, stdout=log, stderr=log)
+        self.s3 = S3(self.endpoint, ACCESS_KEY, SECRET_KEY, str(self.ca))
+        self._wait()
+
+    def environment(self):
+        return {}
+
+    def _wait(self):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1) as plain:
+                    ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname="127.0.0.1").close()
+                self.s3.request("GET", "", expect=(200, 403))
+                return
+            except (OSError, Exception) as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.kind} does not start: {error}: {(self.folder / 'log').read_text()[-2000:]}") from error
+            time.sleep(0.1)
+
+    def stop(self):
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Minio(Server):
+    kind = "minio"
+
+    def environment(self):
+        return {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off", "MINIO_CI_CD": "1"}
+
+    def command(self, address):
+        return [TOOLS / "minio", "server", "--quiet", "--address", f"{address}:{self.port}", "--certs-dir", self.folder / "certs", self.data]
+
+    def half_uploads(self, bucket):
+        """What is left of uploads that nobody completed or aborted, of all buckets: MinIO doesn't list them."""
+        return [one.name for one in (self.data / ".minio.sys/multipart").glob("*/*") if one.is_dir()]
+
+    def admin(self, *words):
+        run(TOOLS / "mc", "--config-dir", self.folder / "mc", "--quiet", *words)
+
+    def alias(self):
+        (self.folder / "mc/certs/CAs").mkdir(parents=True, exist_ok=True)
+        (self.folder / "mc/certs/CAs/ca.crt").write_bytes(self.ca.read_bytes())
+        self.admin("alias", "set", "own", self.endpoint, ACCESS_KEY, SECRET_KEY)
+
+
+class Versity(Server):
+    kind = "versitygw"
+
+    def environment(self):
+        return {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
+
+    def command(self, address):
+        return [TOOLS / "versitygw", "--quiet", "--port", f"{address}:{self.port}", "--cert", self.certificate, "--key", self.key,
+                "posix", self.data]
+
+    def half_uploads(self, bucket):
+        return [str(one) for one in (self.data / bucket / ".sgwtmp/multipart").glob("*/*")]
+
+
+def missing():
+    return [name for name in ("minio", "mc", "versitygw") if not os.access(TOOLS / name, os.X_OK)]
