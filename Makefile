@@ -59,7 +59,7 @@ e2e: build ## scenarios on a real cluster (E2E_KUBECONFIG: one of yours)
 
 sanitize: deps ## unit, simulation and integration tests under both sanitizers, whole (an hour)
 	@for preset in asan tsan; do cmake --preset $$preset >/dev/null && ninja -C build/$$preset -j $(JOBS) --quiet && \
-	  TWINSPAN_SEEDS=2000 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/$$preset \
+	  TWINSPAN_SEEDS=2000 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/tsan.supp' ctest --test-dir build/$$preset \
 	  -L 'unit|simulation|integration' --output-on-failure --no-tests=error || exit 1; done
 
 bench: build ## figures into bench/results, half an hour (etcd and kube-apiserver are built where missing)
