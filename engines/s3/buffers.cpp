@@ -22,9 +22,7 @@ bool Buffer::append(std::string_view bytes) {
   return true;
 }
 
-std::optional<Buffer> Buffers::acquire(size_t bytes, const std::stop_token& stop) {
-  constexpr size_t kGrain = 64 << 10;
-  const size_t capacity = std::max<size_t>(1, (bytes + kGrain - 1) / kGrain) * kGrain;
+std::optional<std::unique_lock<std::mutex>> Buffers::wait_turn(size_t capacity, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const uint64_t turn = ++last_turn_;
   waiting_.push_back(turn);
@@ -33,6 +31,22 @@ std::optional<Buffer> Buffers::acquire(size_t bytes, const std::stop_token& stop
   std::erase(waiting_, turn);
   waker_.notify_all();
   if (!mine) return std::nullopt;
+  return lock;
+}
+
+std::optional<Buffer> Buffers::reserve(size_t bytes, const std::stop_token& stop) {
+  const auto lock = wait_turn(bytes, stop);
+  if (!lock) return std::nullopt;
+  make_room(bytes);
+  held_ += bytes;
+  return Buffer(*this, nullptr, bytes, 0);
+}
+
+std::optional<Buffer> Buffers::acquire(size_t bytes, const std::stop_token& stop) {
+  constexpr size_t kGrain = 64 << 10;
+  const size_t capacity = std::max<size_t>(1, (bytes + kGrain - 1) / kGrain) * kGrain;
+  const auto lock = wait_turn(capacity, stop);
+  if (!lock) return std::nullopt;
   // Memory that was used before needs no new pages from the kernel.
   const auto fits = std::find_if(free_.begin(), free_.end(), [&](const Free& free) {
     return free.capacity >= capacity && free.capacity <= 2 * capacity && held_ + free.capacity <= bytes_max_;
@@ -60,7 +74,7 @@ void Buffers::release(std::unique_ptr<char[]> memory, size_t capacity) {
   {
     std::lock_guard lock(mutex_);
     held_ -= capacity;
-    if (held_ + kept_ + capacity <= bytes_max_) {
+    if (memory && held_ + kept_ + capacity <= bytes_max_) {
       kept_ += capacity;
       free_.push_back({std::move(memory), capacity});
     }

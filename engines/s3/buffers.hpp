@@ -36,6 +36,8 @@ class Buffers {
  public:
   explicit Buffers(size_t bytes_max) : bytes_max_(bytes_max) {}
   std::optional<Buffer> acquire(size_t bytes, const std::stop_token& stop);  // nullopt: stopped
+  // The same without the memory, for who keeps his own: nothing can be appended.
+  std::optional<Buffer> reserve(size_t bytes, const std::stop_token& stop);
 
  private:
   friend class Buffer;
@@ -43,6 +45,7 @@ class Buffers {
     std::unique_ptr<char[]> memory;
     size_t capacity;
   };
+  std::optional<std::unique_lock<std::mutex>> wait_turn(size_t capacity, const std::stop_token& stop);
   void release(std::unique_ptr<char[]> memory, size_t capacity);
   void make_room(size_t capacity);
 

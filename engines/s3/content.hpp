@@ -6,8 +6,8 @@
 
 namespace twinspan::s3 {
 
-// For two objects of one size with different ETags: one was made from the other, in either direction. Neither may have
-// changed since it was listed.
+// For two objects that listings can't tell apart: one was made from the other, in either direction, and the target is
+// stored in the form that is wanted. Neither may have changed since it was listed.
 Result<bool> same_content(const Route& route, const Listed& source, const std::string& target_etag,
                           const std::stop_token& stop);
 

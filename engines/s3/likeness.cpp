@@ -36,6 +36,14 @@ Likeness likeness(const Listed& source, const Listed& target) {
   return Likeness::kUnsure;
 }
 
+Likeness likeness(const Settings& settings, const Listed& source, const Listed& target) {
+  if (settings.restore)
+    return source.size_bytes == target.size_bytes && source.etag == target.etag ? Likeness::kEqual : Likeness::kUnsure;
+  if (settings.stored.plain()) return likeness(source, target);
+  const auto stored_bytes = settings.stored.stored_bytes(source.size_bytes);
+  return stored_bytes && *stored_bytes != target.size_bytes ? Likeness::kDifferent : Likeness::kUnsure;
+}
+
 bool made_from(const Metadata& copy, std::string_view original_etag) {
   const auto marker = copy.user.find(std::string(kSourceEtagName));
   return marker != copy.user.end() && marker->second == original_etag;

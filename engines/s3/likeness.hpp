@@ -4,12 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "engines/s3/settings.hpp"
 #include "s3/bucket.hpp"
 
 namespace twinspan::s3 {
 
 // The user metadata that says from which object (by its ETag) a copy was made. It answers where ETags can't: other part
-// sizes, encryption. On every multi-part object we write, on others only where ETags are known to differ.
+// sizes, encryption. On every multi-part object we write and on all that are stored in another form, on others only
+// where ETags are known to differ.
 inline constexpr std::string_view kSourceEtagName = "twinspan-source-etag";
 
 // 0: "<md5>", so far as its form tells; N: "<md5 of md5s>-N"; nullopt: neither.
@@ -24,6 +26,8 @@ enum class Likeness {
   kUnsure,  // same size, ETags that differ: by content, or by how they came about. The marker (kSourceEtagName) tells
 };
 Likeness likeness(const Listed& source, const Listed& target);
+// Where copies are stored in another form, or are brought back from it, listings say little.
+Likeness likeness(const Settings& settings, const Listed& source, const Listed& target);
 
 // One was made from the other, in either direction.
 bool made_from(const Metadata& copy, std::string_view original_etag);

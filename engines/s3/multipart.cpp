@@ -8,12 +8,13 @@
 namespace twinspan::s3 {
 
 Multipart::Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
-                     const std::vector<Part>& done)
+                     const std::vector<Part>& done, std::optional<Sealing> sealing)
     : route_(route),
       key_(std::move(key)),
       source_etag_(std::move(source_etag)),
       plan_(plan),
       upload_(std::move(upload)),
+      sealing_(std::move(sealing)),
       etags_(static_cast<size_t>(plan.count)) {
   for (const Part& part : done)
     if (part.number >= 1 && part.number <= plan.count && part.size_bytes == plan.range(part.number).size_bytes) {
@@ -76,11 +77,36 @@ std::vector<Part> Multipart::parts() const {
   return parts;
 }
 
+namespace {
+
+Error lost(const Error& error) {
+  return error.code == Code::kNotFound ? Error{Code::kInternal, "the upload is gone: " + error.message, true} : error;
+}
+
+}  // namespace
+
+// The same content gives the same part, whenever and by whomever it is carried.
+Result<Part> Multipart::carry_sealed(int number, const std::stop_token& stop) {
+  const ByteRange part = plan_.range(number);
+  const ByteRange content = sealed_content(part, static_cast<int64_t>(sealing_->header.original_bytes));
+  const auto room = route_.buffers.reserve(static_cast<size_t>(part.size_bytes + content.size_bytes), stop);
+  if (!room) return fail(Code::kCancelled, "stopped");
+  std::string bytes, sealed;
+  bytes.reserve(static_cast<size_t>(content.size_bytes));
+  sealed.reserve(static_cast<size_t>(part.size_bytes));
+  const auto read = read_source(route_, key_, source_etag_, content, bytes, content.size_bytes, stop);
+  if (!read) return std::unexpected(read.error());
+  if (Status done = seal_part(*sealing_->key, sealing_->header, part.first, number == plan_.count, bytes, sealed);
+      !done)
+    return std::unexpected(done.error());
+  auto written = route_.target.bucket.upload_part(upload_, number, sealed, stop);
+  if (!written) return std::unexpected(lost(written.error()));
+  return written;
+}
+
 Result<Part> Multipart::carry(int number, const std::stop_token& stop) {
+  if (sealing_) return carry_sealed(number, stop);
   const ByteRange range = plan_.range(number);
-  const auto lost = [](const Error& error) {
-    return error.code == Code::kNotFound ? Error{Code::kInternal, "the upload is gone: " + error.message, true} : error;
-  };
   if (route_.settings.same_endpoint) {
     auto copied = route_.target.bucket.copy_part(upload_, number, route_.source.bucket.name(), route_.at_source(key_),
                                                  source_etag_, range, stop);

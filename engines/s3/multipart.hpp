@@ -11,11 +11,17 @@
 
 namespace twinspan::s3 {
 
+// Parts of a sealed object: `plan` speaks of it as it is stored then.
+struct Sealing {
+  std::shared_ptr<const SealKey> key;
+  SealHeader header;
+};
+
 class Multipart {
  public:
-  // `done`: parts that a former process has uploaded from the same content.
+  // `done`: parts that a former process has uploaded from the same content, with the same salt where it is sealed.
   Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
-            const std::vector<Part>& done);
+            const std::vector<Part>& done, std::optional<Sealing> sealing = std::nullopt);
 
   // Claims and carries one part after the other, until none is left or one has failed.
   void carry_parts(const std::stop_token& stop);
@@ -34,11 +40,13 @@ class Multipart {
 
  private:
   Result<Part> carry(int number, const std::stop_token& stop);
+  Result<Part> carry_sealed(int number, const std::stop_token& stop);
 
   Route& route_;
   const std::string key_, source_etag_;
   const PartPlan plan_;
   const Upload upload_;
+  const std::optional<Sealing> sealing_;
 
   mutable std::mutex mutex_;
   std::condition_variable waker_;

@@ -18,23 +18,46 @@ Error at_source(const Error& error) {
   return {Code::kGone, error.message, false};
 }
 
-Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
-                         Buffer& into, int64_t size_bytes, const std::stop_token& stop) {
+namespace {
+
+Result<Head> read(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                  int64_t size_bytes, const std::function<bool(std::string_view)>& append,
+                  const std::stop_token& stop) {
   GetRequest request{route.at_source(key), etag, range};
   bool too_long = false;
+  int64_t arrived = 0;
   const auto take = [&](std::string_view bytes) {
     const auto wait = route.bandwidth.take(static_cast<int64_t>(bytes.size()));
     if (wait.count() > 0 && !wait_for(wait, stop)) return false;
-    too_long = !into.append(bytes);
+    arrived += static_cast<int64_t>(bytes.size());
+    too_long = arrived > size_bytes || !append(bytes);
     return !too_long;
   };
   Result<Head> head = route.source.bucket.get(request, take, stop);
   if (too_long) return fail(Code::kConflict, fmt::format("\"{}\" is longer than it was listed", key));
   if (!head) return std::unexpected(at_source(head.error()));
-  if (into.bytes().size() != static_cast<size_t>(size_bytes))
-    return fail(Code::kUnavailable,
-                fmt::format("\"{}\": {} bytes arrived, expected {}", key, into.bytes().size(), size_bytes));
+  if (arrived != size_bytes)
+    return fail(Code::kUnavailable, fmt::format("\"{}\": {} bytes arrived, expected {}", key, arrived, size_bytes));
   return head;
+}
+
+}  // namespace
+
+Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                         Buffer& into, int64_t size_bytes, const std::stop_token& stop) {
+  return read(
+      route, key, etag, range, size_bytes, [&](std::string_view bytes) { return into.append(bytes); }, stop);
+}
+
+Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                         std::string& into, int64_t size_bytes, const std::stop_token& stop) {
+  return read(
+      route, key, etag, range, size_bytes,
+      [&](std::string_view bytes) {
+        into += bytes;
+        return true;
+      },
+      stop);
 }
 
 Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker) {

@@ -61,6 +61,8 @@ struct Route {
 // listed as `etag`. kGone: it is no longer there. `size_bytes` is what is expected; anything else is an error.
 Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
                          Buffer& into, int64_t size_bytes, const std::stop_token& stop);
+Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+                         std::string& into, int64_t size_bytes, const std::stop_token& stop);
 
 // What is written besides the bytes. `marker`: the source's ETag, where the copy has to name it.
 Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker);

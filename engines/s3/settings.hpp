@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/s3/stored/form.hpp"
 #include "s3/bucket.hpp"
 
 namespace twinspan::s3 {
@@ -49,6 +50,11 @@ struct Settings {
   int64_t buffer_bytes = 48 << 20;         // bodies in memory, of all transfers together
   int64_t single_put_bytes_max = 16 << 20;
   std::string encryption{}, encryption_key_id{};  // of what is written; empty: what the target bucket does by itself
+  StoredForm stored{};                            // compression and sealing on the way; then same_endpoint is false
+  // The way back: the source is a former target. What bears the mark of another form is brought into its original one;
+  // `stored` is plain then. Without it marked objects pass as they are, with their marks.
+  bool restore = false;
+  std::shared_ptr<const SealKey> restore_key{};
 };
 
 // One end of a link: the keys of `bucket` that begin with `prefix`. The engine names keys without it.

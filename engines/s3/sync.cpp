@@ -36,6 +36,7 @@ Status SyncRun::abandon(const std::stop_token& stop) {
 Status SyncRun::walk_and_carry(const std::stop_token& stop) {
   if (Status recovered = recover(stop); !recovered) return recovered;
   Walk walk(route_.settings, route_.source, route_.target);
+  walk.on_range([this](const std::string& after) { index_->begin_range(after); });
   const Status walked = walk.run(
       ranges_by_priority(route_.settings.priorities),
       [&](const Listed* source, const Listed* target) { return visit(source, target, stop); }, stop);
@@ -44,6 +45,9 @@ Status SyncRun::walk_and_carry(const std::stop_token& stop) {
   if (walked)
     if (Status abandoned = abandon(stop); !abandoned) return abandoned;
   if (both_) return walked;
+  if (walked)
+    if (Status kept = index_->finish(stop); !kept)
+      log::warn("index of copies not stored", {{"link", route_.settings.link}, {"error", kept.error().message}});
   const Status removed = remove_extra(walked.has_value(), stop);
   return walked ? removed : walked;
 }
@@ -82,12 +86,22 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
   }
   if (source->key.empty() && route_.target.prefix.empty()) return {};  // has no name there
   total_.fetch_add(1, std::memory_order_relaxed);
-  const Likeness alike = target ? likeness(*source, *target) : Likeness::kDifferent;
+  Likeness alike = target ? likeness(route_.settings, *source, *target) : Likeness::kDifferent;
   if (alike == Likeness::kEqual) {
     equal_.fetch_add(1, std::memory_order_relaxed);
     return {};
   }
-  if (!transfers_.submit(*source, alike == Likeness::kUnsure ? target->etag : "", stop))
+  const auto slot = std::make_shared<CopySlot>(index_, index_->place(source->key, stop));
+  if (alike == Likeness::kUnsure) {
+    const Known known = index_->look(*source, *target, stop);
+    if (known == Known::kSame) {
+      slot->note(copy_mark(route_.settings, *source, target->etag, true));
+      equal_.fetch_add(1, std::memory_order_relaxed);
+      return {};
+    }
+    if (known == Known::kOther) alike = Likeness::kDifferent;
+  }
+  if (!transfers_.submit(*source, alike == Likeness::kUnsure ? target->etag : "", stop, slot))
     return fail(Code::kCancelled, "stopped");
   return {};
 }

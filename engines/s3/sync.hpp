@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "core/json.hpp"
+#include "engines/s3/copy_index.hpp"
 #include "engines/s3/deletes.hpp"
 #include "engines/s3/transfers.hpp"
 #include "engines/s3/walk.hpp"
@@ -33,7 +34,8 @@ class SyncRun {
         records_(records),
         transfers_(transfers),
         both_(both),
-        conflicts_before_(both ? both->conflicts.load() : 0) {}
+        conflicts_before_(both ? both->conflicts.load() : 0),
+        index_(std::make_shared<CopyIndex>(route)) {}
 
   // Ends early only by `stop` or where a side can't be listed. Objects that failed are counted, and named by
   // transfers.dead_letters().
@@ -53,6 +55,7 @@ class SyncRun {
   Transfers& transfers_;
   BothWays* const both_;
   const uint64_t conflicts_before_;
+  const std::shared_ptr<CopyIndex> index_;
   std::atomic<uint64_t> total_{0}, equal_{0};
   mutable std::mutex mutex_;
   ExtraKeys extra_;

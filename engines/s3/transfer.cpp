@@ -32,19 +32,15 @@ Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
   if (!work.target_etag.empty()) {
     const Result<bool> equal = same_content(route_, work.object, work.target_etag, stop);
     if (!equal) return std::unexpected(equal.error());
-    if (*equal) return Outcome::kEqual;
+    if (*equal) {
+      work.copy_etag = work.target_etag;
+      work.copy_listed = true;
+      return Outcome::kEqual;
+    }
     work.target_etag.clear();
   }
-  const int64_t size = work.object.size_bytes;
-  const bool in_parts = size > 0 && etag_parts(work.object.etag).value_or(0) > 0;
-  Result<Outcome> carried = fail(Code::kInternal, "");
-  if (!in_parts && route_.settings.same_endpoint && !work.course && size <= kCopyBytesMax) {
-    carried = copy_whole(work, stop);
-  } else if (!in_parts && size <= route_.settings.single_put_bytes_max) {
-    carried = carry_whole(work, stop);
-  } else {
-    carried = carry_in_parts(work, stop);
-  }
+  const bool formed = route_.settings.restore || !route_.settings.stored.plain();
+  const Result<Outcome> carried = formed ? carry_formed(work, stop) : carry_plain(work, stop);
   if (!carried && carried.error().code == Code::kGone) {
     if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
     return Outcome::kGone;
@@ -52,9 +48,21 @@ Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
   return carried;
 }
 
+Result<Outcome> Transfer::carry_plain(Work& work, const std::stop_token& stop) {
+  const int64_t size = work.object.size_bytes;
+  const bool in_parts = size > 0 && etag_parts(work.object.etag).value_or(0) > 0;
+  if (!in_parts && route_.settings.same_endpoint && !work.course && size <= kCopyBytesMax)
+    return copy_whole(work, stop);
+  if (!in_parts && size <= route_.settings.single_put_bytes_max) return carry_whole(work, stop);
+  return carry_in_parts(work, stop);
+}
+
 Result<PutRequest> Transfer::request_for(const Work& work, const Head& head, const std::string& marker,
                                          const std::string& copy_etag, const std::stop_token& stop) {
-  PutRequest request{route_.at_target(work.object.key), carried(route_.settings, head.metadata, marker)};
+  const Metadata& from = head.metadata;
+  PutRequest request{route_.at_target(work.object.key),
+                     marked(carried(route_.settings, route_.settings.restore ? unmarked(from) : from, marker),
+                            route_.settings.stored, work.object.size_bytes)};
   if (work.course) {
     // A copy isn't newer than what it was made from, however often it was copied.
     const Claim former = claim_of(head.metadata, place_of(route_.target), work.object.key, work.object.etag);
@@ -103,6 +111,8 @@ Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
       continue;
     }
     if (!put) return std::unexpected(precondition(work, put.error()));
+    work.copy_etag = put->etag;
+    work.copy_listed = put->etag == to_hex(digest);
     if (work.course && !route_.target_etags_opaque && put->etag != to_hex(digest)) {
       route_.target_etags_opaque = true;  // the seal is broken that was to prove these bytes
       work.course->overwrites = put->etag;
@@ -131,6 +141,7 @@ Result<Outcome> Transfer::copy_whole(Work& work, const std::stop_token& stop) {
     const auto copied = route_.target.bucket.copy(route_.source.bucket.name(), route_.at_source(object.key),
                                                   object.etag, request, stop);
     if (!copied) return std::unexpected(at_source(copied.error()));
+    work.copy_etag = copied->etag;
     if (marked || copied->etag == object.etag) return Outcome::kReplicated;
     route_.target_etags_opaque = true;
     marked = true;

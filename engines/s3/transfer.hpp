@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "engines/s3/copy_index.hpp"
 #include "engines/s3/multipart.hpp"
 #include "engines/s3/route.hpp"
 #include "engines/s3/upload_records.hpp"
@@ -28,6 +29,9 @@ struct Work {
   std::optional<Course> course{};     // of a two-way link: once that is known
   std::string wrote{};                // what a try that was no good has left at the other side, by its ETag
   bool conflict_counted = false;
+  std::string copy_etag{};           // of the copy, when it is complete; empty: not known
+  bool copy_listed = false;          // listings will show it: it is a digest of what was written, or comes from one
+  std::shared_ptr<CopySlot> slot{};  // where the next sync looks it up; nullptr: nowhere
 };
 
 enum class Outcome {
@@ -60,7 +64,16 @@ class Transfer final : public Carrier {
   Status discard(Work& work, const std::stop_token& stop) override;
 
  private:
+  Result<Outcome> carry_plain(Work& work, const std::stop_token& stop);
   Result<Outcome> carry_whole(Work& work, const std::stop_token& stop);
+  Result<Outcome> carry_formed(Work& work, const std::stop_token& stop);
+  Result<Outcome> carry_formed_whole(Work& work, const std::stop_token& stop);
+  Result<Outcome> carry_stream(Work& work, const std::stop_token& stop);
+  Result<Outcome> write_stream(Work& work, Stage& stage, int64_t bytes_max, PutRequest request,
+                               const std::stop_token& stop);
+  Result<Outcome> write_stream_in_parts(Work& work, Stage& stage, const PartPlan& plan, const PutRequest& request,
+                                        const std::stop_token& stop);
+  Result<Outcome> put_stored(Work& work, PutRequest request, std::string_view stored, const std::stop_token& stop);
   Result<Outcome> copy_whole(Work& work, const std::stop_token& stop);
   Result<Outcome> carry_in_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> begin_parts(Work& work, const std::stop_token& stop);
@@ -72,6 +85,7 @@ class Transfer final : public Carrier {
                                  const std::string& copy_etag, const std::stop_token& stop);
   // kConflict where what is to be overwritten is no longer there, as far as only looking can tell.
   Status confirm(const Work& work, bool conditional, const std::stop_token& stop);
+  Status prove(Work& work, const std::string& digest);
 
   Route& route_;
   UploadRecords& records_;

@@ -6,6 +6,14 @@
 #include "engines/s3/transfer.hpp"
 
 namespace twinspan::s3 {
+namespace {
+
+std::optional<Sealing> sealing_of(const StoredForm& form, const Listed& object, const std::string& salt) {
+  if (!form.key) return std::nullopt;
+  return Sealing{form.key, seal_header(*form.key, Packing::kNone, salt, object.key, object.size_bytes)};
+}
+
+}  // namespace
 
 Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop) {
   if (work.upload && work.upload->source_etag() != work.object.etag)
@@ -32,13 +40,15 @@ Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop
 Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   const Listed& object = work.object;
   const int64_t part_bytes_max = route_.settings.same_endpoint ? kPartBytesMax : route_.settings.buffer_bytes;
-  auto half_done = records_.claim(object.key, object.etag, stop);
+  const StoredForm& form = route_.settings.stored;
+  auto half_done = records_.claim(object.key, object.etag, form.mark(), stop);
   if (!half_done) return std::unexpected(half_done.error());
   if (*half_done) {
     const auto parts = route_.target.bucket.list_parts((*half_done)->upload, stop);
     if (parts) {
-      work.upload = std::make_shared<Multipart>(route_, object.key, object.etag, (*half_done)->record.plan,
-                                                (*half_done)->upload, *parts);
+      work.upload =
+          std::make_shared<Multipart>(route_, object.key, object.etag, (*half_done)->record.plan, (*half_done)->upload,
+                                      *parts, sealing_of(form, object, (*half_done)->record.salt));
       return Outcome::kReplicated;
     }
     // Nobody else will look for it now.
@@ -60,8 +70,9 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   if (head->object.etag != object.etag)
     return fail(Code::kConflict, fmt::format("\"{}\" has changed since it was listed", object.key));
   if (source_parts.count == 0 && count > 0) source_parts = usual_parts(object.size_bytes, count);
+  if (form.key) source_parts = {};  // sealed bytes have ETags of their own
 
-  const auto plan = plan_parts(object.size_bytes, source_parts, part_bytes_max);
+  const auto plan = plan_parts(form.stored_bytes_max(object.size_bytes), source_parts, part_bytes_max);
   if (!plan) return std::unexpected(plan.error());
   auto request = request_for(
       work, *head, object.etag,
@@ -69,13 +80,14 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   if (!request) return std::unexpected(request.error());
   request->if_match.clear();  // what counts is what is there when it is completed
   request->if_absent = false;
-  if (Status written = records_.write({object.key, object.etag, *plan}, stop); !written)
+  const std::string salt = form.key ? new_salt() : "";
+  if (Status written = records_.write({object.key, object.etag, *plan, form.mark(), salt}, stop); !written)
     return std::unexpected(written.error());
   const auto created = route_.target.bucket.create_upload(*request, stop);
   if (!created) return std::unexpected(created.error());
   records_.created(object.key);
   work.upload = std::make_shared<Multipart>(route_, object.key, object.etag, *plan, Upload{request->key, *created, {}},
-                                            std::vector<Part>{});
+                                            std::vector<Part>{}, sealing_of(form, object, salt));
   return Outcome::kReplicated;
 }
 
@@ -111,7 +123,7 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
     // Either the answer to a former try was lost, or the upload was.
     const auto head = route_.target.bucket.head(route_.at_target(object.key), stop);
     if (!head && head.error().code != Code::kNotFound) return std::unexpected(head.error());
-    if (!head || head->object.size_bytes != object.size_bytes || !made_from(head->metadata, object.etag)) {
+    if (!head || head->object.size_bytes != work.upload->plan().size_bytes || !made_from(head->metadata, object.etag)) {
       if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
       return fail(Code::kUnavailable, fmt::format("the upload of \"{}\" is gone", object.key));
     }
@@ -129,6 +141,8 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
   if (Status erased = records_.erase(object.key, stop); !erased)
     log::debug("upload record stays for the next sync", {{"link", route_.settings.link}, {"key", object.key}});
   work.upload.reset();
+  work.copy_etag = etag;
+  work.copy_listed = multipart_etag(parts) == etag;
   if (work.course && as_source && etag != object.etag && !route_.source_etags_opaque &&
       !route_.target_etags_opaque.exchange(true)) {
     work.wrote = etag;  // its seal is broken

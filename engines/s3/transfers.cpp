@@ -26,10 +26,12 @@ Carrier& Transfers::both_ways(BothWays& both) {
   return reconciler_.emplace(there_, *back_, both);
 }
 
-bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop) {
+bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop,
+                       std::shared_ptr<CopySlot> slot) {
   Work work;
   work.object = std::move(object);
   work.target_etag = std::move(target_etag);
+  work.slot = std::move(slot);
   return push(std::move(work), stop);
 }
 
@@ -71,6 +73,7 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
         tally->worst_lag = std::max(tally->worst_lag.value_or(lag), lag);
       }
     }
+    note(work);
     return queue_.done(work);
   }
   if (stop.stop_requested()) return queue_.done(work);  // whoever comes next finds it by listing
@@ -86,6 +89,15 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
   log::debug("transfer failed, trying again",
              {{"link", route_.settings.link}, {"key", work.object.key}, {"error", error.message}});
   queue_.retry(std::move(work), *wait);
+}
+
+// For the next sync, where the listings won't tell by themselves.
+void Transfers::note(Work& work) {
+  const auto slot = std::exchange(work.slot, nullptr);
+  if (!slot || work.copy_etag.empty()) return;
+  const Settings& settings = route_.settings;
+  if (!settings.restore && settings.stored.plain() && work.copy_etag == work.object.etag) return;
+  slot->note(copy_mark(settings, work.object, work.copy_etag, work.copy_listed));
 }
 
 void Transfers::give_up(Work work, const Error& error, const std::stop_token& stop) {

@@ -31,7 +31,9 @@ class Transfers {
   Transfers(Route& route, UploadRecords& records, BothWays* both = nullptr);
   ~Transfers();
 
-  bool submit(Listed object, std::string target_etag, const std::stop_token& stop);
+  // `slot`: where it is noted that the copy was made.
+  bool submit(Listed object, std::string target_etag, const std::stop_token& stop,
+              std::shared_ptr<CopySlot> slot = nullptr);
   // Of a two-way link. Without a course both sides are looked at first.
   bool submit_key(Listed object, std::optional<Course> course, const std::stop_token& stop);
   bool wait_idle(const std::stop_token& stop) { return queue_.wait_idle(stop); }
@@ -50,6 +52,7 @@ class Transfers {
   bool push(Work work, const std::stop_token& stop);
   void work(int worker, const std::stop_token& stop);
   void settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop);
+  void note(Work& work);
   void give_up(Work work, const Error& error, const std::stop_token& stop);
 
   Route& route_;

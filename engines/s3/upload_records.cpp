@@ -11,12 +11,15 @@
 namespace twinspan::s3 {
 
 Json to_json(const UploadRecord& record) {
-  return {{"key", record.key},
-          {"sourceEtag", record.source_etag},
-          {"sizeBytes", record.plan.size_bytes},
-          {"partBytes", record.plan.part_bytes},
-          {"parts", record.plan.count},
-          {"asSource", record.plan.as_source}};
+  Json json = {{"key", record.key},
+               {"sourceEtag", record.source_etag},
+               {"sizeBytes", record.plan.size_bytes},
+               {"partBytes", record.plan.part_bytes},
+               {"parts", record.plan.count},
+               {"asSource", record.plan.as_source}};
+  if (!record.form.empty()) json["form"] = record.form;
+  if (!record.salt.empty()) json["salt"] = to_hex(record.salt);
+  return json;
 }
 
 Result<UploadRecord> parse_upload_record(const std::string& text) {
@@ -24,7 +27,9 @@ Result<UploadRecord> parse_upload_record(const std::string& text) {
   UploadRecord record{text_of(json, "key"),
                       text_of(json, "sourceEtag"),
                       {integer_of(json, "sizeBytes"), integer_of(json, "partBytes"),
-                       static_cast<int>(integer_of(json, "parts")), member_of(json, "asSource") == Json(true)}};
+                       static_cast<int>(integer_of(json, "parts")), member_of(json, "asSource") == Json(true)},
+                      text_of(json, "form"),
+                      from_hex(text_of(json, "salt"))};
   if (record.source_etag.empty() || record.plan.part_bytes <= 0 || record.plan.count < 1 ||
       record.plan.count > kPartsMax)
     return fail(Code::kInvalid, "upload record: expected key, sourceEtag, sizeBytes, partBytes and parts");
@@ -126,11 +131,13 @@ Status UploadRecords::recover_one(const Listed& stored, std::stop_token stop) {
 }
 
 Result<std::optional<HalfDone>> UploadRecords::claim(const std::string& key, const std::string& source_etag,
-                                                     std::stop_token stop) {
+                                                     const std::string& form, std::stop_token stop) {
   std::unique_lock lock(mutex_);
   const auto found = found_.find(key);
   if (found == found_.end()) return std::nullopt;
-  if (found->second.record.source_etag == source_etag) return std::move(found_.extract(found).mapped());
+  const UploadRecord& record = found->second.record;
+  if (record.source_etag == source_etag && record.form == form && (form.empty() || record.salt.size() == kSaltBytes))
+    return std::move(found_.extract(found).mapped());
   const Upload stale = found->second.upload;
   lock.unlock();
   if (Status aborted = abort(key, stale, stop); !aborted) return std::unexpected(aborted.error());

@@ -17,6 +17,9 @@ struct UploadRecord {
   std::string key;          // below the link's prefix
   std::string source_etag;  // of the content its parts hold
   PartPlan plan;
+  // As StoredForm::mark() has it. Only what is sealed and not compressed can be gone on with, by the salt it began
+  // with.
+  std::string form{}, salt{};
   bool operator==(const UploadRecord&) const = default;
 };
 
@@ -40,8 +43,10 @@ class UploadRecords {
   // Reads all records and finds their uploads. Only while nothing of the link is under way. On an error nothing may be
   // uploaded: a record written over another would leave that one's upload to nobody.
   Status recover(std::stop_token stop);
-  // The upload that recover() found for this content: the caller's from then on. One of other content is aborted.
-  Result<std::optional<HalfDone>> claim(const std::string& key, const std::string& source_etag, std::stop_token stop);
+  // The upload that recover() found for this content in this form: the caller's from then on. Any other one is aborted,
+  // and so is one that can't be gone on with.
+  Result<std::optional<HalfDone>> claim(const std::string& key, const std::string& source_etag, const std::string& form,
+                                        std::stop_token stop);
   // Aborts what was found and not claimed.
   Status abandon(std::stop_token stop);
   // One upload and its record.

@@ -6,6 +6,7 @@
 #include "core/wait.hpp"
 #include "engines/s3/content.hpp"
 #include "engines/s3/likeness.hpp"
+#include "engines/s3/read_back.hpp"
 #include "engines/s3/state_objects.hpp"
 
 namespace twinspan::s3 {
@@ -24,9 +25,11 @@ Verification::Verification(Route& route, VerifySettings settings)
     : route_(route),
       settings_(settings),
       walk_settings_(route.settings),
+      index_(route),
       walk_(walk_settings_, route.source, route.target) {
   // Objects are looked at by those who list: as many at once as may be transferred.
-  if (settings.metadata) walk_settings_.listers = std::max(walk_settings_.listers, route.settings.objects_at_once.max);
+  if (settings.metadata || settings.read_back)
+    walk_settings_.listers = std::max(walk_settings_.listers, route.settings.objects_at_once.max);
 }
 
 VerificationReport Verification::run(std::stop_token stop) {
@@ -93,12 +96,20 @@ Status Verification::visit(const Listed* source, const Listed* target, const std
 }
 
 Result<bool> Verification::same(const Listed& source, const Listed& target, const std::stop_token& stop) {
-  const Likeness alike = likeness(source, target);
+  const Likeness alike = likeness(route_.settings, source, target);
   if (alike == Likeness::kDifferent) return false;
-  if (alike == Likeness::kUnsure) {
+  Known known = alike == Likeness::kUnsure ? Known::kNothing : Known::kSame;
+  // A two-way link remembers otherwise: what an index says is of a time when it went one way.
+  if (known == Known::kNothing && !route_.settings.both_ways) known = index_.look(source, target, stop);
+  if (known == Known::kOther) return false;
+  if (known == Known::kNothing) {
     const Result<bool> made = same_content(route_, source, target.etag, stop);
     if (!made && made.error().code == Code::kGone) return true;  // removed meanwhile: no longer to be compared
     if (!made || !*made) return made;
+  }
+  if (settings_.read_back) {
+    const Result<bool> back = reads_back(route_, source, target, stop);
+    if (!back || !*back) return back;
   }
   return settings_.metadata ? same_metadata(route_, source, target, stop) : true;
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/json.hpp"
+#include "engines/s3/copy_index.hpp"
 #include "engines/s3/route.hpp"
 #include "engines/s3/walk.hpp"
 
@@ -32,6 +33,7 @@ std::string verification_key(const std::string& link);  // ".twinspan/verificati
 struct VerifySettings {
   bool metadata = true;  // two requests for each object
   std::chrono::milliseconds save_interval{10000};
+  bool read_back = false;  // every copy is read and brought back to its original
 };
 
 // Once. May run beside a sync: what is on its way counts as missing.
@@ -59,6 +61,7 @@ class Verification {
   Route& route_;
   const VerifySettings settings_;
   Settings walk_settings_;
+  CopyIndex index_;
   Walk walk_;
   mutable std::mutex mutex_;
   std::map<std::thread::id, Found> found_;  // since the lister's last step, by which the report's `rest` has moved

@@ -79,6 +79,7 @@ void Walk::list(size_t lister, const Visit& visit, const std::stop_token& stop) 
 
 Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop) {
   for (int tries = 1;; ++tries) {
+    if (began_) began_(range.after);
     int keys = 0, split_keys = 2 * settings_.page_keys;
     Listing source(source_, range, settings_.page_keys, stop);
     Listing target(target_, range, settings_.page_keys, stop);

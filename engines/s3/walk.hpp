@@ -27,6 +27,9 @@ class Walk {
   // `moved_on` is called by a lister's thread when what it has visited so far no longer belongs to the rest.
   Status run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
              std::function<void()> moved_on = nullptr);
+  // `began` is called by a lister's thread before it visits what comes after a key: the begin of a range, or where one
+  // is taken up again. Before run().
+  void on_range(std::function<void(const std::string& after)> began) { began_ = std::move(began); }
   // What is left to be visited, where a walk may be continued. `look` sees it between two calls of moved_on.
   void with_rest(const std::function<void(std::vector<KeyRange> rest)>& look) const;
   std::vector<KeyRange> rest() const;
@@ -45,6 +48,7 @@ class Walk {
   std::deque<KeyRange> pending_;
   std::map<size_t, KeyRange> active_;
   std::function<void()> moved_on_;
+  std::function<void(const std::string&)> began_;
   size_t idle_ = 0;
   std::optional<Error> error_;
   std::vector<KeyRange> failed_;

@@ -49,6 +49,8 @@ Status Opener::begin(bool all, const Sink& out) {
   if (sealed) {
     if (Status begun = begin_sealed(); !begun) return begun;
     rest.remove_prefix(kSealHeaderBytes);
+  } else if (config_.name) {
+    return fail(Code::kInvalid, "is not sealed");
   } else if (auto unpacker = make_unpacker(config_.if_not_sealed.value_or(packing_seen(head_)))) {
     stages_.add(std::move(unpacker));
   }

@@ -10,7 +10,7 @@ namespace twinspan::s3 {
 
 struct OpenerConfig {
   std::shared_ptr<const SealKey> key{};     // nullptr: there is none
-  std::optional<std::string> name{};        // what it must have been sealed as; absent: anything
+  std::optional<std::string> name{};        // what it must have been sealed as; absent: anything, sealed or not
   std::optional<Packing> if_not_sealed{};   // how it is compressed then; absent: as its first bytes say
   std::optional<int64_t> original_bytes{};  // what must come out; absent: for sealed objects what their header says
 };

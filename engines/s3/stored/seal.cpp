@@ -26,13 +26,6 @@ std::array<unsigned char, 12> nonce_of(uint64_t index, bool last) {
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 unsigned char* bytes_of(std::string& text, size_t at) { return reinterpret_cast<unsigned char*>(text.data()) + at; }
 
-std::string from_hex(std::string_view hex) {
-  std::string bytes;
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1]));
-  return bytes;
-}
-
 }  // namespace
 
 SealHeader seal_header(const SealKey& key, Packing packing, std::string salt, std::string_view name,

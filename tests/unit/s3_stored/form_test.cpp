@@ -35,7 +35,7 @@ TEST(StoredForm, MarksComeOffAgainAndLeaveWhatTheOriginalHad) {
       }
   Metadata brotli;
   brotli.content_encoding = "br";
-  EXPECT_EQ(marked(brotli, {Packing::kZstd, key_of()}, 1).content_encoding, "br, zstd, twinspan-seal");
+  EXPECT_EQ(marked(brotli, {Packing::kZstd, key_of()}, 1).content_encoding, "br, zstd, twinspan-aes256gcm");
 }
 
 TEST(StoredForm, AMarkThatMakesNoSenseIsNone) {
