@@ -64,6 +64,11 @@ std::string bucket_configuration(std::string_view region) {
   return out + "</LocationConstraint></CreateBucketConfiguration>";
 }
 
+std::string versioning_configuration() {
+  return fmt::format("<VersioningConfiguration xmlns=\"{}\"><Status>Enabled</Status></VersioningConfiguration>",
+                     kNamespace);
+}
+
 std::string tags_of(const std::map<std::string, std::string>& tags) {
   std::string out;
   for (const auto& [name, value] : tags) {

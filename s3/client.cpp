@@ -328,6 +328,15 @@ Status Client::create_bucket(std::stop_token stop) {
   return impl_->done({.method = "PUT", .body = body}, stop, false);
 }
 
+Status Client::keep_versions(std::stop_token stop) {
+  const std::string body = versioning_configuration();
+  return impl_->done({.method = "PUT",
+                      .query = {{"versioning", ""}},
+                      .headers = {{"Content-MD5", base64_of(md5_of(body))}, {"Content-Type", "application/xml"}},
+                      .body = body},
+                     stop, false);
+}
+
 Status Client::listen(const std::string& prefix, const std::function<bool(std::string_view line)>& record,
                       std::stop_token stop) {
   Call call{.query = {{"events", "s3:ObjectCreated:*"}, {"events", "s3:ObjectRemoved:*"}, {"prefix", prefix}}};

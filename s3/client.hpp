@@ -70,6 +70,7 @@ class Client final : public Bucket {
   const std::string& name() const override;
 
   Status create_bucket(std::stop_token stop);  // kAlreadyExists where it is ours already
+  Status keep_versions(std::stop_token stop);  // PutBucketVersioning: of everything that is overwritten from now on
   // MinIO's ListenBucketNotification: one JSON record per line, blank lines keep it alive. Ends with `stop`, or with
   // the server's error (kInvalid: it does not offer it).
   Status listen(const std::string& prefix, const std::function<bool(std::string_view line)>& record,

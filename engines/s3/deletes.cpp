@@ -8,6 +8,7 @@ std::string_view to_string(DeletesWithheld withheld) {
     case DeletesWithheld::kIncomplete: return "ListingIncomplete";
     case DeletesWithheld::kSourceEmpty: return "SourceEmpty";
     case DeletesWithheld::kOverCap: return "OverCap";
+    case DeletesWithheld::kNoMarker: return "NoDeleteMarker";
   }
   return "";
 }

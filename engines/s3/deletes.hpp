@@ -20,6 +20,7 @@ enum class DeletesWithheld {
   kIncomplete,   // absence can't be concluded from half a listing
   kSourceEmpty,  // an unreachable, wrong or emptied source looks the same; a target is emptied by people
   kOverCap,      // nothing at all is deleted, so that people look first
+  kNoMarker,     // some are kept: the source keeps versions and has no delete marker for them
 };
 std::string_view to_string(DeletesWithheld withheld);
 

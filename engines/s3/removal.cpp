@@ -1,25 +1,56 @@
 #include "engines/s3/removal.hpp"
 
 namespace twinspan::s3 {
+namespace {
+
+// Whether the source tells deleted keys from those it never had. Servers without versions, and credentials that may not
+// ask, are taken for a source that doesn't.
+Result<bool> keeps_versions(Bucket& bucket, const std::stop_token& stop) {
+  const auto versioned = bucket.versioned(stop);
+  if (versioned) return *versioned;
+  const Code code = versioned.error().code;
+  if (code == Code::kInvalid || code == Code::kDenied) return false;
+  return std::unexpected(versioned.error());
+}
+
+Result<bool> has_delete_marker(Bucket& bucket, const std::string& key, const std::stop_token& stop) {
+  ListRequest request;
+  request.prefix = key;  // of all keys that begin so it comes first
+  const auto page = bucket.list_versions(request, stop);
+  if (!page) return std::unexpected(page.error());
+  return std::any_of(page->objects.begin(), page->objects.end(),
+                     [&](const Listed& one) { return one.key == key && one.latest && one.delete_marker; });
+}
+
+}  // namespace
 
 Result<Removed> remove_confirmed(const Route& route, const std::vector<std::string>& keys,
                                  const std::stop_token& stop) {
+  const auto versions = keeps_versions(route.source.bucket, stop);
+  if (!versions) return std::unexpected(versions.error());
   std::vector<std::string> gone;
+  Removed removed;
   for (const std::string& key : keys) {
     const auto head = route.source.bucket.head(route.at_source(key), stop);
     if (head) continue;
     if (head.error().code != Code::kNotFound) return std::unexpected(head.error());
+    if (*versions) {
+      const auto marked = has_delete_marker(route.source.bucket, route.at_source(key), stop);
+      if (!marked) return std::unexpected(marked.error());
+      removed.unmarked += !*marked;
+      if (!*marked) continue;
+    }
     gone.push_back(route.at_target(key));
   }
-  if (gone.empty()) return Removed{};
+  if (gone.empty()) return removed;
   ListRequest request;
   request.prefix = route.source.prefix;
   request.max_keys = 1;
   const auto page = route.source.bucket.list(request, stop);
   if (!page) return std::unexpected(page.error());
-  if (page->objects.empty()) return Removed{0, true};
+  removed.source_empty = page->objects.empty();
+  if (removed.source_empty) return removed;
   constexpr size_t kBatch = 1000;
-  Removed removed;
   for (size_t at = 0; at < gone.size(); at += kBatch) {
     const auto from = gone.begin() + static_cast<ptrdiff_t>(at);
     const auto results = route.target.bucket.remove(

@@ -10,11 +10,14 @@ namespace twinspan::s3 {
 
 struct Removed {
   uint64_t count = 0;
+  uint64_t unmarked = 0;      // kept: a source that keeps versions has no delete marker for them
   bool source_empty = false;  // then nothing was removed: "not found" is also what a bucket answers that is gone itself
 };
 
 // A listing or a notification may be behind the times, and objects may have come back: only what the source answers
-// "not found" to, now, is removed. On an error some may have been.
+// "not found" to, now, is removed. Where the source keeps versions it has to say more: that the key's latest version is
+// a delete marker. A key that it never had was somebody else's to write, and stays. On an error some may have been
+// removed.
 Result<Removed> remove_confirmed(const Route& route, const std::vector<std::string>& keys, const std::stop_token& stop);
 
 }  // namespace twinspan::s3

@@ -121,6 +121,7 @@ Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop)
   if (!removed) return std::unexpected(removed.error());
   lock.lock();
   fixed_.deleted = removed->count;
+  if (removed->unmarked > 0) fixed_.deletes_withheld = to_string(DeletesWithheld::kNoMarker);
   if (removed->source_empty) fixed_.deletes_withheld = to_string(DeletesWithheld::kSourceEmpty);
   return {};
 }

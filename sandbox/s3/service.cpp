@@ -60,6 +60,7 @@ void Service::store(Bucket& bucket, const std::string& name, const std::string& 
   if (object.etag.empty()) object.etag = s3::to_hex(s3::md5_of(*object.body));
   auto stored = std::make_shared<const Object>(std::move(object));
   note(bucket, name, key, "s3:ObjectCreated:Put", stored.get());
+  remember(bucket, key, stored);
   bucket.objects.insert_or_assign(key, std::move(stored));
 }
 
@@ -99,9 +100,15 @@ Answer Service::serve_bucket(const Ask& ask, const std::string& name) {
   Bucket& bucket = found->second;
   if (ask.method == "HEAD") return xml("");
   if (ask.method == "POST" && ask.query.contains("delete")) return remove_many(ask, bucket, name);
+  if (ask.method == "PUT" && ask.query.contains("versioning")) return keep_versions(ask, bucket);
   if (ask.method != "GET") return refuse(405, "MethodNotAllowed", ask.method);
   if (ask.query.contains("uploads")) return list_uploads(ask, name, bucket);
-  if (ask.query.contains("versioning")) return xml(Xml("VersioningConfiguration").finish());
+  if (ask.query.contains("versioning")) {
+    Xml out("VersioningConfiguration");
+    if (bucket.keeps_versions) out.field("Status", "Enabled");
+    return xml(out.finish());
+  }
+  if (ask.query.contains("versions") && bucket.keeps_versions) return list_versions(ask, name, bucket);
   if (ask.query.contains("versions")) return list(ask, name, bucket, true);
   if (query_of(ask, "list-type") != "2") return refuse(400, "InvalidArgument", "list-type: expected 2");
   return list(ask, name, bucket, false);
@@ -129,12 +136,11 @@ Answer Service::serve_object(const Ask& ask, const std::string& name, const std:
   }
   if (ask.method == "PUT" && ask.query.empty())
     return put(ask, bucket, name, key, !ask.header("x-amz-copy-source").empty());
+  if (const std::string version = query_of(ask, "versionId"); !version.empty() && bucket.keeps_versions)
+    return serve_version(ask, bucket, key, version);
   const auto object = bucket.objects.find(key);
   if (ask.method == "DELETE" && ask.query.empty()) {
-    if (object != bucket.objects.end()) {
-      bucket.objects.erase(object);
-      note(bucket, name, key, "s3:ObjectRemoved:Delete", nullptr);
-    }
+    erase(bucket, name, key);
     Answer out;
     out.status = 204;
     return out;

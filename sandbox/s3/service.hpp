@@ -41,6 +41,11 @@ class Service {
 
   // The lock is held, the bucket exists.
   Answer list(const Ask& ask, const std::string& name, const Bucket& bucket, bool versions);
+  Answer keep_versions(const Ask& ask, Bucket& bucket);
+  Answer list_versions(const Ask& ask, const std::string& name, const Bucket& bucket);
+  Answer serve_version(const Ask& ask, Bucket& bucket, const std::string& key, const std::string& id);
+  void remember(Bucket& bucket, const std::string& key, ObjectPointer object);
+  void erase(Bucket& bucket, const std::string& name, const std::string& key);
   Answer list_uploads(const Ask& ask, const std::string& name, const Bucket& bucket);
   Answer list_parts(const Ask& ask, const std::string& name, const StoredUpload& upload, const std::string& id);
   Answer remove_many(const Ask& ask, Bucket& bucket, const std::string& name);
@@ -63,7 +68,7 @@ class Service {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, Bucket> buckets_;
-  int64_t listeners_ = 0, uploads_begun_ = 0;
+  int64_t listeners_ = 0, uploads_begun_ = 0, versions_made_ = 0;
 };
 
 std::string query_of(const Ask& ask, const char* name);

@@ -173,7 +173,7 @@ Answer Service::remove_many(const Ask& ask, Bucket& bucket, const std::string& n
   for (const pugi::xml_node node : root.children("Object")) {
     const std::string key = node.child_value("Key");
     if (key.empty() || ++count > 1000) return refuse(400, "MalformedXML", "expected 1 to 1000 keys");
-    if (bucket.objects.erase(key)) note(bucket, name, key, "s3:ObjectRemoved:Delete", nullptr);
+    erase(bucket, name, key);
     if (std::string_view(root.child_value("Quiet")) != "true") out.open("Deleted").field("Key", key).close("Deleted");
   }
   if (count == 0) return refuse(400, "MalformedXML", "expected 1 to 1000 keys");

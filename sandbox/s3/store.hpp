@@ -1,5 +1,6 @@
 // The stub's buckets, in memory: what is stored, and the rules of storing it. Thread-safe by one lock around each call.
 #pragma once
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,10 +33,18 @@ struct StoredUpload {
   std::map<int, StoredPart> parts;
 };
 
+struct Version {
+  std::string id;
+  ObjectPointer object;  // null: a delete marker
+  WallTime modified{};
+};
+
 struct Bucket {
   std::map<std::string, ObjectPointer> objects;  // by the bytes of their keys, as S3 orders them
   std::map<std::string, StoredUpload> uploads;   // by id
-  std::vector<std::string> events;               // JSON records, for those who listen
+  bool keeps_versions = false;
+  std::map<std::string, std::deque<Version>> history;  // where it keeps versions: of each key, the latest first
+  std::vector<std::string> events;                     // JSON records, for those who listen
 };
 
 }  // namespace twinspan::s3_stub

@@ -1,5 +1,5 @@
 // An S3 server in memory, for tests and for trying out: path style, signatures verified, faults on request. Stricter
-// than real servers where clients could go wrong unseen. It keeps nothing and knows no versions.
+// than real servers where clients could go wrong unseen. It keeps nothing on disk.
 #pragma once
 #include <functional>
 #include <memory>

@@ -40,7 +40,8 @@ class FakeBucket : public Bucket {
   std::function<void(const std::string& key, std::string& body)> spoil;
   bool encrypted = false;   // ETags are no MD5
   bool conditional = true;  // it knows preconditions of writing
-  int die_at = 0;           // the index of the call at which the process using this bucket dies; nothing works after it
+  bool keeps_versions = false;
+  int die_at = 0;  // the index of the call at which the process using this bucket dies; nothing works after it
   Death death = Death::kNone;
   std::function<void()> died;
   std::atomic<bool> dead{false};
@@ -61,7 +62,7 @@ class FakeBucket : public Bucket {
   }
   void erase(const std::string& key) {
     std::lock_guard lock(mutex_);
-    objects_.erase(key);
+    drop(key);
   }
   std::map<std::string, Object> objects() const {
     std::lock_guard lock(mutex_);
@@ -115,7 +116,22 @@ class FakeBucket : public Bucket {
       return page;
     });
   }
-  Result<Page> list_versions(const ListRequest&, std::stop_token) override { return fail(Code::kInternal, "no"); }
+  // The latest of each key only: an object, or a delete marker.
+  Result<Page> list_versions(const ListRequest& request, std::stop_token stop) override {
+    return answer<Page>("list_versions", request.prefix, stop, [&]() -> Result<Page> {
+      std::map<std::string, Listed> latest;
+      for (const auto& [key, object] : objects_)
+        if (key.starts_with(request.prefix)) latest[key] = listed(key, object);
+      for (const std::string& key : markers_) {
+        if (!key.starts_with(request.prefix) || latest.contains(key)) continue;
+        latest[key].key = key;
+        latest[key].delete_marker = true;
+      }
+      Page page;
+      for (auto& [key, one] : latest) page.objects.push_back(std::move(one));
+      return page;
+    });
+  }
   Result<Head> head(const std::string& key, std::stop_token stop) override {
     return answer<Head>("head", key, stop, [&] { return head_of(key, ""); });
   }
@@ -256,7 +272,7 @@ class FakeBucket : public Bucket {
                                                if (keys.empty() || keys.size() > 1000) return fail(Code::kInvalid, "");
                                                std::vector<DeleteResult> results;
                                                for (const std::string& key : keys) {
-                                                 objects_.erase(key);
+                                                 drop(key);
                                                  results.push_back({key, {}});
                                                }
                                                return results;
@@ -270,7 +286,9 @@ class FakeBucket : public Bucket {
                                                         return held->second.tags;
                                                       });
   }
-  Result<bool> versioned(std::stop_token) override { return false; }
+  Result<bool> versioned(std::stop_token stop) override {
+    return answer<bool>("versioned", "", stop, [&]() -> Result<bool> { return keeps_versions; });
+  }
 
  private:
   struct Open {
@@ -300,6 +318,10 @@ class FakeBucket : public Bucket {
     return fail(Code::kCancelled, "died");
   }
 
+  void drop(const std::string& key) {
+    if (keeps_versions) markers_.insert(key);  // also where there is no such key
+    objects_.erase(key);
+  }
   // As AWS answers them.
   Status check(const std::string& key, const WriteIf& only) const {
     if (!conditional) return {};
@@ -380,6 +402,7 @@ class FakeBucket : public Bucket {
   const std::string name_;
   mutable std::mutex mutex_;
   std::map<std::string, Object> objects_;
+  std::set<std::string> markers_;
   std::map<std::string, Open> uploads_;
   std::map<std::string, int> counts_;
   int index_ = 0, last_upload_ = 0;

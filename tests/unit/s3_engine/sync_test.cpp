@@ -310,6 +310,46 @@ TEST(Sync, AKeyTheSourceStillAnswersForIsNotDeleted) {
   EXPECT_TRUE(world.target.objects().contains("late"));
 }
 
+TEST(Sync, WhereTheSourceKeepsVersionsOnlyDeleteMarkersDelete) {
+  World world;
+  world.settings.deletes = {DeleteMode::kReplicate, 1000};
+  world.source.keeps_versions = world.target.keeps_versions = true;
+  fill(world.source);
+  world.source.add("a b c", "begins like one that goes");
+  world.sync();
+  world.source.erase("a b");
+  world.source.erase("100%");
+  world.source.add("100%", "came back");
+  world.target.add("never there", "somebody else's");
+  const SyncProgress progress = world.sync();
+  EXPECT_EQ(progress.extra, 2u);
+  EXPECT_EQ(progress.deleted, 1u);
+  EXPECT_EQ(progress.deletes_withheld, "NoDeleteMarker");
+  EXPECT_FALSE(world.target.objects().contains("a b"));
+  EXPECT_TRUE(world.target.objects().contains("a b c"));
+  EXPECT_TRUE(world.target.objects().contains("never there"));
+  world.target.erase("never there");
+  world.expect_mirrored();
+  EXPECT_EQ(world.sync().deletes_withheld, "");
+}
+
+TEST(Sync, WhereItCantBeAskedWhetherTheSourceKeepsVersionsNothingIsDeleted) {
+  for (Code code : {Code::kUnavailable, Code::kDenied}) {
+    World world;
+    world.settings.deletes = {DeleteMode::kReplicate, 1000};
+    fill(world.source);
+    world.sync();
+    world.source.erase("a b");
+    world.source.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+      if (call.name == "versioned") return Error{code, "no", code == Code::kUnavailable};
+      return std::nullopt;
+    };
+    // Who may not ask is told from one that can't be asked: many credentials have no right to it.
+    EXPECT_EQ(world.sync().deleted, code == Code::kDenied ? 1u : 0u);
+    EXPECT_EQ(world.target.objects().contains("a b"), code == Code::kUnavailable);
+  }
+}
+
 TEST(Sync, HighPriorityGoesFirst) {
   World world;
   world.settings.objects_at_once = {1, 1, 1, 100, 10};
