@@ -31,9 +31,11 @@ const PostgresSettings& settings(const ReplicationLink& link) { return link.spec
 void check_supported(const ReplicationLink& link, Errors& errors) {
   if (link.spec.engine == Engine::kKafka)
     errors.push_back({"spec.engine", "is Kafka: this version supports Postgres and S3 only"});
-  if (link.spec.topology != Topology::kActivePassive)
-    errors.push_back({"spec.topology", "is " + std::string(to_string(link.spec.topology)) +
-                                           ": this version supports ActivePassive only"});
+  const bool both_ways = link.spec.topology == Topology::kActiveActive && link.spec.engine == Engine::kS3;
+  if (link.spec.topology != Topology::kActivePassive && !both_ways)
+    errors.push_back(
+        {"spec.topology", "is " + std::string(to_string(link.spec.topology)) +
+                              ": this version supports ActivePassive and, where spec.engine is S3, ActiveActive"});
   if (settings(link).durability.mode == DurabilityMode::kSemiSync)
     errors.push_back({"spec.postgres.durability.mode", "SemiSync is not supported by this version: use Sync or Async"});
   for (const Place& place : places(link)) {

@@ -54,6 +54,22 @@ void check_overlaps(const std::vector<Place>& places, Errors& errors) {
       }
 }
 
+// Writes on both sides.
+void check_both_ways(const LinkSpec& spec, Errors& errors) {
+  if (spec.topology != Topology::kActiveActive) return;
+  if (spec.targets.size() != 1)
+    errors.push_back({"spec.targets", "has " + std::to_string(spec.targets.size()) +
+                                          " entries: must be exactly one where spec.topology is ActiveActive"});
+  if (spec.s3.compression != Compression::kNone)
+    errors.push_back({"spec.s3.compression", "is " + std::string(to_string(spec.s3.compression)) +
+                                                 ": must be None where spec.topology is ActiveActive, because both "
+                                                 "sides are originals"});
+  if (spec.s3.deletes.mode != DeletesMode::kIgnore)
+    errors.push_back({"spec.s3.deletes.mode",
+                      "is Replicate: must be Ignore where spec.topology is ActiveActive, because a key that is missing "
+                      "on one side may be new on the other"});
+}
+
 void check_settings(const S3Settings& settings, Errors& errors) {
   const auto number = [](int64_t value) { return std::to_string(value); };
   const ObjectsAtOnce& at_once = settings.objects_at_once;
@@ -86,6 +102,7 @@ void check_s3(const ReplicationLink& link, Errors& errors) {
   if (link.spec.postgres != PostgresSettings{})
     errors.push_back({"spec.postgres", "means nothing unless spec.engine is Postgres, leave it out"});
   check_settings(link.spec.s3, errors);
+  check_both_ways(link.spec, errors);
 }
 
 }  // namespace twinspan::api

@@ -27,7 +27,7 @@ class S3Judge {
     size_t following = 0;
     std::string behind;
     for (const api::EndpointStatus& row : status_.endpoints) {
-      if (row.role == to_string(Role::kPrimary)) continue;
+      if (!is_follower(link_.spec, row)) continue;
       following += follows(row);
       if (!follows(row)) behind += "; " + described(row);
     }
@@ -46,7 +46,7 @@ class S3Judge {
   Verdict lag() const {
     std::vector<api::EndpointStatus> targets;
     for (const api::EndpointStatus& row : status_.endpoints)
-      if (row.role != to_string(Role::kPrimary)) targets.push_back(row);
+      if (is_follower(link_.spec, row)) targets.push_back(row);
     return lag_verdict(link_.spec, targets);
   }
 
@@ -79,6 +79,11 @@ class S3Judge {
 
 bool follows(const api::EndpointStatus& row) {
   return row.state == to_string(MemberState::kStreaming) || row.state == to_string(MemberState::kCatchingUp);
+}
+
+bool is_follower(const api::LinkSpec& spec, const api::EndpointStatus& row) {
+  if (spec.topology == api::Topology::kActiveActive) return row.name != spec.source.name;
+  return row.role == to_string(Role::kReplica);
 }
 
 std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said, const LinkPlan& plan,

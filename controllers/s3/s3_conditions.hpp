@@ -13,5 +13,7 @@ std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said
 
 // The target has had everything once, and gets what is new.
 bool follows(const api::EndpointStatus& row);
+// Whose lag and state count: the replicas; of a two-way link, whose endpoints all are Primary, the target.
+bool is_follower(const api::LinkSpec& spec, const api::EndpointStatus& row);
 
 }  // namespace twinspan::controllers

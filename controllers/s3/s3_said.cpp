@@ -7,6 +7,7 @@
 
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
+#include "controllers/s3/s3_conditions.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -56,8 +57,9 @@ void keep_later(Text& time, const Text& other) {
 }
 
 void merge(api::SyncStatus& sum, const api::SyncStatus& more) {
-  for (auto number : {&api::SyncStatus::total, &api::SyncStatus::replicated, &api::SyncStatus::skipped,
-                      &api::SyncStatus::failed, &api::SyncStatus::deleted, &api::SyncStatus::bytes})
+  for (auto number :
+       {&api::SyncStatus::total, &api::SyncStatus::replicated, &api::SyncStatus::skipped, &api::SyncStatus::failed,
+        &api::SyncStatus::deleted, &api::SyncStatus::conflicts, &api::SyncStatus::bytes})
     add_known(sum.*number, more.*number);
   keep_earlier(sum.started_at, more.started_at);
   if (!more.completed_at) sum.completed_at.reset();
@@ -181,7 +183,7 @@ class Together {
     unknown.state = to_string(MemberState::kUnknown);
     unknown.message = said_.why_not;
     for (api::EndpointStatus& row : said_.endpoints)
-      if (row.role == to_string(Role::kReplica)) merge(row, unknown);
+      if (is_follower(seen_.link().spec, row)) merge(row, unknown);
   }
 
   void sync() {

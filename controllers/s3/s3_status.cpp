@@ -24,8 +24,9 @@ class Rows {
     std::vector<api::EndpointStatus> rows;
     const api::LinkSpec& spec = seen_.link().spec;
     if (seen_.link().invalid) return seen_.link().status.endpoints;
+    const Role followers = spec.topology == api::Topology::kActiveActive ? Role::kPrimary : Role::kReplica;
     rows.push_back(row(spec.source.name, Role::kPrimary));
-    for (const api::Endpoint& target : spec.targets) rows.push_back(row(target.name, Role::kReplica));
+    for (const api::Endpoint& target : spec.targets) rows.push_back(row(target.name, followers));
     return rows;
   }
 
@@ -69,7 +70,7 @@ void fill_summary(const api::LinkSpec& spec, api::LinkStatus& status) {
   size_t following = 0;
   std::optional<double> worst = 0.0;
   for (const api::EndpointStatus& row : status.endpoints) {
-    if (row.role != to_string(Role::kReplica)) continue;
+    if (!is_follower(spec, row)) continue;
     following += follows(row);
     worst = row.lag_seconds && worst ? std::optional(std::max(*worst, *row.lag_seconds)) : std::nullopt;
   }

@@ -5,7 +5,7 @@ namespace twinspan::worker_s3 {
 std::vector<RouteSpec> routes_of(const api::ReplicationLink& link) {
   std::vector<RouteSpec> routes;
   for (const api::Endpoint& target : link.spec.targets) {
-    RouteSpec route{link.metadata.name, link.metadata.ns, link.spec.source, target, link.spec.s3};
+    RouteSpec route{link.metadata.name, link.metadata.ns, link.spec.source, target, link.spec.s3, link.spec.topology};
     // Of the settings only what the engine does: where the pod runs is no reason to begin anew.
     route.settings.image.reset();
     route.settings.resources = route.settings.affinity = nullptr;
@@ -23,6 +23,7 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   const api::S3Endpoint &source = *spec.source.s3, &target = *spec.target.s3;
   s3::Settings to;
   to.link = spec.ns + "-" + spec.link;
+  to.both_ways = spec.topology == api::Topology::kActiveActive;
   // One server and one identity: it may copy by itself. Others would have to be allowed to read there.
   to.same_endpoint = source.endpoint == target.endpoint && source.region == target.region &&
                      source.credentials_secret_ref == target.credentials_secret_ref;

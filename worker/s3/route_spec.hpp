@@ -14,6 +14,7 @@ struct RouteSpec {
   std::string link, ns;
   api::Endpoint source, target;
   api::S3Settings settings;
+  api::Topology topology = api::Topology::kActivePassive;
   bool operator==(const RouteSpec&) const = default;
 };
 

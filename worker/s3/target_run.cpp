@@ -148,17 +148,25 @@ void TargetRun::replicate(const std::stop_token& stop) {
   note("", "", std::nullopt);
   s3::ReplicatorSettings more;
   more.listing_interval = std::chrono::seconds(spec_.settings.listing_interval_seconds);
-  const auto replicator =
-      std::make_shared<s3::Replicator>(engine_settings(spec_), more, s3::Side{**source, spec_.source.s3->prefix},
-                                       s3::Side{**target, spec_.target.s3->prefix}, clock_);
+  const auto replicator = std::make_shared<s3::Replicator>(
+      engine_settings(spec_), more, s3::Side{**source, spec_.source.s3->prefix, spec_.source.s3->endpoint},
+      s3::Side{**target, spec_.target.s3->prefix, spec_.target.s3->endpoint}, clock_);
   {
     std::lock_guard lock(mutex_);
     replicator_ = replicator;
   }
+  const bool both_ways = spec_.topology == api::Topology::kActiveActive;
   {
     std::jthread running([&](const std::stop_token& own) { replicator->run(own); });
     std::jthread listening([&](const std::stop_token& own) {
-      if (spec_.settings.detect != api::Detect::kListing) listen(**source, *replicator, own);
+      if (spec_.settings.detect != api::Detect::kListing)
+        listen(
+            **source, spec_.source, *replicator, [&](const auto& keys) { replicator->notify(keys); }, own);
+    });
+    std::jthread listening_too([&](const std::stop_token& own) {
+      if (both_ways && spec_.settings.detect != api::Detect::kListing)
+        listen(
+            **target, spec_.target, *replicator, [&](const auto& keys) { replicator->notify_target(keys); }, own);
     });
     while (wait_for(kLookInterval, stop)) {
       const bool failing = replicator->status().state == s3::ReplicationState::kFailing;
@@ -175,20 +183,21 @@ void TargetRun::replicate(const std::stop_token& stop) {
 }
 
 // Where the server streams its changes. What it told nobody while the stream was cut, a sync finds.
-void TargetRun::listen(s3::Client& source, s3::Replicator& replicator, const std::stop_token& stop) {
+void TargetRun::listen(s3::Client& bucket, const api::Endpoint& endpoint, s3::Replicator& replicator, const Told& told,
+                       const std::stop_token& stop) {
   bool cut = false;
   while (!stop.stop_requested()) {
     if (cut) replicator.sync_now();
-    const Status ended = source.listen(
-        spec_.source.s3->prefix,
+    const Status ended = bucket.listen(
+        endpoint.s3->prefix,
         [&](std::string_view line) {
-          if (const auto keys = notified_keys(line); !keys.empty()) replicator.notify(keys);
+          if (const auto keys = notified_keys(line); !keys.empty()) told(keys);
           return !stop.stop_requested();
         },
         stop);
     if (!ended && ended.error().code == Code::kInvalid) {
       log::info("no notifications, listings find what changes",
-                {{"endpoint", spec_.source.name}, {"error", ended.error().message}});
+                {{"endpoint", endpoint.name}, {"error", ended.error().message}});
       return;
     }
     cut = true;

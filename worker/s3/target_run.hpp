@@ -49,7 +49,9 @@ class TargetRun {
  private:
   void run(const std::stop_token& stop);
   void replicate(const std::stop_token& stop);
-  void listen(s3::Client& source, s3::Replicator& replicator, const std::stop_token& stop);
+  using Told = std::function<void(const std::vector<std::string>& keys)>;
+  void listen(s3::Client& bucket, const api::Endpoint& endpoint, s3::Replicator& replicator, const Told& told,
+              const std::stop_token& stop);
   bool look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
   void note(const std::string& endpoint, std::string message, std::optional<Stall> stall);
   Result<std::unique_ptr<s3::Client>> connect(const api::Endpoint& endpoint) const;

@@ -8,12 +8,13 @@
 namespace twinspan::worker_s3 {
 namespace {
 
-api::EndpointStatus target_row(const TargetSnapshot& seen, const std::string& source) {
+api::EndpointStatus target_row(const TargetSnapshot& seen, const api::LinkSpec& spec) {
+  const bool both_ways = spec.topology == api::Topology::kActiveActive;
   api::EndpointStatus row;
   row.name = seen.name;
-  row.role = "Replica";
+  row.role = both_ways ? "Primary" : "Replica";
   row.state = to_string(seen.state);
-  row.upstream = source;
+  row.upstream = spec.source.name;
   if (!seen.message.empty()) row.message = seen.message;
   if (!seen.engine) return row;
   if (seen.engine->lag_seconds) row.lag_seconds = std::round(*seen.engine->lag_seconds);
@@ -36,7 +37,7 @@ api::EndpointStatus source_row(const std::string& name, const std::vector<Target
   return row;
 }
 
-std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& targets) {
+std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& targets, bool both_ways) {
   std::optional<api::SyncStatus> sum;
   std::optional<WallTime> started, completed;
   bool running = false;
@@ -49,6 +50,7 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
                             .skipped = 0,
                             .failed = 0,
                             .deleted = 0,
+                            .conflicts = {},
                             .bytes = 0,
                             .started_at = {},
                             .completed_at = {}};
@@ -57,6 +59,7 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
     *sum->skipped += static_cast<int64_t>(one.skipped);
     *sum->failed += static_cast<int64_t>(one.failed);
     *sum->deleted += static_cast<int64_t>(one.deleted);
+    if (both_ways) sum->conflicts = sum->conflicts.value_or(0) + static_cast<int64_t>(one.conflicts);
     *sum->bytes += one.bytes;
     if (!started || one.started_at < *started) started = one.started_at;
     running = running || !one.completed_at || !one.complete;
@@ -154,7 +157,7 @@ MemberReport worker_report(const ReportInput& input) {
       paused.name = target.name;
       paused.state = MemberState::kStopped;
       paused.message = "spec.paused is true";
-      details["endpoints"].push_back(api::to_json(target_row(paused, spec.source.name)));
+      details["endpoints"].push_back(api::to_json(target_row(paused, spec)));
     }
   } else if (!input.holds_lease) {
     report.message = input.lease_holder.empty() ? "waits for the lease"
@@ -162,14 +165,15 @@ MemberReport worker_report(const ReportInput& input) {
   } else {
     report.state = MemberState::kRunning;
     for (const TargetSnapshot& seen : input.targets) {
-      details["endpoints"].push_back(api::to_json(target_row(seen, spec.source.name)));
+      details["endpoints"].push_back(api::to_json(target_row(seen, spec)));
       if (!seen.stall || details.contains("stalled")) continue;
       details["stalled"] = {{"reason", seen.stall->reason}, {"message", seen.stall->message}};
       report.state = MemberState::kFailed;
     }
   }
   details["endpoints"].push_back(api::to_json(source_row(spec.source.name, input.targets)));
-  if (const auto sync = sync_of(input.targets)) details["sync"] = api::to_json(*sync);
+  if (const auto sync = sync_of(input.targets, spec.topology == api::Topology::kActiveActive))
+    details["sync"] = api::to_json(*sync);
   if (const auto verification = verification_of(input)) details["verification"] = api::to_json(*verification);
   report.details = std::move(details);
   return report;
@@ -198,6 +202,8 @@ std::string metrics_text(const std::string& ns, const std::string& link, const M
        [](const auto& engine) { return engine.failures_total; });
   each("twinspan_s3_bytes_total", "counter", "Bytes copied since the worker began.",
        [](const auto& engine) { return engine.bytes_total; });
+  each("twinspan_s3_conflicts_total", "counter", "Keys that both sides had written, since the worker began.",
+       [](const auto& engine) { return engine.conflicts_total; });
   each("twinspan_s3_success_ratio", "gauge", "Objects copied of those tried; NaN before any.",
        [](const s3::ReplicationStatus& engine) {
          const double tried = static_cast<double>(engine.objects_total + engine.failures_total);

@@ -56,6 +56,21 @@ TEST(S3Status, LagIsJudgedBy300SecondsWhereTheSpecSaysNothing) {
   EXPECT_EQ(status_of(seen).lag, std::nullopt);
 }
 
+TEST(S3Status, OfATwoWayLinkBothArePrimaryAndTheTargetsLagCounts) {
+  Json json = s3_link_json();
+  json["spec"]["topology"] = "ActiveActive";
+  S3Seen seen = s3_world(json);
+  s3_report(seen).details["sync"]["conflicts"] = 2;
+  const api::LinkStatus status = status_of(seen);
+  for (const api::EndpointStatus& row : status.endpoints) EXPECT_EQ(row.role, "Primary");
+  EXPECT_EQ(condition(status, "Ready"), "True Replicating");
+  EXPECT_EQ(status.replicas, "1/1");
+  EXPECT_EQ(status.lag, "12s");
+  EXPECT_EQ(status.sync->conflicts, 2);
+  s3_report(seen).details["endpoints"][1]["lagSeconds"] = 400;
+  EXPECT_EQ(condition(status_of(seen), "LagWithinThreshold"), "False LagOverThreshold");
+}
+
 TEST(S3Status, DeniedCredentialsStallTheLinkInTheServersWords) {
   S3Seen seen = s3_world();
   s3_report(seen).details["stalled"] = {{"reason", "AccessDenied"},

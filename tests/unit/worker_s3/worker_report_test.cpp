@@ -134,6 +134,19 @@ TEST(RouteSpec, CarriesTheSpecToTheEngine) {
   EXPECT_FALSE(settings.same_endpoint);
 }
 
+TEST(WorkerReport, OfATwoWayLinkBothAreThePrimaryAndConflictsAreCounted) {
+  Given given;
+  given.link.spec.topology = api::Topology::kActiveActive;
+  given.input.targets = {target("nyc")};
+  given.input.targets[0].engine->sync.conflicts = 3;
+  const Json details = given.details();
+  for (const Json& row : details["endpoints"]) EXPECT_EQ(row["role"], "Primary");
+  EXPECT_EQ(details["sync"]["conflicts"], 3);
+  EXPECT_TRUE(engine_settings(routes_of(given.link)[0]).both_ways);
+  EXPECT_FALSE(engine_settings(routes_of(link())[0]).both_ways);
+  EXPECT_FALSE(Given().details()["sync"].contains("conflicts"));
+}
+
 TEST(RouteSpec, OnlyWhatTheEngineDoesIsAReasonToBeginAnew) {
   api::ReplicationLink other = link();
   other.spec.s3.verification.schedule = "0 4 * * *";
