@@ -1,4 +1,5 @@
-// Links between two servers, run by the worker as their specs say: clients write on both sides, or delete on one.
+// Links between two servers, run by the worker as their specs say: clients write on both sides, or delete on one. Where
+// S3_ENDPOINT names a server (tests/integration/s3/run), that one is in the east; the stub is wherever no other is.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/file.hpp"
 #include "s3/credentials.hpp"
 #include "sandbox/s3/stub.hpp"
 #include "worker/s3/replication.hpp"
@@ -17,9 +19,18 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+bool is_real(const std::string& bucket) {
+  return bucket.starts_with("docs-east") && !environment("S3_ENDPOINT").empty();
+}
+
 struct Server {
   s3_stub::Stub stub;
   std::unique_ptr<s3::Client> client;
+  s3::ClientConfig config;
   static s3_stub::StubOptions options(bool listens) {
     s3_stub::StubOptions out;
     out.listens = listens;
@@ -28,12 +39,16 @@ struct Server {
   }
   Server(const std::string& bucket, bool listens, const Clock& clock) : stub(options(listens)) {
     if (!stub.start()) std::abort();
-    stub.create_bucket(bucket);
-    s3::ClientConfig config;
+    s3::Credentials credentials{"test", "test-secret"};
     config.endpoint = stub.endpoint();
     config.bucket = bucket;
-    client = std::make_unique<s3::Client>(
-        config, std::make_shared<s3::StaticCredentials>(s3::Credentials{"test", "test-secret"}), clock);
+    if (is_real(bucket)) {
+      config.endpoint = environment("S3_ENDPOINT");
+      config.ca_pem = read_file(environment("S3_CA")).value_or("");
+      credentials = {environment("S3_ACCESS_KEY"), environment("S3_SECRET_KEY")};
+    }
+    client = std::make_unique<s3::Client>(config, std::make_shared<s3::StaticCredentials>(credentials), clock);
+    EXPECT_TRUE(client->create_bucket({}));
   }
   void put(const std::string& key, const std::string& body) {
     const auto done = client->put({key}, body, {});
@@ -62,8 +77,9 @@ struct Links : testing::Test {
   api::ReplicationLink link_of(const Server& east, const Server& west) {
     const auto endpoint = [](const char* name, const Server& server) {
       return fmt::format(R"({{"name": "{}", "s3": {{"endpoint": "{}", "bucket": "{}",
-                              "credentialsSecretRef": {{"name": "any"}}}}}})",
-                         name, server.stub.endpoint(), server.client->name());
+                              "credentialsSecretRef": {{"name": "any"}}{}}}}})",
+                         name, server.config.endpoint, server.config.bucket,
+                         server.config.ca_pem.empty() ? "" : R"(, "caSecretRef": {"name": "own"})");
     };
     const std::string text = fmt::format(R"({{
       "apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink", "metadata": {{"name": "docs", "namespace": "shop"}},
@@ -78,8 +94,11 @@ struct Links : testing::Test {
     for (const char* name : {"east", "west"}) {
       const fs::path secret = folder / name / "credentials";
       fs::create_directories(secret);
-      std::ofstream(secret / "accessKeyId") << "test";
-      std::ofstream(secret / "secretAccessKey") << "test-secret";
+      const bool real = is_real(fmt::format("docs-{}", name));
+      std::ofstream(secret / "accessKeyId") << (real ? environment("S3_ACCESS_KEY") : "test");
+      std::ofstream(secret / "secretAccessKey") << (real ? environment("S3_SECRET_KEY") : "test-secret");
+      fs::create_directories(folder / name / "ca");
+      if (real) std::ofstream(folder / name / "ca" / "ca.crt") << read_file(environment("S3_CA")).value_or("");
     }
   }
   static bool eventually(const std::function<bool()>& condition) {
@@ -96,7 +115,7 @@ TEST_F(Links, WritesOnBothSidesEndEqualAndTheLoserOfAConflictIsKept) {
   for (bool listens : {true, false}) {
     SCOPED_TRACE(listens ? "notifications" : "listings");
     write_credentials();
-    Server east("docs-east", listens, clock), west("docs-west", listens, clock);
+    Server east(listens ? "docs-east-1" : "docs-east-2", listens, clock), west("docs-west", listens, clock);
     const api::ReplicationLink link = link_of(east, west);
     for (int i = 0; i < 20; ++i) {
       east.put(fmt::format("east/{}", i), fmt::format("east {}", i));
@@ -141,7 +160,7 @@ TEST_F(Links, WritesOnBothSidesEndEqualAndTheLoserOfAConflictIsKept) {
     for (const Json& row : details["endpoints"]) EXPECT_EQ(row["role"], "Primary") << row.dump();
     EXPECT_TRUE(details["sync"].contains("conflicts"));
     replication.stop();
-    EXPECT_EQ(east.stub.uploads("docs-east") + west.stub.uploads("docs-west"), 0u);
+    EXPECT_EQ(east.stub.uploads(east.config.bucket) + west.stub.uploads("docs-west"), 0u);
   }
 }
 
@@ -151,7 +170,7 @@ TEST_F(Links, DeleteMarkersOfAVersionedSourceBecomeDeleteMarkersOfTheTarget) {
   Server east("docs-east", false, clock), west("docs-west", false, clock);
   ASSERT_TRUE(east.client->keep_versions({}));
   ASSERT_TRUE(west.client->keep_versions({}));
-  for (const char* key : {"a", "a/b", "keep"}) east.put(key, key);
+  for (const char* key : {"a", "a-b", "keep"}) east.put(key, key);
   west.put("never in the east", "somebody's");
   api::ReplicationLink link = link_of(east, west);
   link.spec.topology = api::Topology::kActivePassive;
