@@ -24,7 +24,8 @@ bool read_head(Connection& connection, MessageHead& head);
 int status_of(std::string_view start);
 bool names_close(const MessageHead& head);  // the sender closes the connection after this message
 
-// How long a body is, by its head.
+// How long a body is, by its head. Whatever two programs could read differently is malformed (RFC 9112, 6.3): both a
+// length and chunks, lengths that differ, a coding other than chunked.
 struct Framing {
   bool chunked = false;
   std::optional<uint64_t> length;  // neither: up to the close for an answer, none for a request
@@ -34,6 +35,9 @@ bool framing_of(Connection& connection, const Headers& headers, Framing& framing
 bool read_body(Connection& connection, const Framing& framing, const std::function<bool(std::string_view)>& chunk,
                bool& ended);
 
+// RFC 9110, 5.6.2. Nothing else names a header or a method: "Content-Length :" or " Content-Length:" (a folded line) is
+// read in different ways by different programs.
+bool is_token(std::string_view text);
 const std::string* find_header(const Headers& headers, std::string_view name);  // case-insensitive; nullptr: absent
 
 }  // namespace twinspan::net

@@ -45,12 +45,13 @@ std::string form_decoded(std::string_view text) {
 // "GET /a?b=c HTTP/1.1" into method, target, path and query; false: malformed.
 bool take_request_line(std::string_view line, IncomingRequest& out) {
   const size_t first = line.find(' '), last = line.rfind(' ');
-  if (first == line.npos || first == 0 || last <= first + 1 || !line.substr(last + 1).starts_with("HTTP/1."))
+  if (first == line.npos || last <= first + 1 || !is_token(line.substr(0, first))) return false;
+  if (const std::string_view version = line.substr(last + 1); version != "HTTP/1.1" && version != "HTTP/1.0")
     return false;
   out.method = line.substr(0, first);
   out.target = line.substr(first + 1, last - first - 1);
   const std::string_view target = out.target;
-  if (target[0] != '/' && target != "*") return false;
+  if ((target[0] != '/' && target != "*") || target.find(' ') != target.npos) return false;
   const size_t question = std::min(target.find('?'), target.size());
   out.path = percent_decode(target.substr(0, question));
   for (size_t at = question + 1; at <= target.size();) {
