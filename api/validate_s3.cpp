@@ -87,8 +87,6 @@ void check_settings(const S3Settings& settings, Errors& errors) {
   if (settings.compression != Compression::kNone)
     errors.push_back({"spec.s3.compression",
                       "is " + std::string(to_string(settings.compression)) + ": this version supports None only"});
-  if (settings.workers != 1)
-    errors.push_back({"spec.s3.workers", "is " + number(settings.workers) + ": this version runs 1 worker only"});
   if (settings.verification.schedule)
     if (const auto cron = parse_cron(*settings.verification.schedule); !cron)
       errors.push_back({"spec.s3.verification.schedule", cron.error().message});

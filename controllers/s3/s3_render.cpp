@@ -99,7 +99,7 @@ Json render_s3_role(const api::ReplicationLink& link, size_t shares) {
   for (size_t share = 0; share < shares; ++share)
     leases.push_back(s3_lease_name(link.metadata.name, static_cast<int64_t>(share)));
   Json role = render_role(link, leases);
-  if (shares == 1) return role;
+  if (shares == 1 && !link.status.division) return role;
   role["rules"].push_back(
       {{"apiGroups", {"coordination.k8s.io"}}, {"resources", {"leases"}}, {"verbs", {"get", "list", "watch"}}});
   annotate_hash(role);

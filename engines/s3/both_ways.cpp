@@ -34,7 +34,8 @@ Present present_of(const Head& head, const Side& other, const std::string& key) 
 Status BothWays::probe(const std::stop_token& stop) {
   if (probed) return {};
   for (auto [to, from] : {std::pair{&there, &back}, {&back, &there}}) {
-    const auto traits = probe_bucket(to->target.bucket, to->settings.link, to->settings, stop);
+    const auto traits =
+        probe_bucket(to->target.bucket, name_of_share(to->settings.link, to->settings.share), to->settings, stop);
     if (!traits) return std::unexpected(traits.error());
     to->conditional_puts = traits->conditional_puts;
     to->conditional_completes = traits->conditional_completes;

@@ -91,7 +91,9 @@ std::vector<IndexSegment> parse_index_segments(const Json& json) {
   return segments;
 }
 
-std::string CopyIndex::folder() const { return fmt::format("{}index/{}/", kReservedPrefix, route_.settings.link); }
+std::string CopyIndex::folder() const {
+  return fmt::format("{}index/{}/", kReservedPrefix, name_of_share(route_.settings.link, route_.settings.share));
+}
 
 std::string CopyIndex::name_of(const std::string& after) const {
   return folder() + "segments/" + to_hex(sha256_of(after).substr(0, 16));

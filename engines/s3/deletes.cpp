@@ -17,7 +17,8 @@ DeletePlan plan_deletes(const DeletePolicy& policy, ExtraKeys extra) {
   if (policy.mode == DeleteMode::kIgnore || extra.count == 0) return {};
   if (!extra.listing_complete) return {{}, DeletesWithheld::kIncomplete};
   if (extra.source_objects == 0) return {{}, DeletesWithheld::kSourceEmpty};
-  if (extra.count > policy.max_per_sync || extra.keys.size() != extra.count) return {{}, DeletesWithheld::kOverCap};
+  if (extra.count > policy.max_per_sync || extra.keys.size() != extra.count - extra.others)
+    return {{}, DeletesWithheld::kOverCap};
   return {std::move(extra.keys), DeletesWithheld::kNo};
 }
 

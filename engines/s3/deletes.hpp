@@ -10,9 +10,11 @@ namespace twinspan::s3 {
 // What a complete walk over both sides has found.
 struct ExtraKeys {
   bool listing_complete = false;  // of both sides, to their ends, without an error
+  // Of the whole link, whatever our share is: what protects a target must not depend on how many workers there are.
   uint64_t source_objects = 0;
   uint64_t count = 0;             // keys of the target that the source lacks
-  std::vector<std::string> keys;  // them, or only some where there are more than the cap
+  std::vector<std::string> keys;  // our own of them, or only some where there are more than the cap
+  uint64_t others = 0;            // of `count`: other shares'
 };
 
 enum class DeletesWithheld {

@@ -100,7 +100,8 @@ void Replicator::carry_notified(std::set<std::string> keys, const std::stop_toke
   }
   const DeletePolicy& policy = route_.settings.deletes;
   if (gone.empty() || policy.mode == DeleteMode::kIgnore) return;
-  if (removed_since_sync_ + gone.size() > policy.max_per_sync) return;  // the next full sync says so
+  // The next full sync says so.
+  if (removed_since_sync_ + gone.size() > route_.settings.share.part_of(policy.max_per_sync)) return;
   const auto removed = remove_confirmed(route_, gone, stop);
   if (removed) removed_since_sync_ += removed->count;
   if (!removed) sync_now();
@@ -145,6 +146,7 @@ void Replicator::note_keys(const Side& from, const Side& other, const std::vecto
       std::string below = key.substr(prefix.size());
       if (is_reserved(prefix, below) || is_reserved(other.prefix, below)) continue;
       if (below.empty() && other.prefix.empty()) continue;
+      if (!route_.settings.share.has(below)) continue;
       if (notified_.size() < more_.notified_max) {
         notified_.insert(std::move(below));
       } else {

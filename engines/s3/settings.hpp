@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/s3/share.hpp"
 #include "engines/s3/stored/form.hpp"
 #include "s3/bucket.hpp"
 
@@ -38,6 +39,7 @@ struct DeletePolicy {
 struct Settings {
   std::string link;            // names the link's state in the target bucket
   bool both_ways = false;      // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
+  Share share{};               // which of the keys are ours
   bool same_endpoint = false;  // both buckets are one server's: it copies by itself
   Concurrency objects_at_once{};
   std::vector<PriorityRule> priorities{};

@@ -74,10 +74,15 @@ Status SyncRun::visit_both_ways(const Listed* source, const Listed* target, cons
 }
 
 Status SyncRun::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
-  if (both_) return visit_both_ways(source, target, stop);
+  const bool ours = route_.settings.share.has(source ? source->key : target->key);
+  if (both_) return ours ? visit_both_ways(source, target, stop) : Status{};
   if (!source) {
     std::lock_guard lock(mutex_);
     ++extra_.count;
+    if (!ours) {
+      ++extra_.others;
+      return {};
+    }
     // One more than the cap is not needed: the count tells.
     if (extra_.keys.size() < route_.settings.deletes.max_per_sync &&
         route_.settings.deletes.mode == DeleteMode::kReplicate)
@@ -85,6 +90,10 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
     return {};
   }
   if (source->key.empty() && route_.target.prefix.empty()) return {};  // has no name there
+  if (!ours) {
+    others_.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
   total_.fetch_add(1, std::memory_order_relaxed);
   Likeness alike = target ? likeness(route_.settings, *source, *target) : Likeness::kDifferent;
   if (alike == Likeness::kEqual) {
@@ -109,7 +118,7 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
 Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   extra_.listing_complete = listing_complete;
-  extra_.source_objects = total_;
+  extra_.source_objects = total_ + others_;
   DeletePlan plan = plan_deletes(route_.settings.deletes, extra_);
   fixed_.deletes_withheld = to_string(plan.withheld);
   lock.unlock();
@@ -134,7 +143,7 @@ SyncProgress SyncRun::progress() const {
   progress.replicated = tally.replicated;
   progress.skipped = equal_ + tally.skipped;
   progress.failed = tally.failed;
-  progress.extra = extra_.count;
+  progress.extra = extra_.count - extra_.others;
   progress.bytes = tally.bytes;
   if (both_) progress.conflicts = both_->conflicts - conflicts_before_;
   return progress;

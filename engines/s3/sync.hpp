@@ -56,7 +56,8 @@ class SyncRun {
   BothWays* const both_;
   const uint64_t conflicts_before_;
   const std::shared_ptr<CopyIndex> index_;
-  std::atomic<uint64_t> total_{0}, equal_{0};
+  std::atomic<uint64_t> total_{0}, equal_{0};  // of our share
+  std::atomic<uint64_t> others_{0};            // objects of the source that are other shares'
   mutable std::mutex mutex_;
   ExtraKeys extra_;
   SyncProgress fixed_;  // what counters don't tell

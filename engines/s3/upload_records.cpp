@@ -108,12 +108,14 @@ Status UploadRecords::recover(std::stop_token stop) {
 Status UploadRecords::recover_one(const Listed& stored, std::stop_token stop) {
   Bucket& bucket = route_.target.bucket;
   const Result<std::string> text = read_state(bucket, stored.key, stop);
+  if (!text && text.error().code == Code::kNotFound) return {};  // whose it was has done with it
   if (!text) return std::unexpected(text.error());
   const Result<UploadRecord> record = parse_upload_record(*text);
   if (!record) {  // not what we write: neither deleted nor understood
     log::warn("upload record not understood", {{"link", route_.settings.link}, {"key", stored.key}});
     return {};
   }
+  if (!route_.settings.share.has(record->key)) return {};  // another worker may be at it
   const auto uploads = uploads_of(record->key, stored.last_modified, stop);
   if (!uploads) return std::unexpected(uploads.error());
   std::optional<Upload> kept;

@@ -40,8 +40,8 @@ class UploadRecords {
   Status write(const UploadRecord& record, std::stop_token stop);
   void created(const std::string& key);  // the answer arrived: the upload is known
   Status erase(const std::string& key, std::stop_token stop);
-  // Reads all records and finds their uploads. Only while nothing of the link is under way. On an error nothing may be
-  // uploaded: a record written over another would leave that one's upload to nobody.
+  // Reads the records of our share and finds their uploads. Only while nothing of it is under way. On an error nothing
+  // may be uploaded: a record written over another would leave that one's upload to nobody.
   Status recover(std::stop_token stop);
   // The upload that recover() found for this content in this form: the caller's from then on. Any other one is aborted,
   // and so is one that can't be gone on with.

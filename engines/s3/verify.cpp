@@ -56,28 +56,33 @@ VerificationReport Verification::run(std::stop_token stop) {
   }
   const VerificationReport report = progress();
   if (!stop.stop_requested())
-    if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link), to_json(report), stop);
+    if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link, route_.settings.share),
+                                   to_json(report), stop);
         !saved)
       log::warn("verification report not stored", {{"link", route_.settings.link}, {"error", saved.error().message}});
   return report;
 }
 
 std::vector<KeyRange> Verification::resume(const std::stop_token& stop) {
-  const auto text = read_state(route_.target.bucket, verification_key(route_.settings.link), stop);
+  const auto text =
+      read_state(route_.target.bucket, verification_key(route_.settings.link, route_.settings.share), stop);
   const auto before = text ? parse_verification_report(Json::parse(*text, nullptr, false))
                            : Result<VerificationReport>(std::unexpected(text.error()));
   std::lock_guard lock(mutex_);
-  if (before && !before->complete && !before->rest.empty() && before->metadata == settings_.metadata) {
+  if (before && !before->complete && !before->rest.empty() && before->metadata == settings_.metadata &&
+      before->division == route_.settings.share.division) {
     report_ = *before;
     report_.error.clear();
     return report_.rest;
   }
+  report_.division = route_.settings.share.division;
   report_.metadata = settings_.metadata;
   report_.started_at = route_.clock.wall_now();
   return {KeyRange{}};
 }
 
 Status Verification::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  if (!route_.settings.share.has(source ? source->key : target->key)) return {};
   if (!source) {
     count(&Found::extra, &Found::extra_sample, target->key);
     return {};
@@ -142,7 +147,8 @@ void Verification::save(const std::stop_token& stop) {
     report = report_;
   });
   if (report.rest.empty()) return;  // not begun, or done
-  if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link), to_json(report), stop);
+  if (Status saved = write_state(route_.target.bucket, verification_key(route_.settings.link, route_.settings.share),
+                                 to_json(report), stop);
       !saved && !stop.stop_requested())
     log::warn("verification report not stored", {{"link", route_.settings.link}, {"error", saved.error().message}});
 }

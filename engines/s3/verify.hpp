@@ -15,6 +15,7 @@ namespace twinspan::s3 {
 struct VerificationReport {
   bool consistent = false;  // complete, nothing missing or different, and nothing extra where deletes are replicated
   bool complete = false;    // every key of both sides was looked at
+  int64_t division = 0;     // of the share that was looked at (Share::division)
   bool metadata = false;    // content headers, user metadata and tags were compared as well
   uint64_t checked = 0;     // keys of the source
   uint64_t missing = 0, different = 0, extra = 0;
@@ -28,7 +29,8 @@ struct VerificationReport {
 
 Json to_json(const VerificationReport& report);
 Result<VerificationReport> parse_verification_report(const Json& json);
-std::string verification_key(const std::string& link);  // ".twinspan/verification/LINK.json"
+// ".twinspan/verification/LINK.json", with the link as name_of_share() has it.
+std::string verification_key(const std::string& link, const Share& share);
 
 struct VerifySettings {
   bool metadata = true;  // two requests for each object

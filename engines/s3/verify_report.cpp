@@ -8,8 +8,8 @@
 
 namespace twinspan::s3 {
 
-std::string verification_key(const std::string& link) {
-  return fmt::format("{}verification/{}.json", kReservedPrefix, link);
+std::string verification_key(const std::string& link, const Share& share) {
+  return fmt::format("{}verification/{}.json", kReservedPrefix, name_of_share(link, share));
 }
 
 Json to_json(const VerificationReport& report) {
@@ -24,6 +24,7 @@ Json to_json(const VerificationReport& report) {
                {"differentSample", report.different_sample},
                {"extraSample", report.extra_sample},
                {"startedAt", to_rfc3339_micro(report.started_at)}};
+  if (report.division > 0) json["division"] = report.division;
   if (!report.error.empty()) json["error"] = report.error;
   if (report.finished_at) json["finishedAt"] = to_rfc3339_micro(*report.finished_at);
   for (const KeyRange& range : report.rest) json["rest"].push_back({{"after", range.after}, {"upto", range.upto}});
@@ -35,6 +36,7 @@ Result<VerificationReport> parse_verification_report(const Json& json) {
   VerificationReport report;
   report.consistent = flag_of(json, "consistent");
   report.complete = flag_of(json, "complete");
+  report.division = integer_of(json, "division");
   report.metadata = flag_of(json, "metadata");
   report.checked = count_of(json, "checked");
   report.missing = count_of(json, "missing");

@@ -32,15 +32,19 @@ kube::Config own(kube::Config config) {
   return config;
 }
 
-// Whoever lost it has a third of its time left to stop before another may take it.
-kube::ElectionConfig election_config(const Options& options, const std::string& instance) {
-  kube::ElectionConfig config;
-  config.lease = {options.ns, options.pod_name};
+ShareLeasesConfig leases_config(const Options& options, const std::string& instance) {
+  ShareLeasesConfig config;
+  config.ns = options.ns;
+  config.link = options.link;
+  config.pod_name = options.pod_name;
   config.identity = options.pod_name + "/" + instance;
-  config.duration = milliseconds(15000);
-  config.renew_deadline = milliseconds(10000);
-  config.retry = milliseconds(2000);
   return config;
+}
+
+// "backups-s3-0" → "s3", "backups-s3-1" → "s3-1".
+std::string member_name(const std::string& pod_name) {
+  const std::string ordinal = pod_name.substr(pod_name.rfind('-') + 1);
+  return ordinal == "0" ? "s3" : "s3-" + ordinal;
 }
 
 std::string new_instance(const std::string& pod_uid) {
@@ -64,7 +68,11 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       clock_(clock),
       instance_(new_instance(options_.pod_uid)),
       client_(own(config)),
-      election_(client_, clock, election_config(options_, instance_)),
+      // Without its lease nothing of a share may be written to a target: losing one ends the process at once, and with
+      // it everything that is under way. What was half done is taken up by whoever holds it next.
+      leases_(
+          client_, clock, leases_config(options_, instance_), [this] { changed_.raise(); },
+          [](const std::string&) { std::_Exit(1); }),
       links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), api::parse_replication_link),
       replication_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       servers_(
@@ -85,41 +93,45 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
   });
 }
 
-// Without the lease nothing may be written to a target: losing it ends the process at once, and with it everything that
-// is under way. What was half done is taken up by whoever holds it next.
-void Agent::hold_lease(const std::stop_token& stop) {
-  if (!election_.acquire(stop)) return;
-  log::info("lease taken", {{"lease", options_.pod_name}});
-  leading_ = true;
-  changed_.raise();
-  election_.hold(stop);
-  if (stop.stop_requested()) return;
-  log::error("lease lost, leaving", {{"lease", options_.pod_name}, {"holder", election_.leader()}});
-  std::_Exit(1);
-}
-
 std::shared_ptr<const api::ReplicationLink> Agent::link() const {
   std::lock_guard lock(mutex_);
   return link_;
 }
 
+// What may be copied, is: the shares whose leases are in hand, as the last spec that may be says. Where the newest may
+// not be, what ran before goes on, as the operator leaves the pods as they are.
+void Agent::copy(const std::shared_ptr<const api::ReplicationLink>& link, const Result<Division>& division) {
+  std::set<int> shares;
+  if (link && !link->spec.paused && !link->metadata.deleting() && division) shares = leases_.use(*division);
+  if (shares.empty())
+    replication_.stop();
+  else
+    replication_.apply(routes_of(*obeyed_, *division, shares));
+  leases_.in_use(shares);
+  if (shares != shares_) verify_clock_.runs_changed();
+  shares_ = std::move(shares);
+}
+
 void Agent::turn() {
   const auto link = this->link();
-  // A spec that may not be is not acted upon; what ran before goes on, as the operator leaves the pods as they are.
   const bool valid = link && api::validate(*link).empty();
-  const bool wanted = leading_ && link && !link->spec.paused && !link->metadata.deleting();
-  if (!wanted)
-    replication_.stop();
-  else if (valid)
-    replication_.apply(routes_of(*link));
+  if (valid) obeyed_ = link;
+  const Result<Division> division = link && obeyed_ ? division_of(*link) : fail(Code::kNotFound, "");
+  if (division) leases_.divide(*division);
+  copy(obeyed_ ? link : nullptr, division);
+  const std::set<int> held = leases_.held();
   ReportInput input;
   input.link = valid ? link.get() : nullptr;
+  input.endpoint = member_name(options_.pod_name);
   input.instance = instance_;
   input.address = options_.address;
-  input.holds_lease = leading_;
-  input.lease_holder = leading_ ? "" : election_.leader();
+  input.holds_lease = !held.empty();
+  input.lease_holder = held.empty() ? leases_.holder() : "";
+  input.division = division.value_or(Division{});
+  input.shares = link && link->spec.paused ? held : shares_;
   input.targets = replication_.snapshots();
-  if (wanted && valid && verify_clock_.due(*link, clock_.wall_now(), verified_at(input.targets))) replication_.verify();
+  if (!shares_.empty() && valid && verify_clock_.due(*link, clock_.wall_now(), verified_at(input.targets)))
+    replication_.verify();
   input.verify_request = verify_clock_.answered();
   MemberReport report = worker_report(input);
   std::string metrics = metrics_text(options_.ns, options_.link, report, input.targets);
@@ -142,7 +154,7 @@ int Agent::run() {
   links_.start();
   // Released only after nothing replicates any more.
   std::stop_source release;
-  std::jthread lease([&] { hold_lease(release.get_token()); });
+  std::jthread leases([&] { leases_.run(release.get_token()); });
   BootTime refresh_at = clock_.boot_now() + kRefresh;
   while (!stop_.stop_requested()) {
     changed_.wait(kTurn, stop_.get_token());
@@ -154,7 +166,7 @@ int Agent::run() {
   }
   replication_.stop();
   release.request_stop();
-  lease.join();
+  leases.join();
   links_.stop();
   servers_.stop();
   log::info("agent stopped", {});

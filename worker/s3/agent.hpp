@@ -1,4 +1,4 @@
-// The S3 worker: its lease, its link, the runs, what it says. PID 1 of its pod.
+// The S3 worker: its leases, its link, the runs, what it says. PID 1 of its pod.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -7,10 +7,10 @@
 #include "api/types.hpp"
 #include "core/wait.hpp"
 #include "kube/client.hpp"
-#include "kube/election.hpp"
 #include "kube/informer.hpp"
 #include "worker/s3/options.hpp"
 #include "worker/s3/replication.hpp"
+#include "worker/s3/share_leases.hpp"
 #include "worker/s3/verify_clock.hpp"
 #include "worker/servers.hpp"
 
@@ -25,8 +25,8 @@ class Agent {
   void stop() { stop_.request_stop(); }  // SIGTERM; any thread
 
  private:
-  void hold_lease(const std::stop_token& stop);
   std::shared_ptr<const api::ReplicationLink> link() const;
+  void copy(const std::shared_ptr<const api::ReplicationLink>& link, const Result<Division>& division);
   void turn();
 
   const Options options_;
@@ -34,16 +34,17 @@ class Agent {
   const std::string instance_;
   std::stop_source stop_;
   Signal changed_;
-  std::atomic<bool> leading_{false};
   std::atomic<int64_t> turned_at_{0};  // of the main loop, for /healthz
   kube::Client client_;
-  kube::Election election_;
+  ShareLeases leases_;
   mutable std::mutex mutex_;
   std::shared_ptr<const api::ReplicationLink> link_;
   std::string metrics_;
   kube::Informer<api::ReplicationLink> links_;
   Replication replication_;
   VerifyClock verify_clock_;
+  std::shared_ptr<const api::ReplicationLink> obeyed_;  // the last link whose spec may be
+  std::set<int> shares_;                                // that are copied
   worker::ReportBoard board_;
   worker::Servers servers_;
 };

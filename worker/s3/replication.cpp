@@ -8,16 +8,17 @@ void Replication::apply(const std::vector<RouteSpec>& wanted) {
                         [&](const RouteSpec& spec) { return run.second->spec() == spec; });
   });
   for (const RouteSpec& spec : wanted)
-    if (auto& run = runs_[spec.target.name]; !run) run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, changed_);
+    if (auto& run = runs_[{spec.target.name, spec.share.index}]; !run)
+      run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, changed_);
 }
 
 void Replication::verify() {
-  for (const auto& [name, run] : runs_) run->verify();
+  for (const auto& [key, run] : runs_) run->verify();
 }
 
 std::vector<TargetSnapshot> Replication::snapshots() const {
   std::vector<TargetSnapshot> out;
-  for (const auto& [name, run] : runs_) out.push_back(run->snapshot());
+  for (const auto& [key, run] : runs_) out.push_back(run->snapshot());
   return out;
 }
 

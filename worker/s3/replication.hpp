@@ -1,4 +1,4 @@
-// The runs of a link, one for each target, kept as the spec wants them. One thread calls apply and stop.
+// The runs of a link, one for each target and share, kept as the spec wants them. One thread calls apply and stop.
 #pragma once
 #include <map>
 #include <memory>
@@ -23,7 +23,7 @@ class Replication {
   const std::string s3_dir_;
   const Clock& clock_;
   const std::function<void()> changed_;
-  std::map<std::string, std::unique_ptr<TargetRun>> runs_;
+  std::map<std::pair<std::string, int>, std::unique_ptr<TargetRun>> runs_;  // by target and share
 };
 
 }  // namespace twinspan::worker_s3

@@ -2,7 +2,14 @@
 
 namespace twinspan::worker_s3 {
 
-std::vector<RouteSpec> routes_of(const api::ReplicationLink& link) {
+Result<Division> division_of(const api::ReplicationLink& link) {
+  if (const auto& known = link.status.division) return Division{known->generation, static_cast<int>(known->shares)};
+  if (link.spec.s3.workers == 1) return Division{};
+  return fail(Code::kUnavailable, "the keys are not divided yet");  // the operator will
+}
+
+std::vector<RouteSpec> routes_of(const api::ReplicationLink& link, const Division& division,
+                                 const std::set<int>& shares) {
   std::vector<RouteSpec> routes;
   for (const api::Endpoint& target : link.spec.targets) {
     RouteSpec route{link.metadata.name, link.metadata.ns, link.spec.source, target, link.spec.s3, link.spec.topology};
@@ -13,7 +20,11 @@ std::vector<RouteSpec> routes_of(const api::ReplicationLink& link) {
     route.settings.tolerations.clear();
     route.settings.topology_spread_constraints.clear();
     route.settings.verification = {};
-    routes.push_back(std::move(route));
+    route.settings.workers = 1;
+    for (const int share : shares) {
+      route.share = {share, division.shares, division.generation};
+      routes.push_back(route);
+    }
   }
   return routes;
 }
@@ -24,6 +35,7 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   s3::Settings to;
   to.link = spec.ns + "-" + spec.link;
   to.both_ways = spec.topology == api::Topology::kActiveActive;
+  to.share = spec.share;
   // One server and one identity: it may copy by itself. Others would have to be allowed to read there.
   to.same_endpoint = source.endpoint == target.endpoint && source.region == target.region &&
                      source.credentials_secret_ref == target.credentials_secret_ref;

@@ -1,11 +1,13 @@
-// What the spec of a link says of one source and one target. Pure.
+// What a link says of one source, one target and one share of the keys. Pure.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
 #include "api/types.hpp"
 #include "engines/s3/settings.hpp"
 #include "s3/client.hpp"
+#include "worker/s3/shares.hpp"
 
 namespace twinspan::worker_s3 {
 
@@ -15,10 +17,15 @@ struct RouteSpec {
   api::Endpoint source, target;
   api::S3Settings settings;
   api::Topology topology = api::Topology::kActivePassive;
+  s3::Share share{};
   bool operator==(const RouteSpec&) const = default;
 };
 
-std::vector<RouteSpec> routes_of(const api::ReplicationLink& link);
+// kUnavailable: several workers are wanted, and the operator has not divided the keys yet.
+Result<Division> division_of(const api::ReplicationLink& link);
+// One for each target and share.
+std::vector<RouteSpec> routes_of(const api::ReplicationLink& link, const Division& division,
+                                 const std::set<int>& shares);
 s3::Settings engine_settings(const RouteSpec& spec);
 s3::ClientConfig client_config(const api::S3Endpoint& endpoint, std::string ca_pem, int64_t objects_at_once);
 

@@ -67,6 +67,7 @@ TargetRun::~TargetRun() = default;
 TargetSnapshot TargetRun::snapshot() const {
   TargetSnapshot out;
   out.name = spec_.target.name;
+  out.share = spec_.share.index;
   std::shared_ptr<s3::Replicator> replicator;
   {
     std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@ struct Stall {
 
 struct TargetSnapshot {
   std::string name;
+  int share = 0;  // of the keys, counted from 0
   MemberState state = MemberState::kStarting;
   std::string message;
   std::string at_fault;  // the endpoint that doesn't answer or refuses; empty: none

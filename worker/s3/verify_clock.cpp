@@ -33,6 +33,11 @@ bool VerifyClock::asked_anew(const api::ReplicationLink& link, WallTime now) {
   return !asked_at_;  // one that runs serves both
 }
 
+void VerifyClock::runs_changed() {
+  request_.clear();
+  answered_.clear();
+}
+
 bool VerifyClock::due(const api::ReplicationLink& link, WallTime now, std::optional<WallTime> finished_at) {
   if (asked_anew(link, now)) {
     asked_at_ = begun_at_ = now;

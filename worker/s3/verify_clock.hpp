@@ -15,6 +15,9 @@ class VerifyClock {
   // True where verifications are to be begun now (again, where they ended without a result). `finished_at`: when the
   // earliest of the targets' last results came; nullopt: one has none.
   bool due(const api::ReplicationLink& link, WallTime now, std::optional<WallTime> finished_at);
+  // There are runs that did not hear of the last request: where the link's status has no answer to it yet, it is asked
+  // for again.
+  void runs_changed();
   // The annotation's value that the last results answer; empty: none.
   const std::string& answered() const { return answered_; }
 

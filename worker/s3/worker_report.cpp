@@ -87,7 +87,7 @@ std::optional<api::VerificationStatus> verification_of(const ReportInput& input)
     different += static_cast<int64_t>(one.different);
     extra += static_cast<int64_t>(one.extra);
     if (!started || one.started_at < *started) started = one.started_at;
-    const std::string before = input.targets.size() > 1 ? seen.name + ": " : "";
+    const std::string before = input.link->spec.targets.size() > 1 ? seen.name + ": " : "";
     for (const auto& [from, to] : {std::pair{&one.missing_sample, &sum.missing_sample},
                                    {&one.different_sample, &sum.different_sample},
                                    {&one.extra_sample, &sum.extra_sample}})
@@ -98,7 +98,9 @@ std::optional<api::VerificationStatus> verification_of(const ReportInput& input)
   sum.missing = missing;
   sum.different = different;
   sum.extra = extra;
-  sum.report = s3::verification_key(fmt::format("{}-{}", input.link->metadata.ns, input.link->metadata.name));
+  const std::string own = fmt::format("{}-{}", input.link->metadata.ns, input.link->metadata.name);
+  sum.report = input.division.shares == 1 ? s3::verification_key(own, {})
+                                          : fmt::format("{}verification/{}~", s3::kReservedPrefix, own);
   if (!input.verify_request.empty()) sum.request = input.verify_request;
   sum.started_at = to_rfc3339(*started);
   sum.finished_at = to_rfc3339(*finished);
@@ -138,7 +140,7 @@ std::optional<WallTime> verified_at(const std::vector<TargetSnapshot>& targets) 
 
 MemberReport worker_report(const ReportInput& input) {
   MemberReport report;
-  report.endpoint = "s3";
+  report.endpoint = input.endpoint;
   report.instance = input.instance;
   report.address = input.address;
   report.holds_lease = input.holds_lease;
@@ -149,7 +151,9 @@ MemberReport worker_report(const ReportInput& input) {
   }
   const api::LinkSpec& spec = input.link->spec;
   report.generation = input.link->metadata.generation;
-  Json details = {{"endpoints", Json::array()}};
+  Json details = {{"division", {{"generation", input.division.generation}, {"shares", input.division.shares}}},
+                  {"shares", input.shares},
+                  {"endpoints", Json::array()}};
   if (spec.paused) {
     report.state = MemberState::kStopped;
     for (const api::Endpoint& target : spec.targets) {
@@ -162,6 +166,8 @@ MemberReport worker_report(const ReportInput& input) {
   } else if (!input.holds_lease) {
     report.message = input.lease_holder.empty() ? "waits for the lease"
                                                 : fmt::format("waits for the lease that {} holds", input.lease_holder);
+  } else if (input.shares.empty()) {
+    report.message = "waits until no worker copies as the keys were divided before";
   } else {
     report.state = MemberState::kRunning;
     for (const TargetSnapshot& seen : input.targets) {
@@ -186,7 +192,8 @@ std::string metrics_text(const std::string& ns, const std::string& link, const M
     text.family(name, type, help);
     for (const TargetSnapshot& seen : targets)
       if (seen.engine)
-        text.sample(name, fmt::format(",endpoint=\"{}\"", seen.name), static_cast<double>(value(*seen.engine)));
+        text.sample(name, fmt::format(",endpoint=\"{}\",share=\"{}\"", seen.name, seen.share),
+                    static_cast<double>(value(*seen.engine)));
   };
   text.family("twinspan_lease_held", "gauge", "1 while this worker holds its lease.");
   text.sample("twinspan_lease_held", "", report.holds_lease);

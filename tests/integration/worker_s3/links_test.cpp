@@ -127,7 +127,7 @@ TEST_F(Links, WritesOnBothSidesEndEqualAndTheLoserOfAConflictIsKept) {
     const auto equal = [&] { return east.all() == west.all(); };
 
     Replication replication(folder.string(), clock, [] {});
-    replication.apply(routes_of(link));
+    replication.apply(routes_of(link, {}, {0}));
     ASSERT_TRUE(eventually([&] { return east.all().size() == 41 && equal(); }));
     EXPECT_EQ(east.all()["both"], "later");
     const auto kept = east.all(".twinspan/conflicts/");
@@ -155,6 +155,7 @@ TEST_F(Links, WritesOnBothSidesEndEqualAndTheLoserOfAConflictIsKept) {
     ReportInput input;
     input.link = &link;
     input.holds_lease = true;
+    input.shares = {0};
     input.targets = replication.snapshots();
     const Json details = worker_report(input).details;
     for (const Json& row : details["endpoints"]) EXPECT_EQ(row["role"], "Primary") << row.dump();
@@ -176,7 +177,7 @@ TEST_F(Links, DeleteMarkersOfAVersionedSourceBecomeDeleteMarkersOfTheTarget) {
   link.spec.topology = api::Topology::kActivePassive;
   link.spec.s3.deletes.mode = api::DeletesMode::kReplicate;
   Replication replication(folder.string(), clock, [] {});
-  replication.apply(routes_of(link));
+  replication.apply(routes_of(link, {}, {0}));
   ASSERT_TRUE(eventually([&] { return west.all().size() == 4; }));
   ASSERT_TRUE(east.client->remove("a", {}));
   ASSERT_TRUE(eventually([&] { return west.all().size() == 3; }));

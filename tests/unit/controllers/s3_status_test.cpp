@@ -141,11 +141,11 @@ TEST(S3Status, CountersThatOnlyMoveAreWrittenLazily) {
 
 TEST(S3Status, ASpecThatMayNotBeIsSaid) {
   Json json = s3_link_json();
-  json["spec"]["s3"]["workers"] = 2;
+  json["spec"]["s3"]["compression"] = "Gzip";
   S3Seen seen = s3_world(json);
   const api::LinkStatus status = next_s3_status(seen, {});
   EXPECT_EQ(condition(status, "Stalled"), "True InvalidSpec");
-  EXPECT_NE(message(status, "Ready").find("spec.s3.workers"), std::string::npos);
+  EXPECT_NE(message(status, "Ready").find("spec.s3.compression"), std::string::npos);
 }
 
 }  // namespace

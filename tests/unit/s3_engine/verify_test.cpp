@@ -25,7 +25,7 @@ struct Planted : World {
     return verification.run(stop.get_token());
   }
   VerificationReport stored() {
-    const auto text = read_state(target, verification_key("backups"), {});
+    const auto text = read_state(target, verification_key("backups", {}), {});
     return *parse_verification_report(Json::parse(*text));
   }
 };

@@ -45,6 +45,23 @@ TEST(VerifyClock, WhatWasAnsweredBeforeARestartIsNotAskedAgain) {
   EXPECT_TRUE(watch.due());
 }
 
+TEST(VerifyClock, RunsThatCameLaterAreAskedToo) {
+  Watch watch;
+  watch.annotate("1");
+  EXPECT_TRUE(watch.due());
+  watch.now += seconds(1);
+  watch.finished = watch.now;
+  EXPECT_FALSE(watch.due());
+  watch.clock.runs_changed();  // a share was taken over, and the others' answers are not all there yet
+  watch.finished.reset();
+  EXPECT_TRUE(watch.due());
+  watch.link.status.verification.emplace();
+  watch.link.status.verification->request = "1";
+  watch.clock.runs_changed();
+  watch.now += seconds(1);
+  EXPECT_FALSE(watch.due());
+}
+
 TEST(VerifyClock, OneThatEndedWithoutAResultIsBegunAgain) {
   Watch watch;
   watch.finished = watch.now - hours(5);  // of another one

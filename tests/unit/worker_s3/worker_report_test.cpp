@@ -53,6 +53,7 @@ struct Given {
     input.link = &link;
     input.instance = "i1";
     input.holds_lease = true;
+    input.shares = {0};
     input.targets = {target("nyc"), target("ams")};
   }
   Json details() const { return worker_report(input).details; }
@@ -109,6 +110,32 @@ TEST(WorkerReport, AVerificationCountsOnceEveryTargetHasAResult) {
   EXPECT_TRUE(api::parse_verification_status(verification));
 }
 
+TEST(WorkerReport, SaysWhichSharesItCopiesAndOfEachHowItIs) {
+  Given given;
+  given.input.division = {4, 3};
+  given.input.shares = {0, 2};
+  given.input.targets = {target("nyc", true), target("nyc", true), target("ams", true), target("ams", true)};
+  given.input.targets[1].share = given.input.targets[3].share = 2;
+  const Json details = given.details();
+  EXPECT_EQ(details["division"], (Json{{"generation", 4}, {"shares", 3}}));
+  EXPECT_EQ(details["shares"], (Json{0, 2}));
+  EXPECT_EQ(details["endpoints"].size(), 5u);
+  EXPECT_EQ(details["sync"]["total"], 40);
+  EXPECT_EQ(details["verification"]["checked"], 40);
+  EXPECT_EQ(details["verification"]["report"], ".twinspan/verification/shop-backups~");
+  const std::string text = metrics_text("shop", "backups", worker_report(given.input), given.input.targets);
+  EXPECT_NE(text.find("twinspan_s3_queue_length{namespace=\"shop\",link=\"backups\",endpoint=\"ams\",share=\"2\"} 7"),
+            std::string::npos);
+}
+
+TEST(WorkerReport, WithALeaseButNoShareYetItWaitsForTheOthers) {
+  Given given;
+  given.input.shares.clear();
+  given.input.targets.clear();
+  EXPECT_EQ(worker_report(given.input).state, MemberState::kStarting);
+  EXPECT_NE(worker_report(given.input).message.find("divided before"), std::string::npos);
+}
+
 TEST(WorkerReport, WithoutTheLeaseItWaitsAndPausedItRests) {
   Given given;
   given.input.holds_lease = false;
@@ -118,6 +145,28 @@ TEST(WorkerReport, WithoutTheLeaseItWaitsAndPausedItRests) {
   EXPECT_NE(worker_report(given.input).message.find("backups-s3-0/old"), std::string::npos);
   given.link.spec.paused = true;
   EXPECT_EQ(worker_report(given.input).state, MemberState::kStopped);
+}
+
+std::vector<RouteSpec> routes_of(const api::ReplicationLink& link) { return worker_s3::routes_of(link, {}, {0}); }
+
+TEST(RouteSpec, EachTargetHasOneForEachShare) {
+  EXPECT_TRUE(worker_s3::routes_of(link(), {4, 3}, {}).empty());
+  const auto routes = worker_s3::routes_of(link(), {4, 3}, {0, 2});
+  ASSERT_EQ(routes.size(), 4u);
+  EXPECT_EQ(routes[1].target.name, "nyc");
+  EXPECT_EQ(engine_settings(routes[1]).share, (s3::Share{2, 3, 4}));
+  // Another division is another share, though it has the same keys.
+  EXPECT_NE(routes, worker_s3::routes_of(link(), {5, 3}, {0, 2}));
+  EXPECT_TRUE(engine_settings(routes_of(link()).front()).share.whole());
+}
+
+TEST(RouteSpec, DivisionIsTheOperatorsWhereThereAreSeveralWorkers) {
+  api::ReplicationLink many = link();
+  EXPECT_EQ(division_of(many).value(), Division{});
+  many.spec.s3.workers = 3;
+  EXPECT_FALSE(division_of(many));
+  many.status.division = api::DivisionStatus{7, 2};  // it has not followed the spec yet
+  EXPECT_EQ(division_of(many).value(), (Division{7, 2}));
 }
 
 TEST(RouteSpec, CarriesTheSpecToTheEngine) {
