@@ -21,6 +21,7 @@ CASES = {
     "small": "5,000 objects of 16 KiB into an empty bucket",
     "unchanged": "the same again, nothing has changed",
     "changed": "the same again, 50 of them have other content of the same size",
+    "closing": "5,000 objects of 16 KiB into an empty bucket of a server that closes each connection after one request",
     "large": "3 objects of 512 MiB, uploaded in parts of 16 MiB, into an empty bucket",
 }
 TARGETS = {"seconds": 0.8, "cpuSeconds": 0.33, "peakMiB": 0.5}
@@ -98,6 +99,14 @@ def compare(source, options, cases, result):
             sys.exit(f"bench: {tool.program} is missing: make build, e2e/cluster build minio rclone")
     result["tools"] = {tool.name: {"version": tool.version(), "settings": " ".join(tool.settings), "why": tool.why} for tool in tools}
     cells = {}
+    if "closing" in cases:
+        servers = s3_servers.Servers(options.tools, options.space, keep_alive=False)
+        try:
+            rounds(servers, tools, s3_servers.Data(servers, "closing", options.objects, 16 << 10), options.rounds, ["closing"], cells)
+        finally:
+            servers.stop()
+    if cases == ["closing"]:
+        return cells
     servers = s3_servers.Servers(options.tools, options.space)
     try:
         of_small = [case for case in ("small", "unchanged", "changed") if case in cases]
@@ -184,7 +193,7 @@ def run(source, options):
     path = os.path.join(options.results, "s3.json")
     result = figures.busy(figures.heading(source, os.path.join(options.bin, "twinspan-operator")))
     result["program"] = "twinspan-s3-sync"
-    result["what"] = ("one sync from MinIO to Versity S3 Gateway, TLS, loopback, one machine, data in memory (tmpfs), by each "
+    result["what"] = ("one sync from MinIO to Versity S3 Gateway (--keep-alive), TLS, loopback, one machine, data in memory (tmpfs), by each "
                       "tool in turn; what arrived is compared with what was sent, object by object, after every run")
     result["meaning"] = {
         "seconds": "from the start of the tool's process to its end", "cpuSeconds": "user and system time of the process, by wait4",

@@ -15,9 +15,12 @@ ACCESS, SECRET = "bench-access", "bench-secret-key"
 
 
 class Servers:
-    """The source is MinIO, the target Versity S3 Gateway; both keep their data in memory (tmpfs): no disk is measured."""
+    """The source is MinIO, the target Versity S3 Gateway; both keep their data in memory (tmpfs): no disk is measured.
 
-    def __init__(self, tools, space):
+    The gateway closes every connection after one request, unless it is told to keep them as other servers do.
+    """
+
+    def __init__(self, tools, space, keep_alive=True):
         self.tools = tools
         self.folder = tempfile.mkdtemp(prefix="ts-bench-s3-", dir=space)
         self.children, self.processes, self.urls = [], {}, {}
@@ -37,7 +40,7 @@ class Servers:
                                    "--certs-dir", os.path.join(self.folder, "certs"), os.path.join(self.folder, "source")],
                         {"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"})
             self._start("target", [os.path.join(tools, "versitygw"), "--quiet", "--port", f"127.0.0.1:{ports['target']}",
-                                   "--cert", self.ca, "--key", self.key, "posix", os.path.join(self.folder, "target")],
+                                   "--cert", self.ca, "--key", self.key, *(["--keep-alive"] if keep_alive else []), "posix", os.path.join(self.folder, "target")],
                         {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET})
             for port in ports.values():
                 self._wait(port)

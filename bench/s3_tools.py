@@ -24,10 +24,11 @@ class Twinspan:
 class Rclone:
     name = "rclone"
     settings = ["--checksum", "--fast-list", "--transfers", str(AT_ONCE), "--checkers", str(AT_ONCE), "--s3-no-check-bucket",
-                "--s3-no-head", "--s3-no-head-object", "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M",
+                "--s3-no-head-object", "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M",
                 "--s3-use-unsigned-payload", "true", "--no-update-modtime", "--stats", "0"]
-    why = ("--checksum compares size and MD5 as the listing has them, without a HEAD per object; --s3-no-head spares the one "
-           "after each upload, and with it the proof that the object arrived")
+    why = ("--checksum compares size and MD5 as the listing has them, without a HEAD per object; with small objects --s3-no-head, "
+           "too, which spares the one after each upload, and with it the proof that the object arrived; not with large ones, "
+           "whose uploads fail with it")
 
     def __init__(self, options):
         self.program = os.path.join(options.tools, "rclone")
@@ -37,7 +38,9 @@ class Rclone:
         return text.splitlines()[0]
 
     def command(self, servers, source, target):
-        return [self.program, "sync", "--ca-cert", servers.ca, *self.settings, f"source:{source}", f"target:{target}"]
+        # With it uploads in parts end with "corrupted on transfer", as this gateway tells no size of them by itself.
+        no_head = [] if source == "large" else ["--s3-no-head"]
+        return [self.program, "sync", "--ca-cert", servers.ca, *self.settings, *no_head, f"source:{source}", f"target:{target}"]
 
 
 class Mc:

@@ -5,6 +5,7 @@
 
 #include "net/dial.hpp"
 #include "net/message.hpp"
+#include "net/resumption.hpp"
 
 namespace twinspan::net {
 namespace {
@@ -16,8 +17,9 @@ constexpr std::chrono::seconds kIdleLimit{30};  // servers close idle connection
 struct Outgoing {
   std::string head;
   std::string_view body;
-  bool is_head = false;  // of method HEAD: its answer has no body
-  bool read = false;     // of a method that changes nothing
+  const Request* streamed = nullptr;  // where its body is
+  bool is_head = false;               // of method HEAD: its answer has no body
+  bool read = false;                  // of a method that changes nothing
 };
 
 // Where an answer goes: the body of 200 and 206 to `chunk`, if there is one, any other into the answer.
@@ -32,8 +34,14 @@ struct Intake {
 // One connection and the request on it.
 class Line {
  public:
-  Line(const Endpoint& peer, SslContext context, std::string tls_name, std::chrono::milliseconds connect_timeout)
-      : peer_(peer), context_(std::move(context)), tls_name_(std::move(tls_name)), connect_timeout_(connect_timeout) {}
+  // `resumption` may be null.
+  Line(const Endpoint& peer, SslContext context, std::string tls_name, std::chrono::milliseconds connect_timeout,
+       Resumption* resumption)
+      : peer_(peer),
+        context_(std::move(context)),
+        tls_name_(std::move(tls_name)),
+        connect_timeout_(connect_timeout),
+        resumption_(resumption) {}
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
   ~Line() {
@@ -75,15 +83,17 @@ class Line {
     auto fd = dial(peer_, deadline, waker_);
     if (!fd) return std::unexpected(fd.error());
     fd_ = *fd;
-    connection_ =
-        std::make_unique<Connection>(fd_, context_ ? client_session(context_.get(), tls_name_) : nullptr, waker_);
+    SslSession session = context_ ? client_session(context_.get(), tls_name_) : nullptr;
+    if (session && resumption_) resumption_->offer(session.get());
+    connection_ = std::make_unique<Connection>(fd_, std::move(session), waker_);
     connection_->limit(deadline, {});
-    if (context_ && !connection_->connect_tls()) return why();
-    return {};
+    if (!context_ || connection_->connect_tls()) return {};
+    if (resumption_) resumption_->forget();
+    return why();
   }
 
   bool converse(const Outgoing& request, Intake& intake) {
-    if (!connection_->send(request.head, request.body)) return false;
+    if (!(request.streamed ? send_stream(request) : connection_->send(request.head, request.body))) return false;
     MessageHead head;
     int status;
     do {  // interim answers say nothing
@@ -105,6 +115,22 @@ class Line {
     if (!read_answer(request, intake)) return false;
     reusable_ = to_be_kept_ && !closing;
     return true;
+  }
+
+  // The head goes with the first piece: a server that waits for a body may lose its patience sooner than for a request.
+  bool send_stream(const Outgoing& request) {
+    uint64_t left = request.streamed->stream_bytes;
+    bool begun = false;
+    const auto write = [&](std::string_view piece) {
+      if (piece.size() > left) return false;
+      left -= piece.size();
+      return connection_->send(std::exchange(begun, true) ? std::string_view() : request.head, piece);
+    };
+    if (!request.streamed->stream(write) || left > 0) {
+      if (connection_->end() == End::kNone) connection_->stop_early();
+      return false;
+    }
+    return begun || connection_->send(request.head, {});
   }
 
   bool read_answer(const Outgoing& request, Intake& intake) {
@@ -148,6 +174,7 @@ class Line {
   const SslContext context_;
   const std::string tls_name_;
   const std::chrono::milliseconds connect_timeout_;
+  Resumption* const resumption_;
   Waker waker_;
   int fd_ = -1;
   std::unique_ptr<Connection> connection_;
@@ -161,6 +188,7 @@ bool safe(std::string_view text) { return text.find_first_of(std::string_view("\
 Result<Outgoing> to_outgoing(const Request& request, const std::string& host_header) {
   Outgoing out;
   out.body = request.body.empty() ? request.body_view : std::string_view(request.body);
+  if (request.stream) out.streamed = &request;
   out.is_head = request.method == "HEAD";
   out.read = out.is_head || request.method == "GET";
   std::string& head = out.head;
@@ -181,7 +209,9 @@ Result<Outgoing> to_outgoing(const Request& request, const std::string& host_hea
   if (!find_header(request.headers, "User-Agent")) add("User-Agent", "twinspan");
   if (!request.content_type.empty() && !find_header(request.headers, "Content-Type"))
     add("Content-Type", request.content_type);
-  if (!out.body.empty() || (!out.read && request.method != "DELETE"))
+  if (out.streamed)
+    add("Content-Length", std::to_string(request.stream_bytes));
+  else if (!out.body.empty() || (!out.read && request.method != "DELETE"))
     add("Content-Length", std::to_string(out.body.size()));
   head += "\r\n";
   return out;
@@ -194,14 +224,16 @@ struct Client::Impl {
   Result<SslContext> context{SslContext()};
   Options options;
   std::string tls_name, host_header;
+  Resumption resumption;
 
   std::mutex mutex;
   std::condition_variable_any freed;
   std::vector<std::unique_ptr<Line>> idle;  // the last used is at the back and is used next
   size_t in_use = 0;
 
-  std::unique_ptr<Line> open() const {
-    return std::make_unique<Line>(*peer, *context, tls_name, options.connect_timeout);
+  std::unique_ptr<Line> open() {
+    return std::make_unique<Line>(*peer, *context, tls_name, options.connect_timeout,
+                                  options.bulk ? &resumption : nullptr);
   }
   Status usable() const {
     if (!peer) return std::unexpected(peer.error());
@@ -232,8 +264,7 @@ struct Client::Impl {
     lock.unlock();
     return open();
   }
-  Status exchange(const Outgoing& request, Intake& intake, std::chrono::milliseconds timeout,
-                  const std::stop_token& stop);
+  Status exchange(const Outgoing& request, Intake& intake, const Request& given, const std::stop_token& stop);
   void give_back(std::unique_ptr<Line> line) {  // nullptr: it is not to be used again
     {
       std::lock_guard lock(mutex);
@@ -257,15 +288,19 @@ Client::Client(std::string url, ClientTls tls, Options options) : impl_(std::mak
   impl_->tls_name = tls.server_name.empty() ? peer.host : tls.server_name;
   const std::string host = peer.host.find(':') == std::string::npos ? peer.host : "[" + peer.host + "]";
   impl_->host_header = peer.port == (peer.tls ? 443 : 80) ? host : fmt::format("{}:{}", host, peer.port);
-  if (peer.tls) impl_->context = client_context(tls, impl_->tls_name);
+  if (!peer.tls) return;
+  impl_->context = client_context(tls, impl_->tls_name);
+  if (!impl_->context || !options.bulk) return;
+  read_much(impl_->context->get());
+  impl_->resumption.attach(impl_->context->get());
 }
 
 Client::~Client() = default;
 
-Status Client::Impl::exchange(const Outgoing& request, Intake& intake, std::chrono::milliseconds timeout,
+Status Client::Impl::exchange(const Outgoing& request, Intake& intake, const Request& given,
                               const std::stop_token& stop) {
   if (auto ready = usable(); !ready) return ready;
-  const auto deadline = SteadyClock::now() + timeout;
+  const auto deadline = SteadyClock::now() + given.timeout;
   for (bool again = true;; again = false) {
     if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
     std::unique_ptr<Line> line = take(deadline, stop);
@@ -273,7 +308,10 @@ Status Client::Impl::exchange(const Outgoing& request, Intake& intake, std::chro
       if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
       return fail(Code::kTimeout, "every connection is in use");
     }
-    line->limit(deadline, {});
+    if (given.timeout_is_silence)
+      line->limit(SteadyClock::time_point::max(), given.timeout);
+    else
+      line->limit(deadline, {});
     const Status done = line->exchange(request, intake, stop);
     const bool fresh = line->fresh();
     // Where the token was set after the answer the waker may be up: that connection isn't used again.
@@ -297,7 +335,7 @@ Result<Response> Client::receive(const Request& request, const std::function<boo
   const auto out = to_outgoing(request, impl_->host_header);
   if (!out) return std::unexpected(out.error());
   Intake intake{.chunk = chunk ? &chunk : nullptr, .opened = &opened};
-  const Status done = impl_->exchange(*out, intake, request.timeout, stop);
+  const Status done = impl_->exchange(*out, intake, request, stop);
   if (!done && !intake.ended) return std::unexpected(done.error());
   return std::move(intake.answer);
 }

@@ -53,6 +53,8 @@ ssize_t Connection::stop(End end, std::string reason) {
 
 void Connection::fail(std::string reason) { stop(End::kFailed, std::move(reason)); }
 
+void Connection::stop_early() { stop(End::kCancelled, "ended by the writer"); }
+
 bool Connection::wait(short events) {
   Clock::time_point until = deadline_;
   if (silence_.count() > 0) until = std::min(until, Clock::now() + silence_);
@@ -242,7 +244,9 @@ void Connection::say_goodbye() {
   ERR_clear_error();
 }
 
-bool Connection::has_input() const { return input_at_ < input_end_ || (session_ && SSL_pending(session_.get()) > 0); }
+bool Connection::has_input() const {
+  return input_at_ < input_end_ || (session_ && SSL_has_pending(session_.get()) == 1);
+}
 
 bool Connection::idle_is_clean() const {
   if (end_ != End::kNone || has_input()) return false;

@@ -42,6 +42,7 @@ class Connection {
   void say_goodbye();  // TLS close_notify, as far as it goes without waiting
   // Every later read and write fails: the peer sees a cut.
   void fail(std::string reason = "cut on request");
+  void stop_early();           // what was to be sent ends here: every later read and write fails with kCancelled
   bool has_input() const;      // bytes that were received and not read yet
   bool idle_is_clean() const;  // between two requests: neither closed nor holding bytes nobody asked for
   End end() const { return end_; }

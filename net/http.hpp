@@ -41,8 +41,14 @@ struct Request {
   Headers headers{};
   std::string body{};
   std::string_view body_view{};  // sent where `body` is empty, without a copy; the caller keeps it until the answer
+  // Set: writes the body, `stream_bytes` of it, piece by piece; the writer returns false once the connection is of no
+  // more use. Where this returns false, or has written another number of bytes, the connection is cut: the server sees
+  // half a request.
+  std::function<bool(const std::function<bool(std::string_view)>& write)> stream{};
+  uint64_t stream_bytes = 0;
   std::string content_type{};
   std::chrono::milliseconds timeout{10000};
+  bool timeout_is_silence = false;  // the longest that nothing may move, however long the whole exchange takes
   std::chrono::milliseconds head_timeout{0};  // of a stream: how long its status may take; 0: as `timeout`
 };
 
@@ -54,6 +60,9 @@ class Client {
   struct Options {
     size_t connections = 8;
     std::chrono::milliseconds connect_timeout{3000};
+    // For many connections and large bodies: TLS sessions are resumed, and more is read at once, at 48 KiB a
+    // connection.
+    bool bulk = false;
   };
   // `url`: scheme, host and port: "https://10.0.0.1:6443".
   Client(std::string url, ClientTls tls, Options options);

@@ -115,6 +115,12 @@ Result<SslContext> server_context(const TlsIdentity& identity, const std::string
   return context;
 }
 
+void read_much(SSL_CTX* context) {
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, 32 * 1024);
+  SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS);
+}
+
 SslSession client_session(SSL_CTX* context, const std::string& name) {
   SslSession session(SSL_new(context));
   if (session && !is_ip(name)) SSL_set_tlsext_host_name(session.get(), name.c_str());

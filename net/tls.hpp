@@ -23,6 +23,10 @@ Result<SslContext> client_context(const ClientTls& tls, const std::string& name)
 Result<SslContext> server_context(const TlsIdentity& identity, const std::string& client_ca_pem,
                                   bool require_client_certificate);
 
+// Sessions of this context keep their buffers and take in up to 32 KiB with one call of the kernel, not one record with
+// two of them.
+void read_much(SSL_CTX* context);
+
 // A session to a server called `name`; SNI is sent for DNS names only (RFC 6066, section 3).
 SslSession client_session(SSL_CTX* context, const std::string& name);
 

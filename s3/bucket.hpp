@@ -100,6 +100,13 @@ struct Upload {
   WallTime initiated{};
 };
 
+// A body that is not in memory: `write_to` writes it, all of `size_bytes`, to the writer it is given, and ends where
+// that returns false. Each attempt begins it anew. Its error is what the call fails with.
+struct BodySource {
+  int64_t size_bytes = 0;
+  std::function<Status(const std::function<bool(std::string_view)>& write)> write_to;
+};
+
 struct DeleteResult {
   std::string key;
   Status outcome;  // a key that was not there is a success
@@ -129,6 +136,12 @@ class Bucket {
   // Its upload_id. On kUnavailable and kTimeout there may be an upload all the same; it is not asked for twice.
   virtual Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) = 0;
   virtual Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) = 0;
+  // As upload_part, of a body that passes through; only where streams() is true.
+  virtual Result<Part> stream_part(const Upload&, int, const BodySource&, std::stop_token) {
+    return fail(Code::kInternal, "bodies can't be streamed to this bucket");
+  }
+  // Without TLS the digest of a body goes before it.
+  virtual bool streams() const { return false; }
   virtual Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket,
                                  const std::string& from_key, const std::string& from_etag, ByteRange range,
                                  std::stop_token stop) = 0;

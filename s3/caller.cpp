@@ -69,7 +69,7 @@ Caller::Caller(const ClientConfig& config, std::shared_ptr<CredentialSource> cre
     tls.server_name = host_.starts_with('[') ? host_.substr(1, host_.find(']') - 1) : host_.substr(0, host_.find(':'));
   }
   connections_ = std::make_unique<net::Client>(
-      url, std::move(tls), net::Client::Options{.connections = std::max<size_t>(config_.connections, 1)});
+      url, std::move(tls), net::Client::Options{.connections = std::max<size_t>(config_.connections, 1), .bulk = true});
 }
 
 std::string Caller::path_of(const Call& call) const {
@@ -100,6 +100,7 @@ Result<net::Request> Caller::prepare(const Call& call, SignerPointer& used, std:
   out.method = call.method;
   out.timeout = config_.timeout;
   out.body_view = call.body;
+  out.timeout_is_silence = call.source || call.chunk;  // however large, and however slow its other side
   const std::string path = path_of(call), query = canonical_query(call.query);
   const std::string payload = tls_ ? std::string(kUnsignedPayload) : to_hex(sha256_of(call.body));
   out.headers = call.headers;
@@ -161,12 +162,22 @@ Result<Answered> Caller::call(const Call& call, std::stop_token stop) {
       if (head.status == 200 || head.status == 206) ended = !(*call.opened)(head);
       return !ended;
     };
+  Status source_ended;
+  const auto body = [&](const std::function<bool(std::string_view)>& write) {
+    source_ended = call.source->write_to(write);
+    return source_ended.has_value();
+  };
   Answered out;
   for (int attempt = 0;; ++attempt) {
     SignerPointer used;
     auto request = prepare(call, used, stop);
     if (!request) return std::unexpected(request.error());
+    if (call.source) {
+      request->stream = body;
+      request->stream_bytes = static_cast<uint64_t>(call.source->size_bytes);
+    }
     auto response = connections_->receive(*request, chunk, stop, opened);
+    if (!source_ended) return std::unexpected(source_ended.error());
     if (ended) return fail(Code::kCancelled, "ended by the reader");
     Error error;
     milliseconds wait{0};

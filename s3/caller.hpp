@@ -19,7 +19,8 @@ struct Call {
   Parameters query{};
   net::Headers headers{};
   std::string_view body{};
-  bool late_errors = false;  // an answer of status 200 may still be an <Error>
+  const BodySource* source = nullptr;  // where it is in no memory; only with TLS
+  bool late_errors = false;            // an answer of status 200 may still be an <Error>
   // Done twice it leaves something behind: not repeated where it may have been carried out without our hearing of it.
   bool once = false;
   // The body of an answer 200 or 206; once it has seen bytes nothing is repeated.

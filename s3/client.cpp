@@ -102,6 +102,17 @@ struct Client::Impl {
     return std::unexpected(answer.error());
   }
 
+  Result<Part> upload(Call call, const Upload& upload, int number, int64_t size_bytes, const std::stop_token& stop) {
+    call.method = "PUT";
+    call.key = upload.key;
+    call.query = {{"uploadId", upload.upload_id}, {"partNumber", std::to_string(number)}};
+    const auto answer = caller.call(call, stop);
+    if (!answer) return std::unexpected(answer.error());
+    auto result = put_result(answer->response, unquoted(answer->response.header("ETag")));
+    if (!result) return std::unexpected(result.error());
+    return Part{number, std::move(result->etag), size_bytes};
+  }
+
   const ClientConfig config;
   Caller caller;
 };
@@ -211,15 +222,14 @@ Result<std::string> Client::create_upload(const PutRequest& request, std::stop_t
 }
 
 Result<Part> Client::upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) {
-  Call call = upload_call("PUT", upload);
-  call.query.emplace_back("partNumber", std::to_string(number));
-  call.body = body;
-  const auto answer = impl_->caller.call(call, stop);
-  if (!answer) return std::unexpected(answer.error());
-  auto result = put_result(answer->response, unquoted(answer->response.header("ETag")));
-  if (!result) return std::unexpected(result.error());
-  return Part{number, std::move(result->etag), static_cast<int64_t>(body.size())};
+  return impl_->upload({.body = body}, upload, number, static_cast<int64_t>(body.size()), stop);
 }
+
+Result<Part> Client::stream_part(const Upload& upload, int number, const BodySource& body, std::stop_token stop) {
+  return impl_->upload({.source = &body}, upload, number, body.size_bytes, stop);
+}
+
+bool Client::streams() const { return impl_->config.endpoint.starts_with("https://"); }
 
 Result<Part> Client::copy_part(const Upload& upload, int number, const std::string& from_bucket,
                                const std::string& from_key, const std::string& from_etag, ByteRange range,

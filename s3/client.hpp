@@ -55,6 +55,8 @@ class Client final : public Bucket {
                          const PutRequest& to, std::stop_token stop) override;
   Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) override;
   Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override;
+  Result<Part> stream_part(const Upload& upload, int number, const BodySource& body, std::stop_token stop) override;
+  bool streams() const override;
   Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket, const std::string& from_key,
                          const std::string& from_etag, ByteRange range, std::stop_token stop) override;
   using Bucket::complete_upload;

@@ -44,6 +44,10 @@ Likeness likeness(const Settings& settings, const Listed& source, const Listed& 
   return stored_bytes && *stored_bytes != target.size_bytes ? Likeness::kDifferent : Likeness::kUnsure;
 }
 
+bool written_since(const Listed& source, const Listed& target) {
+  return source.last_modified > target.last_modified && etag_parts(source.etag) == 0 && etag_parts(target.etag) == 0;
+}
+
 bool made_from(const Metadata& copy, std::string_view original_etag) {
   const auto marker = copy.user.find(std::string(kSourceEtagName));
   return marker != copy.user.end() && marker->second == original_etag;

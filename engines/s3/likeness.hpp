@@ -29,6 +29,11 @@ Likeness likeness(const Listed& source, const Listed& target);
 // Where copies are stored in another form, or are brought back from it, listings say little.
 Likeness likeness(const Settings& settings, const Listed& source, const Listed& target);
 
+// Of an unsure pair: the source was written after its copy, and neither ETag has another form than a digest's. Then it
+// differs, unless both are no digests, or the servers' clocks are off: it is carried without asking for the marker,
+// which does no harm. Whoever sees that a side's ETags are no digests must not ask this any more.
+bool written_since(const Listed& source, const Listed& target);
+
 // One was made from the other, in either direction.
 bool made_from(const Metadata& copy, std::string_view original_etag);
 

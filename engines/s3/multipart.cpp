@@ -113,6 +113,14 @@ Result<Part> Multipart::carry(int number, const std::stop_token& stop) {
     if (!copied) return std::unexpected(lost(copied.error()));
     return copied;
   }
+  if (route_.target.bucket.streams()) {
+    const BodySource body{range.size_bytes, [&](const auto& write) {
+                            return pass_source(route_, key_, source_etag_, range, write, stop);
+                          }};
+    auto written = route_.target.bucket.stream_part(upload_, number, body, stop);
+    if (!written) return std::unexpected(lost(written.error()));
+    return written;
+  }
   auto buffer = route_.buffers.acquire(static_cast<size_t>(range.size_bytes), stop);
   if (!buffer) return fail(Code::kCancelled, "stopped");
   const auto read = read_source(route_, key_, source_etag_, range, *buffer, range.size_bytes, stop);

@@ -7,7 +7,6 @@
 #include "engines/s3/origin.hpp"
 
 namespace twinspan::s3 {
-
 Settings Route::back_settings(Settings settings) {
   settings.link += "~back";  // both may lie in one bucket; no link's name has such a character
   return settings;
@@ -58,6 +57,20 @@ Result<Head> read_source(Route& route, const std::string& key, const std::string
         return true;
       },
       stop);
+}
+
+Status pass_source(Route& route, const std::string& key, const std::string& etag, ByteRange range,
+                   const std::function<bool(std::string_view)>& write, const std::stop_token& stop) {
+  bool unwanted = false;
+  const auto head = read(
+      route, key, etag, range, range.size_bytes,
+      [&](std::string_view bytes) {
+        unwanted = !write(bytes);
+        return !unwanted;
+      },
+      stop);
+  if (!head && !unwanted) return std::unexpected(head.error());
+  return {};
 }
 
 Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker) {

@@ -64,6 +64,11 @@ Result<Head> read_source(Route& route, const std::string& key, const std::string
 Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
                          std::string& into, int64_t size_bytes, const std::stop_token& stop);
 
+// As read_source, handed on piece by piece instead of kept. Success also where `write` wanted no more: whoever gave it
+// knows why.
+Status pass_source(Route& route, const std::string& key, const std::string& etag, ByteRange range,
+                   const std::function<bool(std::string_view)>& write, const std::stop_token& stop);
+
 // What is written besides the bytes. `marker`: the source's ETag, where the copy has to name it.
 Metadata carried(const Settings& settings, const Metadata& from, const std::string& marker);
 

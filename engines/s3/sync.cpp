@@ -108,7 +108,9 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
       equal_.fetch_add(1, std::memory_order_relaxed);
       return {};
     }
-    if (known == Known::kOther) alike = Likeness::kDifferent;
+    const bool digests = route_.settings.stored.plain() && !route_.settings.restore && !route_.source_etags_opaque &&
+                         !route_.target_etags_opaque;
+    if (known == Known::kOther || (digests && written_since(*source, *target))) alike = Likeness::kDifferent;
   }
   if (!transfers_.submit(*source, alike == Likeness::kUnsure ? target->etag : "", stop, slot))
     return fail(Code::kCancelled, "stopped");

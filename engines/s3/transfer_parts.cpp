@@ -39,8 +39,9 @@ Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop
 
 Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   const Listed& object = work.object;
-  const int64_t part_bytes_max = route_.settings.same_endpoint ? kPartBytesMax : route_.settings.buffer_bytes;
   const StoredForm& form = route_.settings.stored;
+  const bool in_memory = form.key || (!route_.settings.same_endpoint && !route_.target.bucket.streams());
+  const int64_t part_bytes_max = in_memory ? route_.settings.buffer_bytes : kPartBytesMax;
   auto half_done = records_.claim(object.key, object.etag, form.mark(), stop);
   if (!half_done) return std::unexpected(half_done.error());
   if (*half_done) {

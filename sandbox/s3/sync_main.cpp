@@ -1,6 +1,7 @@
 // twinspan-s3-sync: one full sync of two buckets by the engine that the S3 worker runs, without Kubernetes. Prints what
 // came of it as one line of JSON.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
   app.add_option("--log-level", options.log_level)->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   CLI11_PARSE(app, argc, argv);
   twinspan::log::configure(twinspan::log::parse_level(options.log_level), {{"component", "s3-sync"}});
+  mallopt(M_ARENA_MAX, 2);  // as the worker
   const twinspan::Signals signals(std::chrono::seconds(30));
   return sync(std::move(options), signals.stop_token());
 }

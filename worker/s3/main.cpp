@@ -1,4 +1,6 @@
 // twinspan-s3-worker: replicates the buckets of one link. PID 1 of its pod.
+#include <malloc.h>
+
 #include "core/log.hpp"
 #include "core/signals.hpp"
 #include "kube/config.hpp"
@@ -9,6 +11,7 @@ int main(int argc, char** argv) {
   if (!options) return options.error();
   twinspan::log::configure(twinspan::log::parse_level(options->log_level),
                            {{"component", "s3-worker"}, {"link", options->link}, {"namespace", options->ns}});
+  mallopt(M_ARENA_MAX, 2);  // dozens of threads that mostly wait: an arena for each would hold megabytes for nothing
   const twinspan::Signals signals(std::chrono::seconds(30));  // the pod's grace period: then it is killed anyway
   const auto config = twinspan::kube::default_config();
   if (!config) {

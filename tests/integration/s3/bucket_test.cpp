@@ -261,6 +261,39 @@ TEST_F(S3Bucket, UploadsInParts) {
   EXPECT_TRUE(client->list_uploads("big file", {})->empty());
 }
 
+TEST_F(S3Bucket, PartsPassThroughWithoutBeingHeld) {
+  if (!client->streams()) GTEST_SKIP() << "without TLS a body's digest goes before it";
+  const std::string body = bytes((5 << 20) + 100, 5);
+  const auto id = client->create_upload({.key = "k"}, {});
+  ASSERT_TRUE(id) << id.error().message;
+  const Upload upload{"k", *id};
+  const auto pieces = [](std::string_view all) {
+    return [all](const std::function<bool(std::string_view)>& write) -> Status {
+      for (size_t at = 0; at < all.size(); at += 10'000)
+        if (!write(all.substr(at, 10'000))) break;
+      return {};
+    };
+  };
+  const std::string_view first = std::string_view(body).substr(0, 5 << 20),
+                         second = std::string_view(body).substr(5 << 20);
+  const auto one = client->stream_part(upload, 1, {5 << 20, pieces(first)}, {});
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(one->etag, to_hex(md5_of(first)));
+  const auto failed = client->stream_part(upload, 2,
+                                          {100,
+                                           [&](const std::function<bool(std::string_view)>& write) -> Status {
+                                             write(second.substr(0, 50));
+                                             return fail(Code::kConflict, "the source has changed");
+                                           }},
+                                          {});
+  EXPECT_EQ(code_of(failed), Code::kConflict);  // the source's own error, and no part
+  EXPECT_EQ(client->list_parts(upload, {})->size(), 1u);
+  const auto two = client->stream_part(upload, 2, {100, pieces(second)}, {});
+  ASSERT_TRUE(two) << two.error().message;
+  ASSERT_TRUE(client->complete_upload(upload, {*one, *two}, {}));
+  EXPECT_EQ(read("k"), body);
+}
+
 TEST_F(S3Bucket, PartsCanBeCopied) {
   const std::string body = bytes((5 << 20) + 100, 3);
   const std::string etag = put("from", body);

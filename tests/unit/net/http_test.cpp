@@ -484,6 +484,92 @@ TEST(Http, SilenceOnAStreamIsATimeout) {
   EXPECT_EQ(answer.error().code, Code::kTimeout);
 }
 
+TEST(Http, AStreamedBodyArrivesWholeAndTheConnectionIsKept) {
+  std::string seen;
+  std::set<std::string> lengths;
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest& request) {
+    seen = request.body;
+    lengths.insert(request.header("Content-Length"));
+    OutgoingResponse out;
+    out.status = 201;
+    return out;
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {}, {.connections = 1});
+  const std::string body = std::string(200'000, 'a') + "end";
+  for (const size_t piece : {size_t{7'000}, size_t{150'000}, body.size()}) {
+    Request request = get("/");
+    request.method = "PUT";
+    request.stream_bytes = body.size();
+    request.stream = [&](const std::function<bool(std::string_view)>& write) {
+      for (size_t at = 0; at < body.size(); at += piece)
+        if (!write(std::string_view(body).substr(at, piece))) return false;
+      return true;
+    };
+    const auto answer = client.send(request);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, 201);
+    EXPECT_EQ(seen, body);
+  }
+  EXPECT_EQ(lengths, (std::set<std::string>{"200003"}));
+  Request empty = get("/");
+  empty.method = "PUT";
+  empty.stream = [](const auto&) { return true; };
+  EXPECT_TRUE(client.send(empty));
+  EXPECT_EQ(seen, "");
+}
+
+TEST(Http, AStreamedBodyOfAnotherLengthIsNeverARequest) {
+  std::atomic<int> requests{0};
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest&) {
+    ++requests;
+    return OutgoingResponse{};
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  for (const size_t written : {0u, 9u, 11u}) {
+    Request request = get("/");
+    request.method = "PUT";
+    request.stream_bytes = 10;
+    request.stream = [&](const std::function<bool(std::string_view)>& write) {
+      return write(std::string(written, 'a'));
+    };
+    EXPECT_FALSE(client.send(request)) << written;
+  }
+  Request given_up = get("/");
+  given_up.method = "PUT";
+  given_up.stream_bytes = 10;
+  given_up.stream = [&](const std::function<bool(std::string_view)>& write) { return write("half") && false; };
+  const auto answer = client.send(given_up);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kCancelled);
+  EXPECT_TRUE(client.send(get("/")));
+  EXPECT_EQ(requests, 1);
+}
+
+TEST(Http, ALongAnswerIsBorneWhereOnlySilenceIsLimited) {
+  Server server({.address = "127.0.0.1"}, [&](const IncomingRequest&) {
+    auto left = std::make_shared<int>(10);
+    OutgoingResponse out;
+    out.stream = [left](const auto& write, const std::stop_token& stop) {
+      wait_for(40ms, stop);
+      return write("x") && --*left > 0;
+    };
+    return out;
+  });
+  ASSERT_TRUE(server.start());
+  Client client(url(server), {});
+  Request request = get("/");
+  request.timeout = 200ms;
+  const auto late = client.send(request);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kTimeout);
+  request.timeout_is_silence = true;
+  const auto whole = client.send(request);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->body.size(), 10u);
+}
+
 TEST(Http, BadUrlsNameWhatWasExpected) {
   for (const std::string bad :
        {"", "ftp://x", "https://", "https://host:0", "https://host:99999", "https://host/path", "https://[::1"}) {

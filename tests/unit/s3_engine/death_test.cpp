@@ -53,7 +53,7 @@ TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
   world.source.add("parts", body_of(4 * kFiveMiB), {kFiveMiB, kFiveMiB, kFiveMiB, kFiveMiB});
   std::atomic<int> uploaded{0};
   world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
-    if (call.name == "upload_part" && ++uploaded == 3) world.target.die_at = call.index;
+    if (call.name == "stream_part" && ++uploaded == 3) world.target.die_at = call.index;
     return std::nullopt;
   };
   world.target.death = FakeBucket::Death::kBefore;
@@ -63,7 +63,7 @@ TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
   world.target.fault = nullptr;
   world.target.forget_calls();
   EXPECT_EQ(world.sync().replicated, 1u);
-  EXPECT_EQ(world.target.calls("upload_part"), 2);
+  EXPECT_EQ(world.target.calls("stream_part"), 2);
   EXPECT_EQ(world.target.calls("create_upload"), 0);
   world.expect_mirrored();
 }

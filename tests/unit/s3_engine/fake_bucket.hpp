@@ -201,6 +201,18 @@ class FakeBucket : public Bucket {
   Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override {
     return answer<Part>("upload_part", upload.key, stop, [&] { return add_part(upload, number, std::string(body)); });
   }
+  Result<Part> stream_part(const Upload& upload, int number, const BodySource& source, std::stop_token stop) override {
+    std::string body;
+    const Status written = source.write_to([&](std::string_view piece) {
+      body += piece;
+      return body.size() <= static_cast<size_t>(source.size_bytes);
+    });
+    if (!written) return std::unexpected(written.error());
+    if (body.size() != static_cast<size_t>(source.size_bytes)) return fail(Code::kInternal, "another size than said");
+    return answer<Part>("stream_part", upload.key, stop, [&] { return add_part(upload, number, std::move(body)); });
+  }
+  bool streaming = true;
+  bool streams() const override { return streaming; }
   Result<Part> copy_part(const Upload& upload, int number, const std::string& from_bucket, const std::string& from_key,
                          const std::string& from_etag, ByteRange range, std::stop_token stop) override {
     return answer<Part>("copy_part", upload.key, stop, [&]() -> Result<Part> {
