@@ -9,6 +9,11 @@
 #include "engines/s3/ranges.hpp"
 
 namespace twinspan::s3 {
+namespace {
+
+constexpr int kSplitAfterPages = 8;
+
+}  // namespace
 
 Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
                  std::function<void()> moved_on) {
@@ -80,7 +85,8 @@ void Walk::list(size_t lister, const Visit& visit, const std::stop_token& stop) 
 Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const std::stop_token& stop) {
   for (int tries = 1;; ++tries) {
     if (began_) began_(range.after);
-    int keys = 0, split_keys = 2 * settings_.page_keys;
+    // Finding a border takes requests, and each half a listing of its own: worth it where much is left, most likely.
+    int keys = 0, split_keys = kSplitAfterPages * settings_.page_keys;
     Listing source(source_, range, settings_.page_keys, stop);
     Listing target(target_, range, settings_.page_keys, stop);
     const Status walked = merge(source, target, [&](const Listed* ours, const Listed* theirs) -> Status {
