@@ -87,10 +87,25 @@ void check_settings(const S3Settings& settings, Errors& errors) {
   if (settings.compression != Compression::kNone)
     errors.push_back({"spec.s3.compression",
                       "is " + std::string(to_string(settings.compression)) + ": this version supports None only"});
+  if (settings.restore && settings.compression != Compression::kNone)
+    errors.push_back(
+        {"spec.s3.compression", "is " + std::string(to_string(settings.compression)) +
+                                    ": must be None where spec.s3.restore is true, because targets get the "
+                                    "originals then"});
   if (settings.verification.schedule)
     if (const auto cron = parse_cron(*settings.verification.schedule); !cron)
       errors.push_back({"spec.s3.verification.schedule", cron.error().message});
   check_resources(settings.resources, "spec.s3.resources", errors);
+}
+
+// Where each side is written to as it is, neither may hold the other's objects in another form.
+void check_form(const LinkSpec& spec, Errors& errors) {
+  if (spec.topology == Topology::kActivePassive) return;
+  const std::string only = ": only where spec.topology is ActivePassive";
+  if (spec.s3.compression != Compression::kNone)
+    errors.push_back({"spec.s3.compression", "is " + std::string(to_string(spec.s3.compression)) + only});
+  if (spec.s3.client_encryption) errors.push_back({"spec.s3.clientEncryption", "is there" + only});
+  if (spec.s3.restore) errors.push_back({"spec.s3.restore", "is true" + only});
 }
 
 }  // namespace
@@ -101,6 +116,7 @@ void check_s3(const ReplicationLink& link, Errors& errors) {
     errors.push_back({"spec.postgres", "means nothing unless spec.engine is Postgres, leave it out"});
   check_settings(link.spec.s3, errors);
   check_both_ways(link.spec, errors);
+  check_form(link.spec, errors);
 }
 
 }  // namespace twinspan::api

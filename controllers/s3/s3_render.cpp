@@ -43,6 +43,11 @@ Json sources_of(const api::ReplicationLink& link) {
                                    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}));
     if (s3.ca_secret_ref) sources.push_back(projected(s3.ca_secret_ref->name, endpoint.name + "/ca", {"ca.crt"}));
   });
+  if (const auto& encryption = link.spec.s3.client_encryption) {
+    Json source = projected(encryption->key_secret_ref.name, "client_encryption", {});
+    source["secret"]["items"].push_back({{"key", encryption->key_secret_ref.key}, {"path", "client_encryption/key"}});
+    sources.push_back(std::move(source));
+  }
   return sources;
 }
 

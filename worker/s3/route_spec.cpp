@@ -19,7 +19,7 @@ std::vector<RouteSpec> routes_of(const api::ReplicationLink& link, const Divisio
     route.settings.node_selector.clear();
     route.settings.tolerations.clear();
     route.settings.topology_spread_constraints.clear();
-    route.settings.verification = {};
+    route.settings.verification.schedule.reset();
     route.settings.workers = 1;
     for (const int share : shares) {
       route.share = {share, division.shares, division.generation};
@@ -53,6 +53,11 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   to.retries.network_max = static_cast<int>(from.retries.network_max);
   to.retries.backoff_base = std::chrono::seconds(from.retries.backoff_base_seconds);
   to.bandwidth_bytes_per_second = from.bandwidth.bytes_per_second;
+  if (from.compression == api::Compression::kGzip) to.stored.packing = s3::Packing::kGzip;
+  if (from.compression == api::Compression::kZstd) to.stored.packing = s3::Packing::kZstd;
+  to.restore = from.restore;
+  // A server copies bytes as they are.
+  if (!to.stored.plain() || from.client_encryption) to.same_endpoint = false;
   return to;
 }
 

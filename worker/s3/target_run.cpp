@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "net/http.hpp"
 #include "s3/credentials.hpp"
+#include "worker/s3/mounted_key.hpp"
 
 namespace twinspan::worker_s3 {
 namespace {
@@ -87,7 +88,10 @@ TargetSnapshot TargetRun::snapshot() const {
 
 void TargetRun::verify() {
   std::lock_guard lock(mutex_);
-  if (replicator_) replicator_->verify_now();
+  if (!replicator_) return;
+  s3::VerifySettings settings;
+  settings.read_back = spec_.settings.verification.read_back;
+  replicator_->verify_now(settings);
 }
 
 // `endpoint` empty: nothing is wrong.
@@ -146,11 +150,18 @@ void TargetRun::replicate(const std::stop_token& stop) {
     return look(**source, spec_.source.name, stop) && look(**target, spec_.target.name, stop);
   };
   if (!both_answer()) return;
+  s3::Settings settings = engine_settings(spec_);
+  auto key = mounted_key(spec_, s3_dir_);
+  if (!key) {
+    const std::string message = fmt::format("{}: {}", spec_.target.name, key.error().message);
+    return note(spec_.target.name, message, Stall{spec_.target.name, "EncryptionKeyInvalid", message});
+  }
+  use_key(std::move(*key), settings);
   note("", "", std::nullopt);
   s3::ReplicatorSettings more;
   more.listing_interval = std::chrono::seconds(spec_.settings.listing_interval_seconds);
   const auto replicator = std::make_shared<s3::Replicator>(
-      engine_settings(spec_), more, s3::Side{**source, spec_.source.s3->prefix, spec_.source.s3->endpoint},
+      settings, more, s3::Side{**source, spec_.source.s3->prefix, spec_.source.s3->endpoint},
       s3::Side{**target, spec_.target.s3->prefix, spec_.target.s3->endpoint}, clock_);
   {
     std::lock_guard lock(mutex_);
@@ -170,6 +181,7 @@ void TargetRun::replicate(const std::stop_token& stop) {
             **target, spec_.target, *replicator, [&](const auto& keys) { replicator->notify_target(keys); }, own);
     });
     while (wait_for(kLookInterval, stop)) {
+      if (key_changed(spec_, s3_dir_, settings)) break;
       const bool failing = replicator->status().state == s3::ReplicationState::kFailing;
       if ((!failing && !(*source)->troubled() && !(*target)->troubled()) || both_answer()) {
         note("", "", std::nullopt);

@@ -10,8 +10,8 @@ namespace {
 
 TEST(S3Render, EverythingOfItsOwn) {
   const S3Seen seen = s3_world();
-  expect_golden("s3_objects", Json::array({render_s3_set(seen.link(), s3_render_config()), render_s3_role(seen.link(), 1),
-                                           render_s3_budget(seen.link()),
+  expect_golden("s3_objects", Json::array({render_s3_set(seen.link(), s3_render_config()),
+                                           render_s3_role(seen.link(), 1), render_s3_budget(seen.link()),
                                            render_lease(seen.link(), s3_lease_name(seen.link().metadata.name, 0))}));
 }
 
@@ -35,6 +35,16 @@ TEST(S3Render, CredentialsAreFilesNeverArgumentsNorVariables) {
   }
   EXPECT_EQ(files, (Lines{"spaces-sgp: sgp/credentials/accessKeyId", "spaces-nyc: nyc/credentials/accessKeyId",
                           "own-ca: nyc/ca/ca.crt"}));
+}
+
+TEST(S3Render, TheKeyOfClientEncryptionIsAFileToo) {
+  api::ReplicationLink link = s3_world().link();
+  link.spec.s3.client_encryption = api::ClientEncryption{{"backup-key", "aes"}};
+  const Json set = render_s3_set(link, s3_render_config());
+  const Json& sources = set["spec"]["template"]["spec"]["volumes"][2]["projected"]["sources"];
+  EXPECT_EQ(sources.back(), Json::parse(R"({"secret": {"name": "backup-key", "optional": true,
+                                           "items": [{"key": "aes", "path": "client_encryption/key"}]}})"));
+  EXPECT_EQ(set["spec"]["template"]["spec"]["containers"][0].dump().find("backup-key"), std::string::npos);
 }
 
 TEST(S3Render, LongestNamesStayWithinKubernetesLimits) {
