@@ -8,6 +8,11 @@ namespace twinspan {
 namespace {
 
 template <class T>
+void put(Json& json, const char* key, const T& value) {
+  json[key] = value;
+}
+
+template <class T>
 void put(Json& json, const char* key, const std::optional<T>& value) {
   if (value) json[key] = *value;
 }
@@ -39,82 +44,80 @@ Role parse_role(const std::string& text) {
   throw std::invalid_argument(fmt::format("role: \"{}\": expected None, Primary or Replica", text));
 }
 
+// Every field that is written and read as it is, with its name.
+template <class Report, class Field>
+void fields_of(Report& report, Field field) {
+  field("endpoint", report.endpoint);
+  field("instance", report.instance);
+  field("address", report.address);
+  field("message", report.message);
+  field("databaseRunning", report.database_running);
+  field("acceptsReads", report.accepts_reads);
+  field("sqlHealthy", report.sql_healthy);
+  field("sqlFailures", report.sql_failures);
+  field("systemId", report.system_id);
+  field("timeline", report.timeline);
+  field("received", report.received);
+  field("replayed", report.replayed);
+  field("receiverStopped", report.receiver_stopped);
+  field("frozenFor", report.frozen_for.value);
+  field("upstream", report.upstream);
+  field("lagSeconds", report.lag_seconds);
+  field("lagBytes", report.lag_bytes);
+  field("epoch", report.epoch.value);
+  field("holdsLease", report.holds_lease);
+  field("restartPending", report.restart_pending);
+  field("generation", report.generation);
+  field("version", report.version);
+}
+
+template <class Downstream, class Field>
+void fields_of_downstream(Downstream& seen, Field field) {
+  field("state", seen.state);
+  field("syncState", seen.sync_state);
+  field("flushed", seen.flushed);
+  field("replayed", seen.replayed);
+  field("lagBytes", seen.lag_bytes);
+  field("lagSeconds", seen.lag_seconds);
+}
+
+template <class Step, class Field>
+void fields_of_progress(Step& progress, Field field) {
+  field("step", progress.step);
+  field("doneBytes", progress.done_bytes);
+  field("totalBytes", progress.total_bytes);
+}
+
+auto into(Json& json) {
+  return [&json](const char* key, const auto& value) { put(json, key, value); };
+}
+
+auto from(const Json& json) {
+  return [&json](const char* key, auto& value) { take(json, key, value); };
+}
+
 }  // namespace
 
 Json to_json(const MemberReport& report) {
-  Json json = {{"endpoint", report.endpoint},
-               {"instance", report.instance},
-               {"address", report.address},
-               {"role", to_string(report.role)},
-               {"state", to_string(report.state)},
-               {"message", report.message},
-               {"databaseRunning", report.database_running},
-               {"acceptsReads", report.accepts_reads},
-               {"sqlFailures", report.sql_failures},
-               {"systemId", report.system_id},
-               {"receiverStopped", report.receiver_stopped},
-               {"frozenFor", report.frozen_for.value},
-               {"upstream", report.upstream},
-               {"epoch", report.epoch.value},
-               {"holdsLease", report.holds_lease},
-               {"restartPending", report.restart_pending},
-               {"generation", report.generation},
-               {"version", report.version}};
-  put(json, "sqlHealthy", report.sql_healthy);
-  put(json, "timeline", report.timeline);
-  put(json, "received", report.received);
-  put(json, "replayed", report.replayed);
-  put(json, "lagSeconds", report.lag_seconds);
-  put(json, "lagBytes", report.lag_bytes);
+  Json json = {{"role", to_string(report.role)}, {"state", to_string(report.state)}};
+  fields_of(report, into(json));
   Json history = Json::array();
   for (const TimelineSwitch& past : report.history)
     history.push_back({{"timeline", past.timeline}, {"end", to_string(past.end)}});
   json["history"] = std::move(history);
   Json downstreams = Json::object();
-  for (const auto& [name, seen] : report.downstreams) {
-    Json one = {{"state", seen.state}, {"syncState", seen.sync_state}};
-    put(one, "flushed", seen.flushed);
-    put(one, "replayed", seen.replayed);
-    put(one, "lagBytes", seen.lag_bytes);
-    put(one, "lagSeconds", seen.lag_seconds);
-    downstreams[name] = std::move(one);
-  }
+  for (const auto& [name, seen] : report.downstreams) fields_of_downstream(seen, into(downstreams[name]));
   json["downstreams"] = std::move(downstreams);
   if (!report.details.is_null()) json["details"] = report.details;
-  if (report.progress)
-    json["progress"] = {{"step", report.progress->step},
-                        {"doneBytes", report.progress->done_bytes},
-                        {"totalBytes", report.progress->total_bytes}};
+  if (report.progress) fields_of_progress(*report.progress, into(json["progress"]));
   return json;
 }
 
 Result<MemberReport> parse_member_report(const Json& json) try {
   MemberReport report;
-  take(json, "endpoint", report.endpoint);
-  take(json, "instance", report.instance);
-  take(json, "address", report.address);
+  fields_of(report, from(json));
   report.role = parse_role(json.value("role", "None"));
-  const std::string state = json.value("state", "Unknown");
-  report.state = parse_member_state(state).value_or(MemberState::kUnknown);
-  take(json, "message", report.message);
-  take(json, "databaseRunning", report.database_running);
-  take(json, "acceptsReads", report.accepts_reads);
-  take(json, "sqlHealthy", report.sql_healthy);
-  take(json, "sqlFailures", report.sql_failures);
-  take(json, "systemId", report.system_id);
-  take(json, "timeline", report.timeline);
-  take(json, "received", report.received);
-  take(json, "replayed", report.replayed);
-  take(json, "receiverStopped", report.receiver_stopped);
-  take(json, "frozenFor", report.frozen_for.value);
-  take(json, "upstream", report.upstream);
-  take(json, "lagSeconds", report.lag_seconds);
-  take(json, "lagBytes", report.lag_bytes);
-  take(json, "epoch", report.epoch.value);
-  take(json, "holdsLease", report.holds_lease);
-  take(json, "restartPending", report.restart_pending);
-  take(json, "generation", report.generation);
-  take(json, "version", report.version);
+  report.state = parse_member_state(json.value("state", "Unknown")).value_or(MemberState::kUnknown);
   report.details = member_of(json, "details");
   for (const Json& past : json.value("history", Json::array())) {
     std::optional<Position> end;
@@ -124,20 +127,10 @@ Result<MemberReport> parse_member_report(const Json& json) try {
   const Json downstreams = json.value("downstreams", Json::object());  // named: items() refers to it
   for (const auto& [name, one] : downstreams.items()) {
     if (!one.is_object()) throw std::invalid_argument(fmt::format("downstreams.{}: expected an object", name));
-    MemberReport::Downstream& seen = report.downstreams[name];
-    take(one, "state", seen.state);
-    take(one, "syncState", seen.sync_state);
-    take(one, "flushed", seen.flushed);
-    take(one, "replayed", seen.replayed);
-    take(one, "lagBytes", seen.lag_bytes);
-    take(one, "lagSeconds", seen.lag_seconds);
+    fields_of_downstream(report.downstreams[name], from(one));
   }
-  if (const auto progress = json.find("progress"); progress != json.end()) {
-    report.progress.emplace();
-    take(*progress, "step", report.progress->step);
-    take(*progress, "doneBytes", report.progress->done_bytes);
-    take(*progress, "totalBytes", report.progress->total_bytes);
-  }
+  if (const auto progress = json.find("progress"); progress != json.end())
+    fields_of_progress(report.progress.emplace(), from(*progress));
   return report;
 } catch (const std::exception& wrong) {
   return fail(Code::kInvalid, fmt::format("member report: {}", wrong.what()));

@@ -1,11 +1,9 @@
 // In-cluster configuration, and which configuration is the default.
 #include "kube/config.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+
+#include "core/file.hpp"
 
 namespace twinspan::kube {
 namespace {
@@ -15,13 +13,6 @@ constexpr const char* kAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) return fail(Code::kUnavailable, fmt::format("{}: cannot be read", path));
-  return text.str();
 }
 
 }  // namespace

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/clock.hpp"
+#include "core/file.hpp"
 #include "core/json.hpp"
 #include "core/log.hpp"
 #include "kube/plugin_process.hpp"
@@ -49,13 +48,12 @@ bool CredentialSource::rejected(const Credential& used) {
 }
 
 Status CredentialSource::read_token_file() {
-  std::ifstream file(config_.token_file, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    log::warn("token file can't be read, the last token stays in use", {{"path", config_.token_file}});
-    return fail(Code::kUnavailable, fmt::format("{}: cannot be read", config_.token_file));
+  auto text = read_file(config_.token_file);
+  if (!text) {
+    log::warn("token file can't be read, the last token stays in use", {{"error", text.error().message}});
+    return fail(Code::kUnavailable, text.error().message);
   }
-  std::string token = text.str();
+  std::string token = std::move(*text);
   while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.pop_back();
   last_.token = std::move(token);
   read_again_ = Clock::now() + kTokenFileAge;

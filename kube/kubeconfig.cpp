@@ -5,9 +5,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include "core/file.hpp"
 #include "kube/base64.hpp"
 #include "kube/config.hpp"
 
@@ -53,11 +53,9 @@ Result<std::string> pem(const Entry& entry, const std::string& name) {
   }
   const std::string path = resolve(entry.folder, text(entry.node, name.c_str()));
   if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (!file || !(content << file.rdbuf()))
-    return fail(Code::kInvalid, fmt::format("kubeconfig: {}: {} cannot be read", name, path));
-  return content.str();
+  auto content = read_file(path);
+  if (!content) return fail(Code::kInvalid, fmt::format("kubeconfig: {}: {}", name, content.error().message));
+  return content;
 }
 
 Status read_cluster(const Entry& entry, Config& config) {

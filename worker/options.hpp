@@ -5,19 +5,16 @@
 
 #include "engines/postgres/layout.hpp"
 #include "failover/lease.hpp"
+#include "worker/pod_options.hpp"
 
 namespace twinspan::worker {
 
-struct Options {
-  std::string ns, link, endpoint;
-  std::string pod_name, pod_uid, address;
+struct Options : PodOptions {
+  std::string endpoint;
   postgres::Layout layout;
   std::string owner_dir;
   int postgres_port = 5432;  // the same on every member
-  int status_port = 8443;
-  int health_port = 8080;
   LeaseTiming lease;
-  std::string log_level = "info";
 };
 
 // A fifth of the time is left for fencing and for clocks that drift apart.

@@ -3,16 +3,13 @@
 #include <expected>
 #include <string>
 
+#include "worker/pod_options.hpp"
+
 namespace twinspan::worker_s3 {
 
-struct Options {
-  std::string ns, link;
-  std::string pod_name, pod_uid, address;
+struct Options : worker::PodOptions {
   std::string tls_dir;  // tls.crt, tls.key, ca.crt
-  std::string s3_dir;   // ENDPOINT/credentials and ENDPOINT/ca: mounted Secrets
-  int status_port = 8443;
-  int health_port = 8080;
-  std::string log_level = "info";
+  std::string s3_dir;   // ENDPOINT/credentials, ENDPOINT/ca and client_encryption: mounted Secrets
 };
 
 // The options, or the exit code where the program has to end (--help, a wrong flag): everything is said already.
