@@ -84,9 +84,6 @@ void check_settings(const S3Settings& settings, Errors& errors) {
     errors.push_back({field + "shrinkBelow", "is " + number(at_once.shrink_below) +
                                                  ", must be less than growAbove, which is " +
                                                  number(at_once.grow_above)});
-  if (settings.compression != Compression::kNone)
-    errors.push_back({"spec.s3.compression",
-                      "is " + std::string(to_string(settings.compression)) + ": this version supports None only"});
   if (settings.restore && settings.compression != Compression::kNone)
     errors.push_back(
         {"spec.s3.compression", "is " + std::string(to_string(settings.compression)) +
