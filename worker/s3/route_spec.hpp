@@ -18,6 +18,8 @@ struct RouteSpec {
   bool operator==(const RouteSpec&) const = default;
 };
 
+// What names the state of one target of a link in its bucket: two targets may be prefixes of one bucket.
+std::string state_name(const std::string& ns, const std::string& link, const std::string& target);
 std::vector<RouteSpec> routes_of(const api::ReplicationLink& link);
 s3::Settings engine_settings(const RouteSpec& spec);
 s3::ClientConfig client_config(const api::S3Endpoint& endpoint, std::string ca_pem, int64_t objects_at_once);
