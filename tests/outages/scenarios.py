@@ -8,13 +8,13 @@ from servers import ACCESS_KEY, SECRET_KEY
 from trial import MIB, body_of
 from world import ROOT, until
 
-ALL = []
+ALL, LARGE = [], []  # the latter only with --large
 BOTH = (("minio", "versitygw"), ("versitygw", "minio"))
 
 
-def scenario(*, pairs=BOTH, proxied=()):
+def scenario(*, pairs=BOTH, proxied=(), large=False):
     def add(function):
-        ALL.append((function, pairs, proxied))
+        (LARGE if large else ALL).append((function, pairs, proxied))
         return function
     return add
 
@@ -283,4 +283,21 @@ def killed(trial):
     assert set(trial.keys("target")) == set(ours) | set(extra)
     seen = link.verify("in-the-end")
     assert (seen["missing"], seen["different"], seen["extra"]) == (0, 0, 3), seen
+    trial.nothing_left()
+
+
+@scenario(pairs=(("minio", "minio"),), large=True)
+def copied_by_the_server(trial):
+    """5 GiB, which is what one copy may have, and one byte more: within one server, without a byte through the worker."""
+    sparse = trial.folder / "sparse"
+    for size, key, words in ((5 << 30, "whole", ["--disable-multipart"]), ((5 << 30) + 1, "in-parts", [])):
+        with open(sparse, "wb") as file:
+            file.truncate(size)
+        trial.source.admin("cp", *words, str(sparse), f"own/{trial.bucket['source']}/{key}")
+    sparse.unlink()
+    link = trial.link().start()
+    until("both are there", link.synced(), 600)
+    assert trial.keys("target") == trial.keys("source")
+    assert trial.keys("target")["whole"][1] == 5 << 30
+    assert link.verify("large")["consistent"]
     trial.nothing_left()
