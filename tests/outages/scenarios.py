@@ -114,9 +114,9 @@ def folded(trial):
     until("it is over", link.synced(failed=len(failed)))
     for key in plain + (["file/below"] if minio else []):
         assert trial.target.s3.get(trial.bucket["target"], key) == b"body of " + key.encode(), key
-    assert set(trial.keys("target")) == set(plain) | ({"file/below"} if minio else set())
+    assert set(trial.keys("target")) == set(plain), trial.keys("target")  # MinIO has file/below, and doesn't list it
     listed = trial.target.s3.get(trial.bucket["target"], f".twinspan/failed/outages/{trial.name}/target.json")
-    assert sorted(one["key"] for one in json.loads(listed)["keys"]) == sorted(failed)
+    assert sorted(one["key"] for one in json.loads(listed)["keys"]) == sorted(failed), listed
     metrics = link.metrics()
     assert f'twinspan_s3_failed_objects{{namespace="outages",link="{trial.name}",endpoint="target"}} {len(failed)}' in metrics, metrics
     trial.nothing_left()

@@ -4,6 +4,7 @@ import pathlib
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 from s3api import S3, Refused
@@ -26,7 +27,7 @@ class Authority:
     """A certificate authority of this run. Valid since an hour ago: clocks go wrong here on purpose."""
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder, self._lock = pathlib.Path(folder), threading.Lock()
         self.folder.mkdir(parents=True)
         self.ca = self.folder / "ca.crt"
         (self.folder / "ca.cnf").write_text(
@@ -54,12 +55,16 @@ class Authority:
         """tls.crt, tls.key and ca.crt, into `folder`."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:  # one index, one serial number
+            self._issue(folder, common_name, crt, key, host)
+        (folder / "ca.crt").write_bytes(self.ca.read_bytes())
+        return folder / crt, folder / key
+
+    def _issue(self, folder, common_name, crt, key, host):
         self._key(folder / key)
         self.run("req", "-new", "-key", folder / key, "-subj", f"/CN={common_name}", "-addext",
                  f"subjectAltName=IP:{host},DNS:localhost", "-out", "one.csr")
         self.run("ca", "-config", "ca.cnf", "-batch", *self._validity(), "-in", "one.csr", "-out", folder / crt, "-notext")
-        (folder / "ca.crt").write_bytes(self.ca.read_bytes())
-        return folder / crt, folder / key
 
 
 class Server:
