@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "core/text.hpp"
+
 namespace twinspan::s3 {
 namespace {
 
@@ -47,9 +49,9 @@ Code code_of(int status, std::string_view name) {
 
 Error to_error(int status, const Refusal& refusal) {
   std::string message = status ? fmt::format("HTTP {}", status) : std::string();
-  if (!refusal.code.empty()) message += fmt::format("{}{}", message.empty() ? "" : " ", refusal.code);
-  if (!refusal.message.empty()) message += fmt::format(": {}", refusal.message.substr(0, 300));
-  if (!refusal.region.empty()) message += fmt::format(" (the bucket's region is {})", refusal.region.substr(0, 64));
+  if (!refusal.code.empty()) message += fmt::format("{}{}", message.empty() ? "" : " ", one_line(refusal.code, 64));
+  if (!refusal.message.empty()) message += fmt::format(": {}", one_line(refusal.message, 200));
+  if (!refusal.region.empty()) message += fmt::format(" (the bucket's region is {})", one_line(refusal.region, 64));
   return fail(code_of(status, refusal.code), std::move(message)).error();
 }
 

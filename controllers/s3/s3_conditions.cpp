@@ -56,7 +56,8 @@ class S3Judge {
     return no("DifferencesFound",
               fmt::format("{} keys missing, {} different, {} extra of {} compared", last.missing.value_or(0),
                           last.different.value_or(0), last.extra.value_or(0), last.checked.value_or(0)) +
-                  (last.report ? fmt::format("; all of them are named in {}", *last.report) : ""));
+                  (last.reports.empty() ? "" : fmt::format("; all of them are named in {}", last.reports.front().key)) +
+                  (last.reports.size() > 1 ? " and its like" : ""));
   }
 
  private:

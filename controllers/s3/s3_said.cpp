@@ -51,6 +51,8 @@ template <class Text>
 void keep_earlier(Text& time, const Text& other) {
   if (other && (!time || *other < *time)) time = other;
 }
+constexpr size_t kSampleMax = 10;  // of each, as the CRD has it
+
 template <class Text>
 void keep_later(Text& time, const Text& other) {
   if (other && (!time || *other > *time)) time = other;
@@ -61,6 +63,8 @@ void merge(api::SyncStatus& sum, const api::SyncStatus& more) {
        {&api::SyncStatus::total, &api::SyncStatus::replicated, &api::SyncStatus::skipped, &api::SyncStatus::failed,
         &api::SyncStatus::deleted, &api::SyncStatus::conflicts, &api::SyncStatus::bytes})
     add_known(sum.*number, more.*number);
+  for (const api::FailedKey& one : more.failed_sample)
+    if (sum.failed_sample.size() < kSampleMax) sum.failed_sample.push_back(one);
   keep_earlier(sum.started_at, more.started_at);
   if (!more.completed_at) sum.completed_at.reset();
   if (sum.completed_at) keep_later(sum.completed_at, more.completed_at);
@@ -79,7 +83,8 @@ bool merge(api::VerificationStatus& sum, const api::VerificationStatus& more) {
   for (auto sample : {&api::VerificationStatus::missing_sample, &api::VerificationStatus::different_sample,
                       &api::VerificationStatus::extra_sample})
     for (const std::string& key : more.*sample)
-      if ((sum.*sample).size() < 10) (sum.*sample).push_back(key);
+      if ((sum.*sample).size() < kSampleMax) (sum.*sample).push_back(key);
+  sum.reports.insert(sum.reports.end(), more.reports.begin(), more.reports.end());
   keep_earlier(sum.started_at, more.started_at);
   keep_later(sum.finished_at, more.finished_at);
   return true;

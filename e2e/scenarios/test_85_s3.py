@@ -1,9 +1,14 @@
-"""An S3 link between two servers of this machine: everything arrives, a killed worker carries on, both sides are proven equal."""
+"""An S3 link between two servers of this machine: everything arrives, a killed worker carries on, both sides are proven equal.
+
+The servers are MinIO and Versity S3 Gateway with TLS where `e2e/cluster build minio` has built them, else the one in memory, without.
+"""
 import base64
 import contextlib
 import os
 import signal
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -12,6 +17,9 @@ import figures
 import processes
 from target import ROOT
 from waiting import until, within
+
+sys.path.insert(0, str(ROOT / "tests/outages"))
+import servers  # noqa: E402
 
 pytestmark = pytest.mark.needs("node", "helm")
 OBJECTS = 2000
@@ -31,10 +39,31 @@ def server(bucket, *arguments):
         running.wait(10)
 
 
-def secret(name, bucket):
-    data = {"accessKeyId": "e2e", "secretAccessKey": f"secret-of-{bucket}"}
+@contextlib.contextmanager
+def in_memory(node, _folder):
+    with server("e2e-sgp", f"--objects={OBJECTS}") as sgp, server("e2e-nyc") as nyc:
+        yield [(f"http://{node}:{port}", "e2e", f"secret-of-{bucket}", None) for bucket, port in (("e2e-sgp", sgp), ("e2e-nyc", nyc))]
+
+
+@contextlib.contextmanager
+def real(node, folder):
+    authority = servers.Authority(folder / "ca")
+    running = []
+    try:
+        for kind, bucket in ((servers.Minio, "e2e-sgp"), (servers.Versity, "e2e-nyc")):
+            running.append(kind(authority, folder / kind.kind, host=node))
+            running[-1].s3.make_bucket(bucket)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: running[0].s3.put("e2e-sgp", f"{i % 100:03}/{i:07}", f"object {i}".encode()), range(OBJECTS)))
+        yield [(one.endpoint, servers.ACCESS_KEY, servers.SECRET_KEY, authority.ca.read_text()) for one in running]
+    finally:
+        for one in running:
+            one.stop()
+
+
+def secret(name, **values):
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "backups"},
-            "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}}
 
 
 def status(target):
@@ -60,19 +89,25 @@ def verified(target, request):
     return until(f"verification {request}", answered, 90)
 
 
-def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators):
+def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators, tmp_path):
     node = next(address["address"] for address in target.api.items("/api/v1/nodes")[0]["status"]["addresses"]
                 if address["type"] == "InternalIP")
     link = yaml.safe_load((ROOT / "examples/s3.yaml").read_text())
-    with server("e2e-sgp", f"--objects={OBJECTS}") as sgp, server("e2e-nyc") as nyc:
-        for endpoint, bucket, port in ((link["spec"]["source"], "e2e-sgp", sgp), (link["spec"]["targets"][0], "e2e-nyc", nyc)):
-            endpoint["s3"].update(endpoint=f"http://{node}:{port}", bucket=bucket)
+    kind = "S3 in memory" if servers.missing() else "MinIO → Versity, TLS"
+    with (in_memory if servers.missing() else real)(node, tmp_path) as sides:
+        documents = []
+        for endpoint, name, bucket, (url, access_key, secret_key, ca) in zip(
+                (link["spec"]["source"], link["spec"]["targets"][0]), ("sgp", "nyc"), ("e2e-sgp", "e2e-nyc"), sides):
+            endpoint["s3"].update(endpoint=url, bucket=bucket, region="us-east-1")
+            documents.append(secret(f"spaces-{name}", accessKeyId=access_key, secretAccessKey=secret_key))
+            if ca:
+                endpoint["s3"]["caSecretRef"] = {"name": f"ca-{name}"}
+                documents.append(secret(f"ca-{name}", **{"ca.crt": ca}))
         target.kubectl("create", "namespace", "backups")
         try:
-            documents = [secret("spaces-sgp", "e2e-sgp"), secret("spaces-nyc", "e2e-nyc"), link]
-            target.kubectl("apply", "-f", "-", feed=yaml.safe_dump_all(documents))
+            target.kubectl("apply", "-f", "-", feed=yaml.safe_dump_all([*documents, link]))
             took = within("every object arrives", lambda: synced(target), 120)
-            figures.record(f"S3: apply to {OBJECTS} objects mirrored and Ready", took, "s", "< 120")
+            figures.record(f"S3 ({kind}): apply to {OBJECTS} objects mirrored and Ready", took, "s", "< 120")
             seen = verified(target, "one")
             assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
             for worker in processes.with_program("twinspan-s3-worker"):

@@ -21,7 +21,8 @@ std::optional<std::chrono::milliseconds> retry_after(const Error& error, int tri
     case Code::kUnavailable:
     case Code::kTimeout:
     case Code::kThrottled: most = policy.network_max; break;
-    case Code::kDenied:  // waiting grants no right
+    case Code::kDenied:         // waiting grants no right
+    case Code::kAlreadyExists:  // and makes no room
     case Code::kCancelled: return std::nullopt;
     default: break;
   }

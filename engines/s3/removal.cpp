@@ -40,7 +40,11 @@ Result<Removed> remove_confirmed(const Route& route, const std::vector<std::stri
       removed.unmarked += !*marked;
       if (!*marked) continue;
     }
-    gone.push_back(route.at_target(key));
+    std::string name = route.at_target(key);
+    const Result<bool> folds = route.folding.folds(name, stop);
+    if (!folds) return std::unexpected(folds.error());
+    if (*folds) continue;  // another key would go
+    gone.push_back(std::move(name));
   }
   if (gone.empty()) return removed;
   ListRequest request;

@@ -1,9 +1,17 @@
 #include "engines/s3/replicator.hpp"
 
 #include "core/log.hpp"
+#include "engines/s3/failed_report.hpp"
 #include "engines/s3/removal.hpp"
+#include "engines/s3/state_objects.hpp"
 
 namespace twinspan::s3 {
+namespace {
+
+constexpr std::chrono::milliseconds kArrivals{200};
+constexpr size_t kLettersTold = 100;
+
+}  // namespace
 
 Replicator::Replicator(Settings settings, ReplicatorSettings more, Side source, Side target, const Clock& clock)
     : more_(more),
@@ -34,7 +42,8 @@ void Replicator::sync(const std::stop_token& stop) {
     sync_asked_ = false;
     removed_since_sync_ = 0;
   }
-  const SyncProgress progress = run->run(stop);
+  const SyncProgress progress = run->run(stop, [this](const std::stop_token& over) { follow_beside(over); });
+  report_failed(progress, stop);
   std::lock_guard lock(mutex_);
   running_.reset();
   last_sync_ = progress;
@@ -53,24 +62,52 @@ void Replicator::sync(const std::stop_token& stop) {
               {"error", progress.error}});
 }
 
+// Keys to be looked at now; those under way are looked at again when they have arrived.
+std::set<std::string> Replicator::take_notified() {
+  std::lock_guard lock(mutex_);
+  std::set<std::string> keys, later;
+  for (const std::string& key : notified_) (transfers_->holds(key) ? later : keys).insert(key);
+  notified_ = std::move(later);
+  return keys;
+}
+
+bool Replicator::waits_for_arrivals() const {
+  std::lock_guard lock(mutex_);
+  return !notified_.empty();
+}
+
 void Replicator::follow(const std::stop_token& stop) {
   const BootTime due = route_.clock.boot_now() + more_.listing_interval;
   while (!stop.stop_requested()) {
-    std::set<std::string> keys, later;
     {
       std::lock_guard lock(mutex_);
       if (sync_asked_) return;
-      for (const std::string& key : notified_) (transfers_->holds(key) ? later : keys).insert(key);
-      notified_ = later;
     }
-    if (!keys.empty()) carry_notified(std::move(keys), stop);
+    if (auto keys = take_notified(); !keys.empty()) carry_notified(std::move(keys), stop);
     const BootTime now = route_.clock.boot_now();
     if (now >= due) return;
-    // A key that is under way is looked at again when it has arrived.
-    const auto most =
-        later.empty() ? due - now : std::min<BootClock::duration>(due - now, std::chrono::milliseconds(200));
-    wake_.wait(most, stop);
+    wake_.wait(waits_for_arrivals() ? std::min<BootClock::duration>(due - now, kArrivals) : due - now, stop);
   }
+}
+
+// While a full sync lists: a new key need not wait for hours. Keys that are gone wait till it is over, for the cap
+// speaks of both together.
+void Replicator::follow_beside(const std::stop_token& over) {
+  std::vector<std::string> gone;
+  while (!over.stop_requested()) {
+    if (auto keys = take_notified(); !keys.empty()) {
+      if (both_) {
+        carry_both_ways(keys, over);
+      } else if (const auto absent = carry_written(keys, over)) {
+        gone.insert(gone.end(), absent->begin(), absent->end());
+      } else {
+        break;  // the sync itself tells what is wrong
+      }
+    }
+    wake_.wait(waits_for_arrivals() ? kArrivals : std::chrono::milliseconds(std::chrono::hours(1)), over);
+  }
+  std::lock_guard lock(mutex_);
+  notified_.insert(gone.begin(), gone.end());
 }
 
 // Which side a key was written on makes no difference: both are looked at. A copy's own notification ends there.
@@ -83,28 +120,70 @@ void Replicator::carry_both_ways(const std::set<std::string>& keys, const std::s
   }
 }
 
+// The keys that the source no longer has; nullopt: it didn't answer, and a full sync is asked for that finds the rest.
+std::optional<std::vector<std::string>> Replicator::carry_written(const std::set<std::string>& keys,
+                                                                  const std::stop_token& stop) {
+  std::vector<std::string> gone;
+  for (auto key = keys.begin(); key != keys.end(); ++key) {
+    auto head = route_.source.bucket.head(route_.at_source(*key), stop);
+    if (!head && head.error().code == Code::kNotFound) {
+      gone.push_back(*key);
+      continue;
+    }
+    if (!head && !stop.stop_requested()) {
+      sync_now();
+      return std::nullopt;
+    }
+    std::unique_lock lock(mutex_);
+    // When it was written says nothing of how late a repair is.
+    if (head && repairs_.contains(*key)) head->object.last_modified = route_.clock.wall_now();
+    lock.unlock();
+    if (head) head->object.key = *key;
+    const bool taken = head && transfers_->submit(std::move(head->object), "", stop, nullptr, false);
+    lock.lock();
+    if (!taken) {  // stopped: they are for later
+      notified_.insert(key, keys.end());
+      break;
+    }
+    repairs_.erase(*key);
+  }
+  return gone;
+}
+
 void Replicator::carry_notified(std::set<std::string> keys, const std::stop_token& stop) {
   if (both_) return carry_both_ways(keys, stop);
-  std::vector<std::string> gone;
-  for (const std::string& key : keys) {
-    auto head = route_.source.bucket.head(route_.at_source(key), stop);
-    if (head) {
-      head->object.key = key;
-      if (!transfers_->submit(std::move(head->object), "", stop)) return;
-    } else if (head.error().code == Code::kNotFound) {
-      gone.push_back(key);
-    } else {
-      sync_now();  // which tells what is wrong, and finds the rest
-      return;
-    }
-  }
+  const auto gone = carry_written(keys, stop);
   const DeletePolicy& policy = route_.settings.deletes;
-  if (gone.empty() || policy.mode == DeleteMode::kIgnore) return;
+  if (!gone || gone->empty() || policy.mode == DeleteMode::kIgnore) return;
   // The next full sync says so.
-  if (removed_since_sync_ + gone.size() > route_.settings.share.part_of(policy.max_per_sync)) return;
-  const auto removed = remove_confirmed(route_, gone, stop);
+  if (removed_since_sync_ + gone->size() > route_.settings.share.part_of(policy.max_per_sync)) return;
+  const auto removed = remove_confirmed(route_, *gone, stop);
   if (removed) removed_since_sync_ += removed->count;
   if (!removed) sync_now();
+}
+
+// All keys that were given up, where there are any; those of a former time go.
+void Replicator::report_failed(const SyncProgress& progress, const std::stop_token& stop) {
+  if (!progress.complete || stop.stop_requested()) return;
+  const auto letters = transfers_->dead_letters();
+  const std::string key = failed_key(name_of_share(route_.settings.link, route_.settings.share));
+  Status done;
+  if (!letters.empty()) {
+    done = write_state(route_.target.bucket, key, failed_report(letters, progress), stop);
+  } else if (failed_reported_.value_or(true)) {
+    done = route_.target.bucket.remove(key, stop);
+  }
+  if (done) failed_reported_ = !letters.empty();
+  if (!done && !stop.stop_requested())
+    log::warn("list of failed keys not stored", {{"link", route_.settings.link}, {"error", done.error().message}});
+}
+
+void Replicator::repair(const std::string& key) {
+  {
+    std::lock_guard lock(mutex_);
+    repairs_.insert(key);
+  }
+  notify({route_.source.prefix + key});
 }
 
 void Replicator::verify_when_asked(const std::stop_token& stop) {
@@ -114,7 +193,11 @@ void Replicator::verify_when_asked(const std::stop_token& stop) {
     {
       std::lock_guard lock(mutex_);
       if (!verify_asked_) continue;
-      verification = verifying_ = std::make_shared<Verification>(route_, *std::exchange(verify_asked_, std::nullopt));
+      VerifySettings settings = *std::exchange(verify_asked_, std::nullopt);
+      // A copy that went wrong, or was changed by others: the source has it as it should be. With two sources nobody
+      // knows.
+      if (!both_) settings.metadata_differs = [this](const std::string& key) { repair(key); };
+      verification = verifying_ = std::make_shared<Verification>(route_, std::move(settings));
     }
     const VerificationReport report = verification->run(stop);
     std::lock_guard lock(mutex_);
@@ -185,7 +268,7 @@ ReplicationStatus Replicator::status() const {
   status.failures_total = lifetime.failed;
   status.bytes_total = lifetime.bytes;
   if (both_) status.conflicts_total = both_->conflicts;
-  status.dead_letters = transfers_->dead_letters();
+  status.dead_letters = transfers_->dead_letters(kLettersTold);
 
   std::lock_guard lock(mutex_);
   status.sync = running_ ? running_->progress() : last_sync_;

@@ -41,6 +41,12 @@ class Replicator {
  private:
   void sync(const std::stop_token& stop);
   void follow(const std::stop_token& stop);
+  void follow_beside(const std::stop_token& over);
+  std::set<std::string> take_notified();
+  bool waits_for_arrivals() const;
+  std::optional<std::vector<std::string>> carry_written(const std::set<std::string>& keys, const std::stop_token& stop);
+  void report_failed(const SyncProgress& progress, const std::stop_token& stop);
+  void repair(const std::string& key);  // one whose metadata is not the source's; any thread
   void note_keys(const Side& from, const Side& other, const std::vector<std::string>& keys);
   void carry_both_ways(const std::set<std::string>& keys, const std::stop_token& stop);
   void carry_notified(std::set<std::string> keys, const std::stop_token& stop);
@@ -55,6 +61,7 @@ class Replicator {
   Signal wake_, verify_;
   mutable std::mutex mutex_;
   std::set<std::string> notified_;  // below the prefix
+  std::set<std::string> repairs_;   // those of them that are not news
   bool sync_asked_ = false;
   std::optional<VerifySettings> verify_asked_;
   std::shared_ptr<SyncRun> running_;
@@ -64,6 +71,7 @@ class Replicator {
   std::optional<WallTime> complete_since_;
   std::optional<std::chrono::microseconds> worst_arrival_;
   uint64_t removed_since_sync_ = 0;
+  std::optional<bool> failed_reported_;  // nullopt: a former process may have
 };
 
 }  // namespace twinspan::s3

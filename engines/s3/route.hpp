@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engines/s3/buffers.hpp"
+#include "engines/s3/folding.hpp"
 #include "engines/s3/pace.hpp"
 #include "engines/s3/settings.hpp"
 
@@ -47,6 +48,7 @@ struct Route {
  public:
   Buffers& buffers;
   Bandwidth& bandwidth;
+  mutable Folding folding{target.bucket, settings.link};  // of the target; what it learns is no state of the route
 
   // Learnt from answers: a side whose ETags are no MD5 of the content (encryption with keys of its own).
   std::atomic<bool> source_etags_opaque{false}, target_etags_opaque{false};

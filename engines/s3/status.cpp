@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engines/s3/failed_report.hpp"
+
 namespace twinspan::s3 {
 
 std::string_view to_string(ReplicationState state) {
@@ -76,11 +78,7 @@ Json to_json(const ReplicationStatus& status) {
                {"deadLetters", Json::array()}};
   if (!status.message.empty()) json["message"] = status.message;
   if (status.lag_seconds) json["lagSeconds"] = *status.lag_seconds;
-  for (const DeadLetter& letter : status.dead_letters)
-    json["deadLetters"].push_back({{"key", letter.key},
-                                   {"error", letter.error},
-                                   {"tries", letter.tries},
-                                   {"lastModified", to_rfc3339_micro(letter.last_modified)}});
+  for (const DeadLetter& letter : status.dead_letters) json["deadLetters"].push_back(to_json(letter));
   if (status.verification) json["verification"] = to_json(*status.verification);
   return json;
 }

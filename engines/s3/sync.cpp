@@ -1,5 +1,7 @@
 #include "engines/s3/sync.hpp"
 
+#include <thread>
+
 #include "core/log.hpp"
 #include "engines/s3/likeness.hpp"
 #include "engines/s3/ranges.hpp"
@@ -7,13 +9,13 @@
 
 namespace twinspan::s3 {
 
-SyncProgress SyncRun::run(std::stop_token stop) {
+SyncProgress SyncRun::run(std::stop_token stop, const std::function<void(std::stop_token)>& beside) {
   {
     std::lock_guard lock(mutex_);
     fixed_.started_at = route_.clock.wall_now();
   }
   transfers_.reset_tally();
-  const Status walked = walk_and_carry(stop);
+  const Status walked = walk_and_carry(stop, beside);
   std::unique_lock lock(mutex_);
   fixed_.complete = walked.has_value();
   if (!walked) fixed_.error = walked.error().message;
@@ -33,13 +35,16 @@ Status SyncRun::abandon(const std::stop_token& stop) {
   return both_->records.abandon(stop);
 }
 
-Status SyncRun::walk_and_carry(const std::stop_token& stop) {
+Status SyncRun::walk_and_carry(const std::stop_token& stop, const std::function<void(std::stop_token)>& beside) {
   if (Status recovered = recover(stop); !recovered) return recovered;
   Walk walk(route_.settings, route_.source, route_.target);
   walk.on_range([this](const std::string& after) { index_->begin_range(after); });
+  std::jthread others;
+  if (beside) others = std::jthread(beside);
   const Status walked = walk.run(
       ranges_by_priority(route_.settings.priorities),
       [&](const Listed* source, const Listed* target) { return visit(source, target, stop); }, stop);
+  others = {};  // stopped and waited for
   if (!transfers_.wait_idle(stop)) return fail(Code::kCancelled, "stopped");
   // What was found half done and not missed any more. After half a listing it may be missed still.
   if (walked)

@@ -1,6 +1,7 @@
 // One full sync: both sides listed, what differs carried over, what is extra removed where that was asked for.
 #pragma once
 #include <atomic>
+#include <functional>
 
 #include "core/json.hpp"
 #include "engines/s3/copy_index.hpp"
@@ -25,7 +26,7 @@ struct SyncProgress {
   bool operator==(const SyncProgress&) const = default;
 };
 
-// Once. Nothing else may submit to `transfers` meanwhile.
+// Once. Nothing else may submit to `transfers` meanwhile, but for `beside`.
 class SyncRun {
  public:
   // `both`: of a two-way link, else null; what `transfers` was made with.
@@ -39,11 +40,13 @@ class SyncRun {
 
   // Ends early only by `stop` or where a side can't be listed. Objects that failed are counted, and named by
   // transfers.dead_letters().
-  SyncProgress run(std::stop_token stop);
+  // `beside` runs in a thread of its own while both sides are listed, and only then may anything else be submitted:
+  // what was found half done is put away afterwards, and that must not meet what has just begun.
+  SyncProgress run(std::stop_token stop, const std::function<void(std::stop_token)>& beside = nullptr);
   SyncProgress progress() const;  // any thread
 
  private:
-  Status walk_and_carry(const std::stop_token& stop);
+  Status walk_and_carry(const std::stop_token& stop, const std::function<void(std::stop_token)>& beside);
   Status recover(const std::stop_token& stop);
   Status abandon(const std::stop_token& stop);
   Status visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop);

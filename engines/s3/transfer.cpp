@@ -29,6 +29,11 @@ Status Transfer::confirm(const Work& work, bool conditional, const std::stop_tok
 }
 
 Result<Outcome> Transfer::carry(Work& work, const std::stop_token& stop) {
+  const std::string name = route_.at_target(work.object.key);
+  const Result<bool> folds = route_.folding.folds(name, stop);
+  if (!folds) return std::unexpected(folds.error());
+  if (*folds)  // two keys of the source would overwrite each other for ever
+    return fail(Code::kAlreadyExists, fmt::format("not copied: the target takes the key \"{}\" for another one", name));
   if (!work.target_etag.empty()) {
     const Result<bool> equal = same_content(route_, work.object, work.target_etag, stop);
     if (!equal) return std::unexpected(equal.error());

@@ -23,6 +23,7 @@ struct Work {
   std::string target_etag;  // of what the target has under this key with the same size: it may be equal after all
   int priority = 0;
   int tries = 0;
+  bool of_sync = true;                // a full sync found it: it is counted there
   std::string odd_md5;                // of a body that wasn't what its ETag promised
   bool odd_parts = false;             // an upload in parts ended with another ETag than the source's
   std::shared_ptr<Multipart> upload;  // half done

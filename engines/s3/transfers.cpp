@@ -27,8 +27,9 @@ Carrier& Transfers::both_ways(BothWays& both) {
 }
 
 bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop,
-                       std::shared_ptr<CopySlot> slot) {
+                       std::shared_ptr<CopySlot> slot, bool of_sync) {
   Work work;
+  work.of_sync = of_sync;
   work.object = std::move(object);
   work.target_etag = std::move(target_etag);
   work.slot = std::move(slot);
@@ -65,12 +66,13 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
     {
       std::lock_guard lock(mutex_);
       for (Tally* tally : {&tally_, &lifetime_}) {
+        if (*outcome == Outcome::kReplicated) tally->worst_lag = std::max(tally->worst_lag.value_or(lag), lag);
+        if (tally == &tally_ && !work.of_sync) continue;
         if (*outcome == Outcome::kEqual) ++tally->skipped;
         if (*outcome == Outcome::kGone) ++tally->gone;
         if (*outcome != Outcome::kReplicated) continue;
         ++tally->replicated;
         tally->bytes += work.object.size_bytes;
-        tally->worst_lag = std::max(tally->worst_lag.value_or(lag), lag);
       }
     }
     note(work);
@@ -101,14 +103,13 @@ void Transfers::note(Work& work) {
 }
 
 void Transfers::give_up(Work work, const Error& error, const std::stop_token& stop) {
-  constexpr size_t kKept = 1000;
   if (Status discarded = carrier_.discard(work, stop); !discarded)
     log::warn("half-done upload stays for the next sync", {{"link", route_.settings.link}, {"key", work.object.key}});
   {
     std::lock_guard lock(mutex_);
-    ++tally_.failed;
+    if (work.of_sync) ++tally_.failed;
     ++lifetime_.failed;
-    if (dead_letters_.size() < kKept)
+    if (dead_letters_.size() < kDeadLettersKept)
       dead_letters_.push_back({work.object.key, error.message, work.tries, work.object.last_modified});
   }
   log::warn(
@@ -138,9 +139,9 @@ void Transfers::reset_tally() {
   dead_letters_.clear();
 }
 
-std::vector<DeadLetter> Transfers::dead_letters() const {
+std::vector<DeadLetter> Transfers::dead_letters(size_t max) const {
   std::lock_guard lock(mutex_);
-  return dead_letters_;
+  return {dead_letters_.begin(), dead_letters_.begin() + static_cast<ptrdiff_t>(std::min(max, dead_letters_.size()))};
 }
 
 }  // namespace twinspan::s3

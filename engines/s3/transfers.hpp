@@ -17,6 +17,8 @@ struct DeadLetter {
   WallTime last_modified{};
 };
 
+inline constexpr size_t kDeadLettersKept = 10000;  // beyond it they are only counted
+
 struct Tally {
   uint64_t replicated = 0, skipped = 0, failed = 0, gone = 0;
   int64_t bytes = 0;
@@ -31,9 +33,9 @@ class Transfers {
   Transfers(Route& route, UploadRecords& records, BothWays* both = nullptr);
   ~Transfers();
 
-  // `slot`: where it is noted that the copy was made.
+  // `slot`: where it is noted that the copy was made. `of_sync`: a full sync found it, and counts it.
   bool submit(Listed object, std::string target_etag, const std::stop_token& stop,
-              std::shared_ptr<CopySlot> slot = nullptr);
+              std::shared_ptr<CopySlot> slot = nullptr, bool of_sync = true);
   // Of a two-way link. Without a course both sides are looked at first.
   bool submit_key(Listed object, std::optional<Course> course, const std::stop_token& stop);
   bool wait_idle(const std::stop_token& stop) { return queue_.wait_idle(stop); }
@@ -44,8 +46,8 @@ class Transfers {
   std::optional<std::chrono::microseconds> take_worst_lag();              // and begins to measure anew
   bool holds(const std::string& key) const { return queue_.holds(key); }  // it is queued or under way
   void reset_tally();                                                     // and the dead letters
-  // The first 1000; tally().failed counts all.
-  std::vector<DeadLetter> dead_letters() const;
+  // The first of them; tally().failed counts all.
+  std::vector<DeadLetter> dead_letters(size_t max = kDeadLettersKept) const;
 
  private:
   Carrier& both_ways(BothWays& both);

@@ -116,7 +116,10 @@ Result<bool> Verification::same(const Listed& source, const Listed& target, cons
     const Result<bool> back = reads_back(route_, source, target, stop);
     if (!back || !*back) return back;
   }
-  return settings_.metadata ? same_metadata(route_, source, target, stop) : true;
+  if (!settings_.metadata) return true;
+  const Result<bool> same = same_metadata(route_, source, target, stop);
+  if (same && !*same && settings_.metadata_differs) settings_.metadata_differs(source.key);
+  return same;
 }
 
 void Verification::count(uint64_t Found::*counter, std::vector<std::string> Found::*sample, const std::string& key) {

@@ -1,6 +1,7 @@
 // Whether the target is the source, key by key: a report, kept in the target bucket, by which a verification that was
 // cut off goes on where it was.
 #pragma once
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -36,6 +37,8 @@ struct VerifySettings {
   bool metadata = true;  // two requests for each object
   std::chrono::milliseconds save_interval{10000};
   bool read_back = false;  // every copy is read and brought back to its original
+  // Told of keys whose bytes are the same and whose metadata is not: listings never show that. Any thread.
+  std::function<void(const std::string& key)> metadata_differs{};
 };
 
 // Once. May run beside a sync: what is on its way counts as missing.

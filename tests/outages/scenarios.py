@@ -1,18 +1,20 @@
 """The outages, each from both servers to the other unless it says why not. Each is a function of a Trial."""
+import json
+import re
 import time
 
 from proxy import Refuse, Reset, Rewrite, Silence
 from servers import ACCESS_KEY, SECRET_KEY
 from trial import MIB, body_of
-from world import until
+from world import ROOT, until
 
-ALL = []
+ALL, LARGE = [], []  # the latter only with --large
 BOTH = (("minio", "versitygw"), ("versitygw", "minio"))
 
 
-def scenario(*, pairs=BOTH, proxied=()):
+def scenario(*, pairs=BOTH, proxied=(), large=False):
     def add(function):
-        ALL.append((function, pairs, proxied))
+        (LARGE if large else ALL).append((function, pairs, proxied))
         return function
     return add
 
@@ -44,6 +46,10 @@ def everything(trial):
     assert seen["missing"] == seen["different"] == seen["extra"] == 0, seen
     assert link.details()["sync"]["total"] == count, link.details()["sync"]
 
+    named = set(re.findall(r"`(twinspan_s3_\w+)`", (ROOT / "docs/metrics.md").read_text()))
+    metrics = link.metrics()
+    assert len(named) > 5 and all(f"\n{name}{{" in metrics for name in named), (named, metrics)
+
     trial.target.s3.delete(trial.bucket["target"], "a space")
     trial.plant("100%", b"truncated")
     changed = bytearray(body_of(5 * MIB, "size"))
@@ -57,7 +63,9 @@ def everything(trial):
     assert sorted(seen["differentSample"]) == sorted(["100%", f"sizes/{5 * MIB}", "rich"]), seen
     assert seen["extraSample"] == ["extra"], seen
 
-    trial.target.s3.delete(trial.bucket["target"], "rich")
+    until("the metadata is mended", lambda: trial.described("target", "rich") == trial.described("source", "rich"), 20)
+    assert trial.keys("target")["100%"][1] == len(b"truncated"), "the next full sync is an hour away"
+
     link.kill()
     link.start()  # whose first sync mends what listings tell, and removes what is extra
     until("the extra key goes", lambda: "extra" not in trial.keys("target"))
@@ -87,6 +95,43 @@ def continuous(trial):
     until("it is over", link.synced())
     assert len(trial.keys("target")) == 18, "more than the cap was deleted"
     trial.nothing_left()
+
+
+@scenario(pairs=(("stub", "minio"), ("stub", "versitygw")))
+def folded(trial):
+    """Keys that a server of files takes for other keys: named as failed, and the others are not touched."""
+    plain = ["a/b", "b", "lead", "file"]
+    odd = ["a//b", "a/./b", "a/../b", "/lead", "x//y"]
+    for key in plain + odd + ["file/below"]:
+        trial.put(key, b"body of " + key.encode())
+    link = trial.link({"retries": {"max": 1, "backoffBaseSeconds": 1}, "deletes": {"mode": "Replicate", "maxPerSync": 1000}}).start()
+    minio = trial.target.kind == "minio"
+    failed = odd if minio else odd + ["file/below"]  # a file is no folder
+    seen = until("the sync is over", link.synced(failed=len(failed)))
+    assert sorted(one["key"] for one in seen["failedSample"]) == sorted(failed), seen
+    assert any("takes the key" in one["error"] for one in seen["failedSample"]), seen
+    until("the next one too", lambda: link.details()["sync"].get("startedAt", "") > seen["startedAt"], 30)
+    until("it is over", link.synced(failed=len(failed)))
+    for key in plain + (["file/below"] if minio else []):
+        assert trial.target.s3.get(trial.bucket["target"], key) == b"body of " + key.encode(), key
+    assert set(trial.keys("target")) == set(plain), trial.keys("target")  # MinIO has file/below, and doesn't list it
+    listed = trial.target.s3.get(trial.bucket["target"], f".twinspan/failed/outages/{trial.name}/target.json")
+    assert sorted(one["key"] for one in json.loads(listed)["keys"]) == sorted(failed), listed
+    metrics = link.metrics()
+    assert f'twinspan_s3_failed_objects{{namespace="outages",link="{trial.name}",endpoint="target"}} {len(failed)}' in metrics, metrics
+    trial.nothing_left()
+
+
+@scenario(pairs=(("minio", "full"),))
+def full(trial):
+    """The target's volume is full in the middle of a sync; it gets larger."""
+    trial.fill(40, 2)
+    link = trial.link({"retries": {"networkMax": 1, "max": 1, "backoffBaseSeconds": 1}}).start()
+    told = until("objects are given up", lambda: (link.details().get("sync", {}).get("failedSample") or "none"), 60)
+    assert told[0]["error"], told
+    assert not link.details().get("stalled"), "it passes when there is room"
+    trial.target.grow()
+    trial.settled(link)
 
 
 @scenario(proxied=("source", "target"))
@@ -238,4 +283,21 @@ def killed(trial):
     assert set(trial.keys("target")) == set(ours) | set(extra)
     seen = link.verify("in-the-end")
     assert (seen["missing"], seen["different"], seen["extra"]) == (0, 0, 3), seen
+    trial.nothing_left()
+
+
+@scenario(pairs=(("minio", "minio"),), large=True)
+def copied_by_the_server(trial):
+    """5 GiB, which is what one copy may have, and one byte more: within one server, without a byte through the worker."""
+    sparse = trial.folder / "sparse"
+    for size, key, words in ((5 << 30, "whole", ["--disable-multipart"]), ((5 << 30) + 1, "in-parts", [])):
+        with open(sparse, "wb") as file:
+            file.truncate(size)
+        trial.source.admin("cp", *words, str(sparse), f"own/{trial.bucket['source']}/{key}")
+    sparse.unlink()
+    link = trial.link().start()
+    until("both are there", link.synced(), 600)
+    assert trial.keys("target") == trial.keys("source")
+    assert trial.keys("target")["whole"][1] == 5 << 30
+    assert link.verify("large")["consistent"]
     trial.nothing_left()

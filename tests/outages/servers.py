@@ -4,9 +4,10 @@ import pathlib
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
-from s3api import S3
+from s3api import S3, Refused
 
 TOOLS = pathlib.Path(os.environ.get("CLUSTER_HOME", pathlib.Path.home() / ".cache/clusters")) / "bin"
 ACCESS_KEY, SECRET_KEY = "outage-access", "outage-secret-key"
@@ -26,7 +27,7 @@ class Authority:
     """A certificate authority of this run. Valid since an hour ago: clocks go wrong here on purpose."""
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder, self._lock = pathlib.Path(folder), threading.Lock()
         self.folder.mkdir(parents=True)
         self.ca = self.folder / "ca.crt"
         (self.folder / "ca.cnf").write_text(
@@ -50,33 +51,37 @@ class Authority:
         day = lambda offset: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset))
         return "-startdate", day(-3600), "-enddate", day(86400)
 
-    def issue(self, folder, common_name, crt="tls.crt", key="tls.key"):
+    def issue(self, folder, common_name, crt="tls.crt", key="tls.key", host="127.0.0.1"):
         """tls.crt, tls.key and ca.crt, into `folder`."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self._key(folder / key)
-        self.run("req", "-new", "-key", folder / key, "-subj", f"/CN={common_name}", "-addext",
-                 "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", "one.csr")
-        self.run("ca", "-config", "ca.cnf", "-batch", *self._validity(), "-in", "one.csr", "-out", folder / crt, "-notext")
+        with self._lock:  # one index, one serial number
+            self._issue(folder, common_name, crt, key, host)
         (folder / "ca.crt").write_bytes(self.ca.read_bytes())
         return folder / crt, folder / key
 
+    def _issue(self, folder, common_name, crt, key, host):
+        self._key(folder / key)
+        self.run("req", "-new", "-key", folder / key, "-subj", f"/CN={common_name}", "-addext",
+                 f"subjectAltName=IP:{host},DNS:localhost", "-out", "one.csr")
+        self.run("ca", "-config", "ca.cnf", "-batch", *self._validity(), "-in", "one.csr", "-out", folder / crt, "-notext")
+
 
 class Server:
-    """A server process; `data` is where it keeps everything."""
+    """A server process; `data` is where it keeps everything, `host` the address it listens at."""
     kind = ""
 
-    def __init__(self, authority, folder, data=None, address="127.0.0.1"):
+    def __init__(self, authority, folder, data=None, host="127.0.0.1"):
         self.folder = pathlib.Path(folder)
         self.data = pathlib.Path(data or self.folder / "data")
         self.data.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        self.endpoint = f"https://127.0.0.1:{self.port}"
+        self.host, self.port = host, free_port(host)
+        self.endpoint = f"https://{host}:{self.port}"
         self.ca = authority.ca
-        self.certificate, self.key = authority.issue(self.folder / "certs", "s3", "public.crt", "private.key")
+        self.certificate, self.key = authority.issue(self.folder / "certs", "s3", "public.crt", "private.key", host)
         environment = {**os.environ, "HOME": str(self.folder), **self.environment()}
         with open(self.folder / "log", "wb") as log:
-            self._process = subprocess.Popen([str(word) for word in self.command(address)], env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen([str(word) for word in self.command()], env=environment, stdout=log, stderr=log)
         self.s3 = S3(self.endpoint, ACCESS_KEY, SECRET_KEY, str(self.ca))
         self._wait()
 
@@ -87,11 +92,11 @@ class Server:
         deadline = time.monotonic() + 60
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as plain:
-                    ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname="127.0.0.1").close()
+                with socket.create_connection((self.host, self.port), 1) as plain:
+                    ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=self.host).close()
                 self.s3.request("GET", "", expect=(200, 403))
                 return
-            except (OSError, Exception) as error:
+            except (OSError, Refused) as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{self.kind} does not start: {error}: {(self.folder / 'log').read_text()[-2000:]}") from error
             time.sleep(0.1)
@@ -111,8 +116,8 @@ class Minio(Server):
     def environment(self):
         return {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off", "MINIO_CI_CD": "1"}
 
-    def command(self, address):
-        return [TOOLS / "minio", "server", "--quiet", "--address", f"{address}:{self.port}", "--certs-dir", self.folder / "certs", self.data]
+    def command(self):
+        return [TOOLS / "minio", "server", "--quiet", "--address", f"{self.host}:{self.port}", "--certs-dir", self.folder / "certs", self.data]
 
     def half_uploads(self, bucket):
         """What is left of uploads that nobody completed or aborted, of all buckets: MinIO doesn't list them."""
@@ -133,12 +138,45 @@ class Versity(Server):
     def environment(self):
         return {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
 
-    def command(self, address):
-        return [TOOLS / "versitygw", "--quiet", "--port", f"{address}:{self.port}", "--cert", self.certificate, "--key", self.key,
+    def command(self):
+        return [TOOLS / "versitygw", "--quiet", "--port", f"{self.host}:{self.port}", "--cert", self.certificate, "--key", self.key,
                 "posix", self.data]
 
     def half_uploads(self, bucket):
         return [str(one) for one in (self.data / bucket / ".sgwtmp/multipart").glob("*/*")]
+
+
+class Full(Versity):
+    """Versity on a volume of its own that is too small, until it grows."""
+    kind = "full"
+
+    def __init__(self, authority, folder):
+        data = pathlib.Path(folder) / "data"
+        data.mkdir(parents=True)
+        run("mount", "-t", "tmpfs", "-o", "size=24m", "outages", data)
+        super().__init__(authority, folder, data)
+
+    def grow(self):
+        run("mount", "-o", "remount,size=256m", self.data)
+
+    def stop(self):
+        super().stop()
+        run("umount", self.data)
+
+
+class Stub:
+    """The project's server in memory, which knows every key: a source of those that others fold."""
+    kind = "stub"
+
+    def __init__(self, program):
+        self._process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True,
+                                         env={**os.environ, "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_KEY": SECRET_KEY})
+        self.endpoint = self._process.stdout.readline().split()[-1]
+        self.s3 = S3(self.endpoint, ACCESS_KEY, SECRET_KEY)
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(10)
 
 
 def missing():

@@ -71,9 +71,9 @@ class Link:
         self._context = ssl.create_default_context(cafile=authority.ca)
         self._context.check_hostname = False
         self._context.load_cert_chain(self.folder / "operator/tls.crt", self.folder / "operator/tls.key")
-        ends = {}
+        ends, shared = {}, source[0] == target[0]  # one server and one Secret: it may copy by itself
         for end, (endpoint, bucket) in (("source", source), ("target", target)):
-            ends[end] = {"name": end, "s3": {"endpoint": endpoint, "bucket": bucket, "credentialsSecretRef": {"name": end},
+            ends[end] = {"name": end, "s3": {"endpoint": endpoint, "bucket": bucket, "credentialsSecretRef": {"name": "both" if shared else end},
                                              **({"caSecretRef": {"name": "ca"}} if endpoint.startswith("https") else {})}}
             (self.folder / "s3" / end / "ca").mkdir(parents=True)
             shutil.copy(authority.ca, self.folder / "s3" / end / "ca/ca.crt")

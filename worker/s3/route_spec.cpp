@@ -1,6 +1,12 @@
 #include "worker/s3/route_spec.hpp"
 
+#include <fmt/format.h>
+
 namespace twinspan::worker_s3 {
+
+std::string state_name(const std::string& ns, const std::string& link, const std::string& target) {
+  return fmt::format("{}/{}/{}", ns, link, target);
+}
 
 Result<Division> division_of(const api::ReplicationLink& link) {
   if (const auto& known = link.status.division) return Division{known->generation, static_cast<int>(known->shares)};
@@ -33,7 +39,7 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   const api::S3Settings& from = spec.settings;
   const api::S3Endpoint &source = *spec.source.s3, &target = *spec.target.s3;
   s3::Settings to;
-  to.link = spec.ns + "-" + spec.link;
+  to.link = state_name(spec.ns, spec.link, spec.target.name);
   to.both_ways = spec.topology == api::Topology::kActiveActive;
   to.share = spec.share;
   // One server and one identity: it may copy by itself. Others would have to be allowed to read there.

@@ -21,6 +21,8 @@ struct RouteSpec {
   bool operator==(const RouteSpec&) const = default;
 };
 
+// What names the state of one target of a link in its bucket: two targets may be prefixes of one bucket.
+std::string state_name(const std::string& ns, const std::string& link, const std::string& target);
 // kUnavailable: several workers are wanted, and the operator has not divided the keys yet.
 Result<Division> division_of(const api::ReplicationLink& link);
 // One for each target and share.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "core/file.hpp"
@@ -107,17 +108,18 @@ void TargetRun::note(const std::string& endpoint, std::string message, std::opti
   changed_();
 }
 
-Result<std::unique_ptr<s3::Client>> TargetRun::connect(const api::Endpoint& endpoint) const {
-  const std::string folder = s3_dir_ + "/" + endpoint.name;
-  std::string ca_pem;
-  if (endpoint.s3->ca_secret_ref) {
-    auto ca = read_file(folder + "/ca/ca.crt");
-    if (!ca)
-      return fail(Code::kDenied,
-                  fmt::format("Secret {} does not exist, or has no key ca.crt", endpoint.s3->ca_secret_ref->name));
-    ca_pem = std::move(*ca);
-  }
-  auto credentials = credentials_of(endpoint, folder, ca_pem, clock_);
+// Empty: the system's authorities.
+Result<std::string> TargetRun::authority_of(const api::Endpoint& endpoint) const {
+  if (!endpoint.s3->ca_secret_ref) return "";
+  auto ca = read_file(s3_dir_ + "/" + endpoint.name + "/ca/ca.crt");
+  if (!ca)
+    return fail(Code::kDenied,
+                fmt::format("Secret {} does not exist, or has no key ca.crt", endpoint.s3->ca_secret_ref->name));
+  return ca;
+}
+
+Result<std::unique_ptr<s3::Client>> TargetRun::connect(const api::Endpoint& endpoint, const std::string& ca_pem) const {
+  auto credentials = credentials_of(endpoint, s3_dir_ + "/" + endpoint.name, ca_pem, clock_);
   return std::make_unique<s3::Client>(client_config(*endpoint.s3, ca_pem, spec_.settings.objects_at_once.max),
                                       std::move(credentials), clock_);
 }
@@ -142,7 +144,12 @@ void TargetRun::run(const std::stop_token& stop) {
 
 // Until it stops, or until a bucket refuses: everything is set up anew then, with the certificates of that time.
 void TargetRun::replicate(const std::stop_token& stop) {
-  const auto source = connect(spec_.source), target = connect(spec_.target);
+  const auto authorities = [this] { return std::array{authority_of(spec_.source), authority_of(spec_.target)}; };
+  const auto trusted = authorities();
+  const auto connected = [this](const api::Endpoint& endpoint, const Result<std::string>& ca) {
+    return ca ? connect(endpoint, *ca) : std::unexpected(ca.error());
+  };
+  const auto source = connected(spec_.source, trusted[0]), target = connected(spec_.target, trusted[1]);
   for (const auto& [side, endpoint] : {std::pair{&source, &spec_.source}, {&target, &spec_.target}})
     if (!*side)
       return note(endpoint->name, side->error().message, stall_of(endpoint->name, endpoint->s3->bucket, side->error()));
@@ -181,6 +188,8 @@ void TargetRun::replicate(const std::stop_token& stop) {
             **target, spec_.target, *replicator, [&](const auto& keys) { replicator->notify_target(keys); }, own);
     });
     while (wait_for(kLookInterval, stop)) {
+      const auto now = authorities();  // one that can't be read is being replaced
+      if (now != trusted && now[0] && now[1]) break;
       if (key_changed(spec_, s3_dir_, settings)) break;
       const bool failing = replicator->status().state == s3::ReplicationState::kFailing;
       if ((!failing && !(*source)->troubled() && !(*target)->troubled()) || both_answer()) {

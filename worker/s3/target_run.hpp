@@ -55,7 +55,8 @@ class TargetRun {
               const std::stop_token& stop);
   bool look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
   void note(const std::string& endpoint, std::string message, std::optional<Stall> stall);
-  Result<std::unique_ptr<s3::Client>> connect(const api::Endpoint& endpoint) const;
+  Result<std::string> authority_of(const api::Endpoint& endpoint) const;
+  Result<std::unique_ptr<s3::Client>> connect(const api::Endpoint& endpoint, const std::string& ca_pem) const;
 
   const RouteSpec spec_;
   const std::string s3_dir_;

@@ -5,8 +5,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/text.hpp"
+
 namespace twinspan::worker_s3 {
 namespace {
+
+constexpr size_t kSampleMax = 10;
 
 api::EndpointStatus target_row(const TargetSnapshot& seen, const api::LinkSpec& spec) {
   const bool both_ways = spec.topology == api::Topology::kActiveActive;
@@ -49,6 +53,7 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
                             .replicated = 0,
                             .skipped = 0,
                             .failed = 0,
+                            .failed_sample = {},
                             .deleted = 0,
                             .conflicts = {},
                             .bytes = 0,
@@ -61,6 +66,10 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
     *sum->deleted += static_cast<int64_t>(one.deleted);
     if (both_ways) sum->conflicts = sum->conflicts.value_or(0) + static_cast<int64_t>(one.conflicts);
     *sum->bytes += one.bytes;
+    const std::string before = targets.size() > 1 ? seen.name + ": " : "";
+    for (const s3::DeadLetter& letter : seen.engine->dead_letters)
+      if (sum->failed_sample.size() < kSampleMax)
+        sum->failed_sample.push_back({before + one_line(letter.key, 1000), one_line(letter.error, 250)});
     if (!started || one.started_at < *started) started = one.started_at;
     running = running || !one.completed_at || !one.complete;
     if (one.completed_at && (!completed || *one.completed_at > *completed)) completed = one.completed_at;
@@ -92,15 +101,16 @@ std::optional<api::VerificationStatus> verification_of(const ReportInput& input)
                                    {&one.different_sample, &sum.different_sample},
                                    {&one.extra_sample, &sum.extra_sample}})
       for (const std::string& key : *from)
-        if (to->size() < 10) to->push_back(before + key.substr(0, 1000));
+        if (to->size() < kSampleMax) to->push_back(before + one_line(key, 980));
   }
   sum.checked = checked;
   sum.missing = missing;
   sum.different = different;
   sum.extra = extra;
-  const std::string own = fmt::format("{}-{}", input.link->metadata.ns, input.link->metadata.name);
-  sum.report = input.division.shares == 1 ? s3::verification_key(own, {})
-                                          : fmt::format("{}verification/{}~", s3::kReservedPrefix, own);
+  for (const TargetSnapshot& seen : input.targets)
+    sum.reports.push_back(
+        {seen.name, s3::verification_key(state_name(input.link->metadata.ns, input.link->metadata.name, seen.name),
+                                         {seen.share, input.division.shares, input.division.generation})});
   if (!input.verify_request.empty()) sum.request = input.verify_request;
   sum.started_at = to_rfc3339(*started);
   sum.finished_at = to_rfc3339(*finished);
@@ -207,6 +217,16 @@ std::string metrics_text(const std::string& ns, const std::string& link, const M
        [](const auto& engine) { return engine.objects_total; });
   each("twinspan_s3_failures_total", "counter", "Objects given up since the worker began.",
        [](const auto& engine) { return engine.failures_total; });
+  each("twinspan_s3_failed_objects", "gauge", "Objects that could not be copied and wait for the next full sync.",
+       [](const s3::ReplicationStatus& engine) {
+         return std::max<uint64_t>(engine.sync.failed, engine.dead_letters.size());
+       });
+  each("twinspan_s3_verification_consistent", "gauge",
+       "Whether the verification that finished last found both sides the same; NaN before any.",
+       [](const s3::ReplicationStatus& engine) {
+         const bool known = engine.verification && engine.verification->finished_at;
+         return known ? (engine.verification->consistent ? 1.0 : 0.0) : std::nan("");
+       });
   each("twinspan_s3_bytes_total", "counter", "Bytes copied since the worker began.",
        [](const auto& engine) { return engine.bytes_total; });
   each("twinspan_s3_conflicts_total", "counter", "Keys that both sides had written, since the worker began.",

@@ -99,10 +99,11 @@ TEST(S3Status, DifferencesThatAVerificationFoundAreACondition) {
                                              {"missing", 3},
                                              {"different", 0},
                                              {"missingSample", {"daily/2024-01-01.tar.gz"}},
-                                             {"report", ".twinspan/r.json"}};
+                                             {"reports", {{{"name", "nyc"}, {"key", ".twinspan/r.json"}}}}};
   api::LinkStatus status = status_of(seen);
   EXPECT_EQ(condition(status, "Consistent"), "False DifferencesFound");
   EXPECT_NE(message(status, "Consistent").find("3 keys missing"), std::string::npos);
+  EXPECT_NE(message(status, "Consistent").find("named in .twinspan/r.json"), std::string::npos);
   EXPECT_EQ(status.verification->missing_sample, (std::vector<std::string>{"daily/2024-01-01.tar.gz"}));
   EXPECT_EQ(urgency_of(status_of(s3_world()), status), Urgency::kNow);
   s3_report(seen).details["verification"] = {{"consistent", true}, {"checked", 5003}};

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "engines/s3/failed_report.hpp"
 #include "sync_world.hpp"
 
 namespace twinspan::s3 {
@@ -91,6 +94,65 @@ TEST(Replicator, VerifiesWhenAsked) {
     return report && report->finished_at;
   }));
   EXPECT_EQ(life.replicator->status().verification->missing, 1u);
+}
+
+TEST(Replicator, MetadataThatAVerificationFindsDifferentIsMendedAndIsNoLag) {
+  Life life;
+  life.source.now = WallTime(hours(1));  // long ago
+  life.source.add("a", "a").metadata.user["owner"] = "right";
+  life.start(hours(1));
+  ASSERT_TRUE(life.eventually([&] { return life.replicator->status().state == ReplicationState::kInSync; }));
+  life.target.add("a", "a").metadata.user["owner"] = "wrong";
+  life.replicator->verify_now();
+  ASSERT_TRUE(life.eventually([&] { return life.target.objects()["a"].metadata.user["owner"] == "right"; }));
+  ASSERT_TRUE(life.eventually([&] { return life.replicator->status().active_transfers == 0; }));
+  EXPECT_LT(life.replicator->status().lag_seconds.value_or(0), 60);
+}
+
+TEST(Replicator, NewKeysNeedNotWaitForAFullSync) {
+  Life life;
+  life.settings.deletes.mode = DeleteMode::kReplicate;
+  life.source.add("a", "a");
+  life.source.add("gone", "g");
+  life.start(hours(1));
+  ASSERT_TRUE(life.eventually([&] { return life.replicator->status().state == ReplicationState::kInSync; }));
+  std::atomic<bool> listing{false}, release{false};
+  life.source.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (call.name != "list" || release) return std::nullopt;
+    listing = true;
+    for (int i = 0; i < 2000 && !release; ++i) std::this_thread::sleep_for(milliseconds(5));
+    return std::nullopt;
+  };
+  life.replicator->sync_now();
+  ASSERT_TRUE(life.eventually([&] { return listing.load(); }));
+  life.source.add("new", "new");
+  life.source.erase("gone");
+  life.replicator->notify({"new", "gone"});
+  EXPECT_TRUE(life.eventually([&] { return life.has("new"); }));
+  EXPECT_TRUE(life.has("gone"));  // the cap of deletes is the sync's
+  EXPECT_FALSE(life.replicator->status().sync.completed_at);
+  release = true;
+  EXPECT_TRUE(life.eventually([&] { return !life.has("gone"); }));
+}
+
+TEST(Replicator, KeysThatWereGivenUpAreListedInTheTargetUntilTheyArrive) {
+  Life life;
+  life.settings.retries.max = life.settings.retries.network_max = 1;
+  life.source.add("a", "a");
+  life.source.add("bad", "b");
+  std::atomic<bool> mended{false};
+  life.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
+    if (mended || call.name != "put" || call.key != "bad") return std::nullopt;
+    return fail(Code::kInvalid, "no such thing").error();
+  };
+  life.start(milliseconds(10));
+  ASSERT_TRUE(life.eventually([&] { return life.has(failed_key("backups")); }));
+  const Json listed = Json::parse(life.target.objects()[failed_key("backups")].body);
+  EXPECT_EQ(listed["failed"], 1);
+  EXPECT_EQ(listed["keys"][0]["key"], "bad");
+  EXPECT_EQ(listed["keys"][0]["error"], "no such thing");
+  mended = true;
+  EXPECT_TRUE(life.eventually([&] { return life.has("bad") && !life.has(failed_key("backups")); }));
 }
 
 TEST(Lag, IsTheWorstOfWhatIsKnownAndNothingWhereNothingIs) {

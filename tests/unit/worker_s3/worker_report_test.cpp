@@ -173,7 +173,7 @@ TEST(RouteSpec, CarriesTheSpecToTheEngine) {
   const auto routes = routes_of(link());
   ASSERT_EQ(routes.size(), 2u);
   const s3::Settings settings = engine_settings(routes[0]);
-  EXPECT_EQ(settings.link, "shop-backups");
+  EXPECT_EQ(settings.link, "shop/backups/nyc");
   EXPECT_EQ(settings.objects_at_once.max, 20);
   EXPECT_EQ(settings.objects_at_once.min, 3);
   EXPECT_EQ(settings.priorities[0].priority, 100);
