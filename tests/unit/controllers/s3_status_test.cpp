@@ -143,6 +143,7 @@ TEST(S3Status, CountersThatOnlyMoveAreWrittenLazily) {
 TEST(S3Status, ASpecThatMayNotBeIsSaid) {
   Json json = s3_link_json();
   json["spec"]["s3"]["compression"] = "Gzip";
+  json["spec"]["s3"]["restore"] = true;  // and compressed: one of the two
   S3Seen seen = s3_world(json);
   const api::LinkStatus status = next_s3_status(seen, {});
   EXPECT_EQ(condition(status, "Stalled"), "True InvalidSpec");

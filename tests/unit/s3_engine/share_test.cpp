@@ -132,7 +132,7 @@ TEST(Shares, WhatProtectsATargetIsJudgedByTheWholeLink) {
 TEST(Shares, UploadsOfOtherSharesAreLeftAlone) {
   Workers workers;
   plant(workers, 0);
-  workers.die_at({0, 2, 1}, "upload_part", 2);
+  workers.die_at({0, 2, 1}, "stream_part", 2);
   const size_t left = workers.target.open_uploads();
   ASSERT_GE(left, 1u);
   EXPECT_TRUE(workers.sync_share({1, 2, 1}).complete);

@@ -122,7 +122,8 @@ TEST(WorkerReport, SaysWhichSharesItCopiesAndOfEachHowItIs) {
   EXPECT_EQ(details["endpoints"].size(), 5u);
   EXPECT_EQ(details["sync"]["total"], 40);
   EXPECT_EQ(details["verification"]["checked"], 40);
-  EXPECT_EQ(details["verification"]["report"], ".twinspan/verification/shop-backups~");
+  EXPECT_EQ(details["verification"]["reports"].size(), 4u);
+  EXPECT_EQ(details["verification"]["reports"][0]["key"], ".twinspan/verification/shop/backups/nyc~0-of-3.json");
   const std::string text = metrics_text("shop", "backups", worker_report(given.input), given.input.targets);
   EXPECT_NE(text.find("twinspan_s3_queue_length{namespace=\"shop\",link=\"backups\",endpoint=\"ams\",share=\"2\"} 7"),
             std::string::npos);
