@@ -8,8 +8,8 @@ namespace twinspan::controllers {
 
 // The StatefulSet LINK-s3, with its hash (ARCHITECTURE.md, "Worker pod contract").
 Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config);
-// Own link to read, and the leases of the shares to hold. Where there are several, or ever were, they are listed: a Role
-// can't confine that to names, so that the leases of the namespace may be read.
+// Own link to read, and the leases of the shares to hold. Where there are several, or ever were, they are listed: a
+// Role can't confine that to names, so that the leases of the namespace may be read.
 Json render_s3_role(const api::ReplicationLink& link, size_t shares);
 // At most one worker away at a time; a link with one worker may lose it: whatever it did is taken up by the next.
 Json render_s3_budget(const api::ReplicationLink& link);

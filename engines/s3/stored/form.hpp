@@ -11,7 +11,7 @@ namespace twinspan::s3 {
 // User metadata of copies that are not the original's bytes.
 inline constexpr std::string_view kStoredName = "twinspan-stored";           // "gzip", "seal:KEYID", "zstd+seal:KEYID"
 inline constexpr std::string_view kSourceSizeName = "twinspan-source-size";  // bytes of the original
-inline constexpr std::string_view kSealEncoding = "twinspan-aes256gcm";           // in Content-Encoding
+inline constexpr std::string_view kSealEncoding = "twinspan-aes256gcm";      // in Content-Encoding
 
 struct StoredForm {
   Packing packing = Packing::kNone;
