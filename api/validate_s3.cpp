@@ -60,10 +60,6 @@ void check_both_ways(const LinkSpec& spec, Errors& errors) {
   if (spec.targets.size() != 1)
     errors.push_back({"spec.targets", "has " + std::to_string(spec.targets.size()) +
                                           " entries: must be exactly one where spec.topology is ActiveActive"});
-  if (spec.s3.compression != Compression::kNone)
-    errors.push_back({"spec.s3.compression", "is " + std::string(to_string(spec.s3.compression)) +
-                                                 ": must be None where spec.topology is ActiveActive, because both "
-                                                 "sides are originals"});
   if (spec.s3.deletes.mode != DeletesMode::kIgnore)
     errors.push_back({"spec.s3.deletes.mode",
                       "is Replicate: must be Ignore where spec.topology is ActiveActive, because a key that is missing "

@@ -51,16 +51,7 @@ TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
   World world;
   world.settings.objects_at_once = {1, 1, 1, 100, 10};
   world.source.add("parts", body_of(4 * kFiveMiB), {kFiveMiB, kFiveMiB, kFiveMiB, kFiveMiB});
-  std::atomic<int> uploaded{0};
-  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
-    if (call.name == "stream_part" && ++uploaded == 3) world.target.die_at = call.index;
-    return std::nullopt;
-  };
-  world.target.death = FakeBucket::Death::kBefore;
-  world.sync();
-  EXPECT_EQ(world.target.open_uploads(), 1u);
-  world.target.revive();
-  world.target.fault = nullptr;
+  world.die_before("stream_part", 3);
   world.target.forget_calls();
   EXPECT_EQ(world.sync().replicated, 1u);
   EXPECT_EQ(world.target.calls("stream_part"), 2);
@@ -72,15 +63,7 @@ TEST(Death, AHalfDoneUploadOfChangedContentIsAborted) {
   for (bool removed : {false, true}) {
     World world;
     world.source.add("parts", body_of(2 * kFiveMiB), {kFiveMiB, kFiveMiB});
-    world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
-      if (call.name == "complete_upload") world.target.die_at = call.index;
-      return std::nullopt;
-    };
-    world.target.death = FakeBucket::Death::kBefore;
-    world.sync();
-    EXPECT_EQ(world.target.open_uploads(), 1u);
-    world.target.revive();
-    world.target.fault = nullptr;
+    world.die_before("complete_upload");
     if (removed) world.source.erase("parts");
     if (!removed) world.source.add("parts", body_of(2 * kFiveMiB, 'q'), {kFiveMiB, kFiveMiB});
     EXPECT_TRUE(world.sync().complete);

@@ -9,27 +9,9 @@ namespace {
 
 constexpr size_t kFiveMiB = 5 << 20;
 
-std::shared_ptr<const SealKey> key_of(char first) {
-  std::string bytes;
-  for (int i = 0; i < 32; ++i) bytes += static_cast<char>(first + i);
-  return std::make_shared<const SealKey>(bytes);
-}
-
 std::vector<StoredForm> forms() {
   return {
       {Packing::kGzip, nullptr}, {Packing::kZstd, nullptr}, {Packing::kNone, key_of(1)}, {Packing::kZstd, key_of(1)}};
-}
-
-std::string noise(size_t bytes) {  // which doesn't get smaller
-  std::string out(bytes, '\0');
-  uint64_t state = 88172645463325252u;
-  for (char& c : out) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    c = static_cast<char>(state);
-  }
-  return out;
 }
 
 struct Formed : World {
@@ -238,16 +220,7 @@ TEST(Formed, SealedPartsThatArrivedAreNotCarriedAgain) {
   Formed world({Packing::kNone, key_of(1)});
   world.settings.objects_at_once = {1, 1, 1, 100, 10};
   world.source.add("large", noise(30 << 20));  // four parts of 8 MiB, as stored
-  std::atomic<int> uploaded{0};
-  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
-    if (call.name == "upload_part" && ++uploaded == 3) world.target.die_at = call.index;
-    return std::nullopt;
-  };
-  world.target.death = FakeBucket::Death::kBefore;
-  world.sync();
-  EXPECT_EQ(world.target.open_uploads(), 1u);
-  world.target.revive();
-  world.target.fault = nullptr;
+  world.die_before("upload_part", 3);
   world.target.forget_calls();
   EXPECT_EQ(world.sync().replicated, 1u);
   EXPECT_EQ(world.target.calls("upload_part"), 2);
@@ -258,15 +231,7 @@ TEST(Formed, SealedPartsThatArrivedAreNotCarriedAgain) {
 TEST(Formed, AHalfDoneUploadWithAnotherKeyIsAborted) {
   Formed world({Packing::kNone, key_of(1)});
   world.source.add("large", body_of(kFiveMiB + 3));
-  world.target.fault = [&](const FakeBucket::Call& call) -> std::optional<Error> {
-    if (call.name == "complete_upload") world.target.die_at = call.index;
-    return std::nullopt;
-  };
-  world.target.death = FakeBucket::Death::kBefore;
-  world.sync();
-  EXPECT_EQ(world.target.open_uploads(), 1u);
-  world.target.revive();
-  world.target.fault = nullptr;
+  world.die_before("complete_upload");
   world.settings.stored.key = key_of(2);
   EXPECT_TRUE(world.sync().complete);
   world.expect_mirrored();

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "engines/s3/stored/opener.hpp"
 #include "engines/s3/sync.hpp"
 #include "fake_bucket.hpp"
+#include "unit/s3_stored/bodies.hpp"
 
 namespace twinspan::s3 {
 
@@ -21,15 +21,7 @@ inline Result<std::string> original_of(const FakeBucket::Object& copy, const std
                                        const std::string& name) {
   const auto mark = stored_mark(copy.metadata);
   if (!mark) return copy.body;
-  Opener opener({key, mark->sealed ? std::optional(name) : std::nullopt, mark->packing, mark->source_bytes});
-  std::string original;
-  const Sink gather = [&](std::string_view piece) -> Status {
-    original += piece;
-    return {};
-  };
-  if (Status fed = opener.feed(copy.body, gather); !fed) return std::unexpected(fed.error());
-  if (Status finished = opener.finish(gather); !finished) return std::unexpected(finished.error());
-  return original;
+  return opened(copy.body, {key, mark->sealed ? std::optional(name) : std::nullopt, mark->packing, mark->source_bytes});
 }
 
 struct World {
@@ -59,6 +51,20 @@ struct World {
     const SyncProgress progress = run.run(stop.get_token());
     dead_letters = transfers.dead_letters();
     return progress;
+  }
+
+  // A life that ends when the target would be asked for the nth time, and leaves one upload half done.
+  void die_before(const std::string& call, int nth = 1) {
+    std::atomic<int> calls{0};
+    target.fault = [&](const FakeBucket::Call& seen) -> std::optional<Error> {
+      if (seen.name == call && ++calls == nth) target.die_at = seen.index;
+      return std::nullopt;
+    };
+    target.death = FakeBucket::Death::kBefore;
+    sync();
+    EXPECT_EQ(target.open_uploads(), 1u);
+    target.revive();
+    target.fault = nullptr;
   }
 
   // Same keys, same bytes, same metadata and tags; nothing half done.

@@ -13,6 +13,18 @@ inline std::string content_of(size_t bytes) {
   return content;
 }
 
+inline std::string noise(size_t bytes) {  // which doesn't get smaller
+  std::string out(bytes, '\0');
+  uint64_t state = 88172645463325252u;
+  for (char& c : out) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    c = static_cast<char>(state);
+  }
+  return out;
+}
+
 inline std::shared_ptr<const SealKey> key_of(char first = 0) {
   std::string bytes;
   for (int i = 0; i < 32; ++i) bytes += static_cast<char>(first + i);

@@ -17,17 +17,6 @@ Result<std::string> unpacked(Packing packing, std::string_view bytes, size_t pie
   const auto unpacker = make_unpacker(packing);
   return through(*unpacker, bytes, piece);
 }
-std::string noise(size_t bytes) {
-  std::string out(bytes, '\0');
-  uint64_t state = 88172645463325252u;
-  for (char& c : out) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    c = static_cast<char>(state);
-  }
-  return out;
-}
 
 class PackingOf : public testing::TestWithParam<Packing> {};
 INSTANTIATE_TEST_SUITE_P(Every, PackingOf, testing::Values(Packing::kGzip, Packing::kZstd),
