@@ -2,25 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engines/s3/likeness.hpp"
 #include "s3/digest.hpp"
 
 namespace twinspan::s3 {
 
 Multipart::Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
-                     const std::vector<Part>& done, std::optional<Sealing> sealing)
+                     PartEtags done, std::optional<Sealing> sealing, Keep keep)
     : route_(route),
       key_(std::move(key)),
       source_etag_(std::move(source_etag)),
       plan_(plan),
       upload_(std::move(upload)),
       sealing_(std::move(sealing)),
-      etags_(static_cast<size_t>(plan.count)) {
-  for (const Part& part : done)
-    if (part.number >= 1 && part.number <= plan.count && part.size_bytes == plan.range(part.number).size_bytes) {
-      etags_[static_cast<size_t>(part.number) - 1] = part.etag;
-      ++done_;
-    }
+      keep_(std::move(keep)),
+      etags_(std::move(done)),
+      kept_(route.clock.boot_now()) {
+  etags_.resize(static_cast<size_t>(plan.count));
+  done_ = static_cast<int>(std::ranges::count_if(etags_, [](const std::string& etag) { return !etag.empty(); }));
   reopen();
 }
 
@@ -51,13 +52,23 @@ void Multipart::carry_parts(const std::stop_token& stop) {
     lock.unlock();
     Result<Part> part = carry(number, stop);
     lock.lock();
-    --carrying_;
     if (part) {
       etags_[static_cast<size_t>(number) - 1] = std::move(part->etag);
       ++done_;
+      const BootTime now = route_.clock.boot_now();
+      if (!keeping_ && done_ < plan_.count && now - kept_ >= route_.settings.record_parts_after) {
+        keeping_ = true;
+        kept_ = now;
+        const PartEtags etags = etags_;
+        lock.unlock();
+        keep_(etags, stop);
+        lock.lock();
+        keeping_ = false;
+      }
     } else if (!error_) {
       error_ = part.error();
     }
+    --carrying_;
   }
   waker_.notify_all();
 }

@@ -1,6 +1,7 @@
 // One object on its way in parts. Several workers may carry parts of it.
 #pragma once
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,9 +20,14 @@ struct Sealing {
 
 class Multipart {
  public:
-  // `done`: parts that a former process has uploaded from the same content, with the same salt where it is sealed.
-  Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
-            const std::vector<Part>& done, std::optional<Sealing> sealing = std::nullopt);
+  // The ETags of acknowledged parts, by part number - 1; empty: to be carried.
+  using PartEtags = std::vector<std::string>;
+  using Keep = std::function<void(const PartEtags&, const std::stop_token& stop)>;
+
+  // `done`: of parts that a former process has uploaded from the same content, with the same salt where it is sealed.
+  // `keep` writes them down from time to time, by one thread at a time.
+  Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload, PartEtags done,
+            std::optional<Sealing> sealing, Keep keep);
 
   // Claims and carries one part after the other, until none is left or one has failed.
   void carry_parts(const std::stop_token& stop);
@@ -47,12 +53,15 @@ class Multipart {
   const PartPlan plan_;
   const Upload upload_;
   const std::optional<Sealing> sealing_;
+  const Keep keep_;
 
   mutable std::mutex mutex_;
   std::condition_variable waker_;
-  std::vector<std::string> etags_;  // by part number - 1; empty: to be carried
-  std::vector<int> todo_;           // last first
+  PartEtags etags_;
+  std::vector<int> todo_;  // last first
   int carrying_ = 0, done_ = 0;
+  bool keeping_ = false;
+  BootTime kept_;
   std::optional<Error> error_;
 };
 

@@ -51,6 +51,7 @@ struct Settings {
   size_t queue_max = 10000;                // work known and not begun; the listing waits beyond it
   int64_t buffer_bytes = 48 << 20;         // bodies in memory, of all transfers together
   int64_t single_put_bytes_max = 16 << 20;
+  std::chrono::milliseconds record_parts_after{2000};  // how often an upload's finished parts are written down
   std::string encryption{}, encryption_key_id{};  // of what is written; empty: what the target bucket does by itself
   StoredForm stored{};                            // compression and sealing on the way; then same_endpoint is false
   // The way back: the source is a former target. What bears the mark of another form is brought into its original one;

@@ -77,6 +77,7 @@ class Transfer final : public Carrier {
   Result<Outcome> put_stored(Work& work, PutRequest request, std::string_view stored, const std::stop_token& stop);
   Result<Outcome> copy_whole(Work& work, const std::stop_token& stop);
   Result<Outcome> carry_in_parts(Work& work, const std::stop_token& stop);
+  std::shared_ptr<Multipart> upload_of(UploadRecord record, const Listed& object, const Upload& upload);
   Result<Outcome> begin_parts(Work& work, const std::stop_token& stop);
   Result<Outcome> complete(Work& work, const std::stop_token& stop);
   Status prove_parts(Work& work, const std::vector<Part>& parts, const std::stop_token& stop);

@@ -13,7 +13,36 @@ std::optional<Sealing> sealing_of(const StoredForm& form, const Listed& object, 
   return Sealing{form.key, seal_header(*form.key, Packing::kNone, salt, object.key, object.size_bytes)};
 }
 
+// What a former process had acknowledged and the server still has.
+Multipart::PartEtags proven_parts(const UploadRecord& record, const std::vector<Part>& listed) {
+  Multipart::PartEtags proven(static_cast<size_t>(record.plan.count));
+  for (const Part& part : listed) {
+    if (part.number < 1 || part.number > record.plan.count) continue;
+    const auto at = static_cast<size_t>(part.number) - 1;
+    if (at < record.part_etags.size() && part.etag == record.part_etags[at] &&
+        part.size_bytes == record.plan.range(part.number).size_bytes)
+      proven[at] = part.etag;
+  }
+  return proven;
+}
+
 }  // namespace
+
+std::shared_ptr<Multipart> Transfer::upload_of(UploadRecord record, const Listed& object, const Upload& upload) {
+  const auto sealing = sealing_of(route_.settings.stored, object, record.salt);
+  const PartPlan plan = record.plan;
+  auto done = record.part_etags;
+  record.upload_id = upload.upload_id;
+  // What isn't written down is carried again by whoever comes after a crash.
+  auto keep = [this, record = std::move(record)](const Multipart::PartEtags& etags,
+                                                 const std::stop_token& stop) mutable {
+    record.part_etags = etags;
+    if (Status kept = records_.update(record, stop); !kept)
+      log::debug("finished parts not written down", {{"link", route_.settings.link}, {"key", record.key}});
+  };
+  return std::make_shared<Multipart>(route_, object.key, object.etag, plan, upload, std::move(done), sealing,
+                                     std::move(keep));
+}
 
 Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop) {
   if (work.upload && work.upload->source_etag() != work.object.etag)
@@ -47,9 +76,9 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   if (*half_done) {
     const auto parts = route_.target.bucket.list_parts((*half_done)->upload, stop);
     if (parts) {
-      work.upload =
-          std::make_shared<Multipart>(route_, object.key, object.etag, (*half_done)->record.plan, (*half_done)->upload,
-                                      *parts, sealing_of(form, object, (*half_done)->record.salt));
+      UploadRecord& record = (*half_done)->record;
+      record.part_etags = proven_parts(record, *parts);
+      work.upload = upload_of(std::move(record), object, (*half_done)->upload);
       return Outcome::kReplicated;
     }
     // Nobody else will look for it now.
@@ -82,13 +111,12 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   request->if_match.clear();  // what counts is what is there when it is completed
   request->if_absent = false;
   const std::string salt = form.key ? new_salt() : "";
-  if (Status written = records_.write({object.key, object.etag, *plan, form.mark(), salt}, stop); !written)
-    return std::unexpected(written.error());
+  UploadRecord record{object.key, object.etag, *plan, form.mark(), salt};
+  if (Status written = records_.write(record, stop); !written) return std::unexpected(written.error());
   const auto created = route_.target.bucket.create_upload(*request, stop);
   if (!created) return std::unexpected(created.error());
   records_.created(object.key);
-  work.upload = std::make_shared<Multipart>(route_, object.key, object.etag, *plan, Upload{request->key, *created, {}},
-                                            std::vector<Part>{}, sealing_of(form, object, salt));
+  work.upload = upload_of(std::move(record), object, Upload{request->key, *created, {}});
   return Outcome::kReplicated;
 }
 

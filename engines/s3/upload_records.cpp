@@ -19,6 +19,8 @@ Json to_json(const UploadRecord& record) {
                {"asSource", record.plan.as_source}};
   if (!record.form.empty()) json["form"] = record.form;
   if (!record.salt.empty()) json["salt"] = to_hex(record.salt);
+  if (!record.upload_id.empty()) json["uploadId"] = record.upload_id;
+  if (!record.part_etags.empty()) json["partEtags"] = record.part_etags;
   return json;
 }
 
@@ -29,7 +31,10 @@ Result<UploadRecord> parse_upload_record(const std::string& text) {
                       {integer_of(json, "sizeBytes"), integer_of(json, "partBytes"),
                        static_cast<int>(integer_of(json, "parts")), member_of(json, "asSource") == Json(true)},
                       text_of(json, "form"),
-                      from_hex(text_of(json, "salt"))};
+                      from_hex(text_of(json, "salt")),
+                      text_of(json, "uploadId")};
+  for (const Json& etag : member_of(json, "partEtags"))
+    record.part_etags.push_back(etag.is_string() ? etag.get<std::string>() : "");
   if (record.source_etag.empty() || record.plan.part_bytes <= 0 || record.plan.count < 1 ||
       record.plan.count > kPartsMax)
     return fail(Code::kInvalid, "upload record: expected key, sourceEtag, sizeBytes, partBytes and parts");
@@ -57,6 +62,10 @@ Status UploadRecords::write(const UploadRecord& record, std::stop_token stop) {
   return {};
 }
 
+Status UploadRecords::update(const UploadRecord& record, std::stop_token stop) {
+  return write_state(route_.target.bucket, name_of(record.key), to_json(record), stop);
+}
+
 void UploadRecords::created(const std::string& key) {
   std::lock_guard lock(mutex_);
   unanswered_.erase(key);
@@ -65,20 +74,23 @@ void UploadRecords::created(const std::string& key) {
 Status UploadRecords::sweep(const std::string& key, std::stop_token stop) {
   const auto record = route_.target.bucket.head(name_of(key), stop);
   if (!record) return record.error().code == Code::kNotFound ? Status{} : std::unexpected(record.error());
-  const auto uploads = uploads_of(key, record->object.last_modified, stop);
+  const auto uploads = uploads_of(key, "", record->object.last_modified, stop);
   if (!uploads) return std::unexpected(uploads.error());
   for (const Upload& upload : *uploads)
     if (Status aborted = route_.target.bucket.abort_upload(upload, stop); !aborted) return aborted;
   return {};
 }
 
-// Both times are the server's, to the second at worst: uploads older than their record are somebody else's.
-Result<std::vector<Upload>> UploadRecords::uploads_of(const std::string& key, WallTime recorded, std::stop_token stop) {
+// Where the record doesn't name the upload, both times are the server's, to the second at worst: uploads older than
+// their record are somebody else's.
+Result<std::vector<Upload>> UploadRecords::uploads_of(const std::string& key, const std::string& upload_id,
+                                                      WallTime recorded, std::stop_token stop) {
   const std::string name = route_.at_target(key);
   auto uploads = route_.target.bucket.list_uploads(name, stop);
   if (uploads)
     std::erase_if(*uploads, [&](const Upload& upload) {
-      return upload.key != name || upload.initiated < recorded - std::chrono::seconds(2);
+      if (upload.key != name) return true;
+      return upload_id.empty() ? upload.initiated < recorded - std::chrono::seconds(2) : upload.upload_id != upload_id;
     });
   return uploads;
 }
@@ -116,7 +128,7 @@ Status UploadRecords::recover_one(const Listed& stored, std::stop_token stop) {
     return {};
   }
   if (!route_.settings.share.has(record->key)) return {};  // another worker may be at it
-  const auto uploads = uploads_of(record->key, stored.last_modified, stop);
+  const auto uploads = uploads_of(record->key, record->upload_id, stored.last_modified, stop);
   if (!uploads) return std::unexpected(uploads.error());
   std::optional<Upload> kept;
   for (const Upload& upload : *uploads) {

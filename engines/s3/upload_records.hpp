@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/json.hpp"
 #include "engines/s3/part_plan.hpp"
@@ -20,6 +21,12 @@ struct UploadRecord {
   // As StoredForm::mark() has it. Only what is sealed and not compressed can be gone on with, by the salt it began
   // with.
   std::string form{}, salt{};
+  // Once it is answered for: the upload, and the ETags of the parts that the server has acknowledged, by part number -
+  // 1
+  // ("": not yet). A part that is merely there proves nothing: servers were seen to keep a part whose upload was cut
+  // off, in its full size, with zeros for what did not come.
+  std::string upload_id{};
+  std::vector<std::string> part_etags{};
   bool operator==(const UploadRecord&) const = default;
 };
 
@@ -39,6 +46,8 @@ class UploadRecords {
   // Before the upload is created. Where a former try's answer was lost, what it may have created is aborted first.
   Status write(const UploadRecord& record, std::stop_token stop);
   void created(const std::string& key);  // the answer arrived: the upload is known
+  // Which of its parts are finished, in place of what was written before. Only between created() and erase().
+  Status update(const UploadRecord& record, std::stop_token stop);
   Status erase(const std::string& key, std::stop_token stop);
   // Reads the records of our share and finds their uploads. Only while nothing of it is under way. On an error nothing
   // may be uploaded: a record written over another would leave that one's upload to nobody.
@@ -56,7 +65,8 @@ class UploadRecords {
   std::string folder() const;
   std::string name_of(const std::string& key) const;
   Status sweep(const std::string& key, std::stop_token stop);
-  Result<std::vector<Upload>> uploads_of(const std::string& key, WallTime recorded, std::stop_token stop);
+  Result<std::vector<Upload>> uploads_of(const std::string& key, const std::string& upload_id, WallTime recorded,
+                                         std::stop_token stop);
   Status recover_one(const Listed& stored, std::stop_token stop);
 
   Route& route_;

@@ -1,4 +1,5 @@
 """Real S3 servers with TLS on loopback, each in a folder of its own."""
+import hashlib
 import os
 import pathlib
 import socket
@@ -119,9 +120,11 @@ class Minio(Server):
     def command(self):
         return [TOOLS / "minio", "server", "--quiet", "--address", f"{self.host}:{self.port}", "--certs-dir", self.folder / "certs", self.data]
 
-    def half_uploads(self, bucket):
-        """What is left of uploads that nobody completed or aborted, of all buckets: MinIO doesn't list them."""
-        return [one.name for one in (self.data / ".minio.sys/multipart").glob("*/*") if one.is_dir()]
+    def half_uploads(self, bucket, keys):
+        """What is left of uploads of these keys that nobody completed or aborted: MinIO lists those of one key only, and
+        keeps them in folders named by the digest of bucket and key."""
+        folders = [self.data / ".minio.sys/multipart" / hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest() for key in keys]
+        return [str(one) for folder in folders for one in folder.glob("*") if one.is_dir()]
 
     def admin(self, *words):
         run(TOOLS / "mc", "--config-dir", self.folder / "mc", "--quiet", *words)
@@ -142,7 +145,7 @@ class Versity(Server):
         return [TOOLS / "versitygw", "--quiet", "--port", f"{self.host}:{self.port}", "--cert", self.certificate, "--key", self.key,
                 "posix", self.data]
 
-    def half_uploads(self, bucket):
+    def half_uploads(self, bucket, keys):
         return [str(one) for one in (self.data / bucket / ".sgwtmp/multipart").glob("*/*")]
 
 

@@ -72,8 +72,12 @@ class Trial:
                  if name.lower().startswith("x-amz-meta-") and name.lower() != "x-amz-meta-twinspan-source-etag"}
         return {"bytes": len(body), "md5": hashlib.md5(body).hexdigest(), **headers, **users, "tags": server.s3.tags(bucket, key)}
 
+    def same(self, key):
+        ours, theirs = self.described("source", key), self.described("target", key)
+        assert ours == theirs, f"{key}: {ours} is {theirs} at the target"
+
     def half_uploads(self):
-        return self.target.half_uploads(self.bucket["target"])
+        return self.target.half_uploads(self.bucket["target"], {*self.keys("source"), *self.keys("target")})
 
     def settled(self, link, extra=(), seconds=90):
         """The end of every scenario: synced, verified, the same by our own look at it, nothing left behind."""
@@ -87,7 +91,7 @@ class Trial:
         assert seen["checked"] == len(ours), (seen, len(ours))
         assert set(theirs) == set(ours) | set(extra), sorted(set(theirs) ^ set(ours))[:10]
         for key in ours:
-            assert self.described("source", key) == self.described("target", key), key
+            self.same(key)
         self.nothing_left()
         return seen
 

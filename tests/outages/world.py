@@ -82,6 +82,8 @@ class Link:
                 "s3": {"listingIntervalSeconds": 1, "retries": {"backoffBaseSeconds": 1}, **(settings or {})}}
         api.call("POST", LINKS, {"apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
                                  "metadata": {"name": name, "namespace": NS}, "spec": spec})
+        api.call("POST", LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {},  # as the operator makes it
+                                  "metadata": {"name": f"{name}-s3-0", "namespace": NS, "labels": {"twinspan.dev/link": name}}})
 
     def credentials(self, end, access_key, secret_key):
         """As the kubelet does it: the files change together."""
@@ -110,7 +112,7 @@ class Link:
         """SIGKILL. It is proven dead when this returns, so its lease is not waited for."""
         self.process.kill()
         self.process.wait()
-        self.api.call("DELETE", f"{LEASES}/{self.name}-s3-0", expect=(200, 404))
+        self.api.call("PATCH", f"{LEASES}/{self.name}-s3-0", {"spec": {"holderIdentity": ""}}, "application/merge-patch+json")
 
     def stop(self):
         if self.process and self.process.poll() is None:

@@ -59,6 +59,33 @@ TEST(Death, PartsThatArrivedAreNotCarriedAgain) {
   world.expect_mirrored();
 }
 
+// Versity S3 Gateway 1.8.0 keeps a part whose upload was cut off, in the size that was announced.
+TEST(Death, APartThatWasCutOffIsCarriedAgain) {
+  for (const bool sealed : {false, true}) {
+    World world;
+    world.settings.objects_at_once = {1, 1, 1, 100, 10};
+    if (sealed) world.settings.stored.key = key_of();
+    world.source.add("parts", body_of(4 * kFiveMiB), {kFiveMiB, kFiveMiB, kFiveMiB, kFiveMiB});
+    world.die_before(sealed ? "upload_part" : "stream_part", 2);
+    world.target.add_torn_part(2, kFiveMiB);
+    EXPECT_EQ(world.sync().replicated, 1u);
+    world.expect_mirrored();
+  }
+}
+
+TEST(Death, FinishedPartsAreWrittenDownNowAndThen) {
+  World world;
+  world.settings.objects_at_once = {1, 1, 1, 100, 10};
+  world.settings.record_parts_after = std::chrono::hours(1);
+  world.source.add("parts", body_of(4 * kFiveMiB), {kFiveMiB, kFiveMiB, kFiveMiB, kFiveMiB});
+  world.die_before("stream_part", 3);
+  world.target.forget_calls();
+  EXPECT_EQ(world.sync().replicated, 1u);
+  EXPECT_EQ(world.target.calls("stream_part"), 4);  // none was written down yet
+  EXPECT_EQ(world.target.calls("create_upload"), 0);
+  world.expect_mirrored();
+}
+
 TEST(Death, AHalfDoneUploadOfChangedContentIsAborted) {
   for (bool removed : {false, true}) {
     World world;

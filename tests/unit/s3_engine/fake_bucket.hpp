@@ -77,6 +77,10 @@ class FakeBucket : public Bucket {
     std::lock_guard lock(mutex_);
     return uploads_.size();
   }
+  void add_torn_part(int number, int64_t bytes) {  // to the only upload
+    std::lock_guard lock(mutex_);
+    uploads_.begin()->second.parts[number] = std::string(static_cast<size_t>(bytes), '\0');
+  }
   std::string begin_upload(const std::string& key) {  // somebody else's
     std::lock_guard lock(mutex_);
     return start(PutRequest{key, {}, {}});

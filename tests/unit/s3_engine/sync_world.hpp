@@ -37,6 +37,7 @@ struct World {
     settings.listers = 2;
     settings.page_keys = 10;
     settings.retries.backoff_base = std::chrono::milliseconds(1);
+    settings.record_parts_after = std::chrono::milliseconds(0);
     return settings;
   }
 
