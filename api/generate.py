@@ -48,6 +48,7 @@ SHAPES = {
     "*.conditions[]": "Condition",
     "FailoverPolicy.spec": "PolicySpec",
     "FailoverPolicy.spec.services[]": "PolicyService",
+    "FailoverPolicy.spec.configMaps[]": "PolicyConfigMap",
     "FailoverPolicy.spec.lease": "LeaseSettings",
     "FailoverPolicy.spec.triggers": "Triggers",
     "FailoverPolicy.spec.quorum": "QuorumSettings",
@@ -60,6 +61,7 @@ SHAPES = {
     "FailoverPolicy.spec.notifications[].webhook": "WebhookTarget",
     "FailoverPolicy.status": "PolicyStatus",
     "FailoverPolicy.status.services[]": "PolicyServiceStatus",
+    "FailoverPolicy.status.configMaps[]": "PolicyConfigMapStatus",
     "FailoverPolicy.status.observers[]": "Observer",
     "FailoverPolicy.status.current": "FailoverStep",
     "FailoverPolicy.status.history[]": "FailoverRecord",
@@ -144,7 +146,8 @@ class Generator:
                 return "Json", ""
             if "additionalProperties" in schema:
                 inner, rule = self.value(schema["additionalProperties"], path + "{}")
-                parts = [f".max_items = {schema['maxProperties']}"] if "maxProperties" in schema else []
+                bounds = (("minProperties", "min_items"), ("maxProperties", "max_items"))
+                parts = [f".{rule_name} = {schema[key]}" for key, rule_name in bounds if key in schema]
                 return f"std::map<std::string, {inner}>", self.with_items(parts, rule)
             return self.struct(schema, path), ""
         if kind == "array":

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -42,7 +43,7 @@ struct Options {
 };
 
 struct Figures {
-  milliseconds sync{0}, arrival{0}, recovery{0};
+  milliseconds sync{0}, arrival{0}, recovery{0}, failover{0}, failback{0};
 };
 
 int64_t since(SteadyClock::time_point start) {
@@ -66,8 +67,8 @@ class Demo {
       : options_(options), cluster_(cluster), progress_(progress), stop_(std::move(stop)) {}
 
   Status run() {
-    for (const auto& step :
-         {&Demo::start, &Demo::apply, &Demo::sync, &Demo::arrive, &Demo::differ, &Demo::survive, &Demo::remove})
+    for (const auto& step : {&Demo::start, &Demo::apply, &Demo::sync, &Demo::arrive, &Demo::differ, &Demo::survive,
+                             &Demo::fail_over, &Demo::come_back, &Demo::remove})
       if (auto done = (this->*step)(); !done) return done;
     return {};
   }
@@ -123,11 +124,23 @@ class Demo {
     patch["spec"]["targets"] = (*link)["spec"]["targets"];
     patch["spec"]["targets"][0]["s3"]["endpoint"] = nyc_.server.endpoint();
     patch["spec"]["targets"][0]["s3"]["bucket"] = kTarget;
+    // And no patience: a demo has no hours.
+    const Json hasty = {{"spec",
+                         {{"triggers", {{"unreachableSeconds", 3}, {"consecutiveFailures", 3}}},
+                          {"failback", {{"stableSeconds", 3}}}}}};
+    if (auto patched = cluster_.client().merge_patch(kube::kFailoverPolicies, policy_, hasty); !patched)
+      return std::unexpected(patched.error());
     begun_ = SteadyClock::now();
     if (auto patched = cluster_.client().merge_patch(kube::kReplicationLinks, link_, patch); !patched)
       return std::unexpected(patched.error());
     progress_.done();
     return {};
+  }
+
+  // Of what clients put there, not of what Twinspan keeps for itself.
+  static int64_t objects_of(const Side& side, const char* bucket) {
+    const auto keys = side.server.keys(bucket);
+    return std::count_if(keys.begin(), keys.end(), [](const auto& key) { return !key.starts_with(".twinspan/"); });
   }
 
   Json status() {
@@ -145,7 +158,7 @@ class Demo {
         "every object is in New York too", kPatience,
         [&] {
           const Json seen = status(), &sync = member_of(seen, "sync");
-          const auto there = static_cast<int64_t>(nyc_.server.objects(kTarget));
+          const int64_t there = objects_of(nyc_, kTarget);
           if (there >= objects_ && !figures_.sync.count()) figures_.sync = milliseconds(since(begun_));
           if (condition(seen, "Ready") == "True" && integer_of(sync, "total") >= objects_ &&
               integer_of(sync, "failed") == 0)
@@ -163,8 +176,7 @@ class Demo {
     const auto start = SteadyClock::now();
     sgp_.server.add(kSource, "daily/new.tar.gz", "just made");
     ++objects_;
-    const size_t before = nyc_.server.objects(kTarget);
-    while (nyc_.server.objects(kTarget) <= before) {
+    while (!nyc_.server.body(kTarget, "daily/new.tar.gz")) {
       if (since(start) > kPatience.count()) return fail(Code::kInternal, "it never arrived in New York");
       if (!twinspan::wait_for(milliseconds(1), stop_)) return fail(Code::kCancelled, "interrupted");
     }
@@ -195,7 +207,8 @@ class Demo {
     if (!seen) return std::unexpected(seen.error());
     if (member_of(*seen, "consistent") != false || integer_of(*seen, "different") != 1)
       return fail(Code::kInternal, fmt::format("one key differs, and the verification says {}", seen->dump()));
-    progress_.print(fmt::format("  a byte changed behind its back is found: {}", seen->dump()));
+    progress_.print(fmt::format("  an object changed behind its back is found: {} checked, 1 different: {}",
+                                integer_of(*seen, "checked"), member_of(*seen, "differentSample").dump()));
     return {};
   }
 
@@ -217,9 +230,122 @@ class Demo {
     return print_table();
   }
 
+  Json policy_status() {
+    const auto policy = cluster_.client().get(kube::kFailoverPolicies, policy_);
+    return policy ? member_of(*policy, "status") : Json();
+  }
+
+  // The message of one of the policy's conditions.
+  std::string said(const char* condition) {
+    const Json status = policy_status();
+    for (const Json& one : member_of(status, "conditions"))
+      if (text_of(one, "type") == condition) return text_of(one, "message");
+    return fmt::format("nothing is said of {} yet", condition);
+  }
+
+  // What clients read: where the primary is.
+  std::string told() {
+    const auto map = cluster_.client().get(kube::kConfigMaps, {link_.ns, "backups-where"});
+    return map ? text_of(member_of(*map, "data"), "primary") : "";
+  }
+  std::string alias() {
+    const auto service = cluster_.client().get(kube::kServices, {link_.ns, "backups"});
+    return service ? text_of(member_of(*service, "spec"), "externalName") : "";
+  }
+
+  Status fail_over() {
+    auto ready = progress_.wait(
+        "clients are told of Singapore, and New York could take over", kPatience,
+        [&] {
+          return told() == "sgp" && text_of(policy_status(), "possible") == "True" ? std::string()
+                                                                                   : said("FailoverPossible");
+        },
+        stop_);
+    if (!ready) return ready;
+    // Three objects that can't be carried any more: they will be counted, and brought along later.
+    twinspan::s3_stub::Fault stuck;
+    stuck.count = 1'000'000'000;
+    stuck.method = "GET";
+    stuck.path_prefix = fmt::format("/{}/late/", kSource);
+    sgp_.server.inject(stuck);
+    for (const char* key : {"late/1", "late/2", "late/3"}) sgp_.server.add(kSource, key, key);
+    auto queued = progress_.wait(
+        "three objects of Singapore are known, and on their way", kPatience,
+        [&]() -> std::string {
+          const Json seen = policy_status();
+          for (const Json& one : member_of(seen, "conditions"))
+            if (text_of(one, "message").find("3 keys are known that nyc lacks") != std::string::npos) return "";
+          return "not known yet";
+        },
+        stop_);
+    if (!queued) return queued;
+    const auto start = SteadyClock::now();
+    twinspan::s3_stub::Fault dead;
+    dead.kind = twinspan::s3_stub::FaultKind::kCut;
+    dead.count = 1'000'000'000;
+    sgp_.server.inject(dead);
+    auto moved = progress_.wait(
+        "Singapore answers no more: clients are told of New York", kPatience,
+        [&] { return told() == "nyc" ? std::string() : said("PrimaryHealthy"); }, stop_);
+    if (!moved) return moved;
+    figures_.failover = milliseconds(since(start));
+    Json last;
+    auto written = progress_.wait(
+        "the failover is in the history", kPatience,
+        [&] {
+          const Json history = member_of(policy_status(), "history");
+          if (!history.empty()) last = history.front();
+          return text_of(last, "outcome") == "Completed" && text_of(last, "to") == "nyc" ? "" : "not yet";
+        },
+        stop_);
+    if (!written) return written;
+    if (integer_of(last, "missingKeys") != 3 || !last.contains("listedAt"))
+      return fail(Code::kInternal, fmt::format("three keys are missing, and the history says {}", last.dump()));
+    if (alias() != "nyc3.digitaloceanspaces.com") return fail(Code::kInternal, "the Service points at " + alias());
+    progress_.print(fmt::format("  {}", text_of(last, "message")));
+    return print_table(kube::kFailoverPolicies);
+  }
+
+  Status come_back() {
+    nyc_.server.add(kTarget, "daily/written-in-new-york.tar.gz", "while Singapore was away");
+    nyc_.server.add(kTarget, "trailing/", "changed in New York");
+    const auto start = SteadyClock::now();
+    sgp_.server.clear_faults();
+    auto reversed = progress_.wait(
+        "Singapore is back: both sides are reconciled, nothing that either had is lost", kPatience,
+        [&]() -> std::string {
+          for (const char* key : {"late/1", "late/2", "late/3"})
+            if (nyc_.server.body(kTarget, key) != key) return fmt::format("{} is not in New York", key);
+          if (!sgp_.server.body(kSource, "daily/written-in-new-york.tar.gz"))
+            return "the new object is not in Singapore";
+          if (sgp_.server.body(kSource, "trailing/") != "changed in New York") return "the change is not in Singapore";
+          return "";
+        },
+        stop_);
+    if (!reversed) return reversed;
+    objects_ += 4;
+    auto back = progress_.wait(
+        "after a while in which all is well, clients are led back", kPatience,
+        [&]() -> std::string {
+          const Json status = policy_status();
+          const Json& history = member_of(status, "history");
+          if (told() == "sgp" && history.size() >= 2 && text_of(history.front(), "outcome") == "Completed") return "";
+          return said("Ready");
+        },
+        stop_);
+    if (!back) return back;
+    figures_.failback = milliseconds(since(start));
+    if (text_of(status(), "primary") != "sgp") return fail(Code::kInternal, "status.primary is not sgp");
+    const auto seen = verify("after-the-failback");
+    if (!seen) return std::unexpected(seen.error());
+    if (member_of(*seen, "consistent") != true || integer_of(*seen, "checked") < objects_)
+      return fail(Code::kInternal, fmt::format("not consistent after the failback: {}", seen->dump()));
+    return print_table(kube::kFailoverPolicies);
+  }
+
   Status remove() {
     if (options_.keep) return {};
-    const size_t before = nyc_.server.objects(kTarget);
+    const int64_t before = objects_of(nyc_, kTarget);
     if (auto removed = cluster_.client().remove(kube::kReplicationLinks, link_); !removed) return removed;
     auto gone = progress_.wait(
         "kubectl delete: nothing of the link is left, both buckets are as they were", kPatience,
@@ -232,15 +358,15 @@ class Demo {
         },
         stop_);
     if (!gone) return gone;
-    if (nyc_.server.objects(kTarget) != before)
+    if (objects_of(nyc_, kTarget) != before)
       return fail(Code::kInternal, "deleting the link changed the target bucket");
     return {};
   }
 
-  Status print_table() {
-    const auto table = sandbox::get_table(cluster_.api().config(), kube::kReplicationLinks, link_.ns);
+  Status print_table(const kube::Resource& kind = kube::kReplicationLinks) {
+    const auto table = sandbox::get_table(cluster_.api().config(), kind, link_.ns);
     progress_.print(
-        fmt::format("\n$ kubectl get replicationlinks -n {}\n{}", link_.ns, table ? *table : table.error().message));
+        fmt::format("\n$ kubectl get {} -n {}\n{}", kind.plural, link_.ns, table ? *table : table.error().message));
     return {};
   }
 
@@ -248,7 +374,7 @@ class Demo {
   sandbox::DemoCluster& cluster_;
   sandbox::Progress& progress_;
   const std::stop_token stop_;
-  const kube::Key link_{"backups", "backups-sgp-nyc"};
+  const kube::Key link_{"backups", "backups-sgp-nyc"}, policy_{"backups", "backups"};
   Side sgp_{"secret-of-sgp"}, nyc_{"secret-of-nyc"};
   int64_t objects_ = 0;
   SteadyClock::time_point begun_;
@@ -283,8 +409,11 @@ int run(const Options& options, const std::stop_token& stop) {
     }
   }
   const Figures& figures = demo.figures();
-  fmt::print("demo: {} objects in {} ms, a new one in {} ms, a killed worker back and consistent in {} ms\n",
-             options.objects + 6, figures.sync.count(), figures.arrival.count(), figures.recovery.count());
+  fmt::print(
+      "demo: {} objects in {} ms, a new one in {} ms, a killed worker back and consistent in {} ms, failover in {} ms, "
+      "reconciled and back in {} ms\n",
+      options.objects + 6, figures.sync.count(), figures.arrival.count(), figures.recovery.count(),
+      figures.failover.count(), figures.failback.count());
   return 0;
 }
 

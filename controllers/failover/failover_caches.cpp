@@ -28,7 +28,8 @@ void note(std::map<kube::Key, std::set<kube::Key>>& index, const kube::Key& owne
 FailoverCaches::FailoverCaches(kube::Client& client, Cluster& cluster, const std::vector<std::string>& namespaces)
     : cluster_(cluster),
       services_(client, kube::kServices, namespaces, labelled(), decode_service),
-      slices_(client, kube::kEndpointSlices, namespaces, labelled(), decode_slice) {
+      slices_(client, kube::kEndpointSlices, namespaces, labelled(), decode_slice),
+      config_maps_(client, kube::kConfigMaps, namespaces, labelled(), decode_config_map) {
   cluster_.policies.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
     std::lock_guard lock(mutex_);
     if (before) index(key, before->open(), false);
@@ -49,25 +50,30 @@ void FailoverCaches::on_change_of_link(const std::function<void(const kube::Key&
   };
   follow(services_);
   follow(slices_);
+  follow(config_maps_);
 }
 
 void FailoverCaches::index(const kube::Key& key, const api::FailoverPolicy& policy, bool present) {
   note(policies_of_link_, {key.ns, policy.spec.link_ref.name}, key, present);
   for (const api::PolicyService& service : policy.spec.services)
     note(policies_of_service_, {key.ns, service.name}, key, present);
+  for (const api::PolicyConfigMap& map : policy.spec.config_maps)
+    note(policies_of_config_map_, {key.ns, map.name}, key, present);
 }
 
 void FailoverCaches::start() {
   services_.start();
   slices_.start();
+  config_maps_.start();
 }
 
 void FailoverCaches::stop() {
   services_.stop();
   slices_.stop();
+  config_maps_.stop();
 }
 
-bool FailoverCaches::synced() const { return services_.synced() && slices_.synced(); }
+bool FailoverCaches::synced() const { return services_.synced() && slices_.synced() && config_maps_.synced(); }
 
 std::vector<std::shared_ptr<const api::FailoverPolicy>> FailoverCaches::policies_of(const kube::Key& link) const {
   std::set<kube::Key> keys;
@@ -95,6 +101,7 @@ std::vector<api::FailoverPolicy> FailoverCaches::rivals_of(const api::FailoverPo
     };
     gather(policies_of_link_, policy.spec.link_ref.name);
     for (const api::PolicyService& service : policy.spec.services) gather(policies_of_service_, service.name);
+    for (const api::PolicyConfigMap& map : policy.spec.config_maps) gather(policies_of_config_map_, map.name);
   }
   std::vector<api::FailoverPolicy> out;
   for (const kube::Key& key : keys)
@@ -104,6 +111,11 @@ std::vector<api::FailoverPolicy> FailoverCaches::rivals_of(const api::FailoverPo
 
 std::optional<ServiceFacts> FailoverCaches::service(const kube::Key& key) const {
   const auto found = services_.find(key);
+  return found ? std::optional(*found) : std::nullopt;
+}
+
+std::optional<ConfigMapFacts> FailoverCaches::config_map(const kube::Key& key) const {
+  const auto found = config_maps_.find(key);
   return found ? std::optional(*found) : std::nullopt;
 }
 
@@ -121,6 +133,10 @@ std::vector<SliceFacts> FailoverCaches::slices_of(const kube::Key& service) cons
 
 void FailoverCaches::wrote_service(const Json& object) {
   services_.wrote(object.at("metadata").value("namespace", ""), object);
+}
+
+void FailoverCaches::wrote_config_map(const Json& object) {
+  config_maps_.wrote(object.at("metadata").value("namespace", ""), object);
 }
 
 }  // namespace twinspan::controllers

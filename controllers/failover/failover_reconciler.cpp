@@ -8,6 +8,7 @@
 #include "api/validate.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/failover/failover_rules.hpp"
+#include "controllers/failover/failover_writes.hpp"
 #include "core/log.hpp"
 
 namespace twinspan::controllers {
@@ -31,36 +32,23 @@ bool lease_times_differ(const api::AssignmentStatus& status, const LeaseTiming& 
          std::chrono::seconds(status.lease_renew_seconds.value_or(0)) != lease.renew;
 }
 
-kube::ObjectRef ref(const api::FailoverPolicy& policy) {
-  return {"twinspan.dev/v1alpha1", "FailoverPolicy", policy.metadata.ns, policy.metadata.name, policy.metadata.uid};
-}
-
-// A merge patch that turns `before` into `after`, nulls for what went away; arrays are replaced whole.
-Json difference(const Json& before, const Json& after) {
-  Json patch = Json::object();
-  for (const auto& [key, value] : before.items())
-    if (!after.contains(key)) patch[key] = nullptr;
-  for (const auto& [key, value] : after.items()) {
-    const auto old = before.find(key);
-    if (old == before.end()) {
-      patch[key] = value;
-    } else if (*old != value) {
-      patch[key] = old->is_object() && value.is_object() ? difference(*old, value) : value;
-    }
-  }
-  return patch;
-}
-
 }  // namespace
 
 FailoverReconciler::FailoverReconciler(kube::Client& client, const Clock& clock, Cluster& cluster,
                                        FailoverCaches& caches, WorkerReports& reports, kube::EventRecorder& events)
-    : client_(client), clock_(clock), cluster_(cluster), caches_(caches), reports_(reports), events_(events) {}
+    : client_(client),
+      clock_(clock),
+      cluster_(cluster),
+      caches_(caches),
+      reports_(reports),
+      events_(events),
+      buckets_(client, clock, cluster, caches, reports, events) {}
 
 bool FailoverReconciler::worth_a_look(const std::optional<Seen>& before, const Seen& after) {
   if (!before || before->failures != after.failures || before->report.has_value() != after.report.has_value())
     return true;
   if (!after.report) return false;
+  if (!after.report->details.is_null()) return BucketFailover::worth_a_look(*before->report, *after.report);
   const MemberReport &a = *before->report, &b = *after.report;
   return a.instance != b.instance || a.state != b.state || a.role != b.role || a.frozen_for != b.frozen_for ||
          a.database_running != b.database_running || a.sql_failures != b.sql_failures ||
@@ -179,6 +167,7 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
   if (!link || link->metadata.deleting()) {
     std::lock_guard lock(mutex_);
     memory_.erase(key);
+    buckets_.forget(key);
   }
   if (!link) {
     for (const auto& orphan : policies)
@@ -204,7 +193,8 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
     }
   }
 
-  if (link->spec.engine != api::Engine::kPostgres) return kube::Requeue::none();
+  if (link->spec.engine != api::Engine::kPostgres)
+    return policy ? buckets_.reconcile(*link, *policy, stop) : kube::Requeue::none();
 
   const FailoverRules rules = rules_of(*link, policy.get());
   const auto lease = cluster_.leases.find({key.ns, lease_name(key.name)});
@@ -237,10 +227,11 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
     }
     const api::PolicyStatus status = next_status(*policy, seen, decision, routing, detected, clock_.wall_now());
     if (status != policy->status) {
-      if (auto saved = write_status(*policy, status, stop); !saved) return std::unexpected(saved.error());
+      if (auto saved = write_policy_status(client_, cluster_, *policy, status, stop); !saved)
+        return std::unexpected(saved.error());
       for (const Told& told : events_of(policy->status, status))
-        told.warning ? events_.warning(ref(*policy), told.reason, told.message)
-                     : events_.normal(ref(*policy), told.reason, told.message);
+        told.warning ? events_.warning(reference_to(*policy), told.reason, told.message)
+                     : events_.normal(reference_to(*policy), told.reason, told.message);
     }
   }
   if (new_assignment)
@@ -266,29 +257,12 @@ Result<kube::Requeue> FailoverReconciler::reconcile(const kube::Key& key, std::s
   return kube::Requeue::after(urgent ? kImpatient : milliseconds(100));
 }
 
-Status FailoverReconciler::write_status(const api::FailoverPolicy& policy, const api::PolicyStatus& status,
-                                        std::stop_token stop) {
-  Json patch = {{"metadata", {{"resourceVersion", policy.metadata.resource_version}}},
-                {"status", difference(api::to_json(policy.status), api::to_json(status))}};
-  auto written = client_.merge_patch(kube::kFailoverPolicies, {policy.metadata.ns, policy.metadata.name}, patch,
-                                     kube::Subresource::kStatus, stop);
-  if (!written) return std::unexpected(written.error());
-  cluster_.wrote(kube::kFailoverPolicies, *written);
-  return {};
-}
-
 Status FailoverReconciler::write_assignment(const CachedLink& link, const Assignment& assignment,
                                             const LeaseTiming& lease, std::stop_token stop) {
   Json wanted = to_json(assignment);
   wanted["leaseDurationSeconds"] = duration_cast<std::chrono::seconds>(lease.duration).count();
   wanted["leaseRenewSeconds"] = duration_cast<std::chrono::seconds>(lease.renew).count();
-  const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
-                      {"status", {{"assignment", wanted}}}};
-  auto written = client_.merge_patch(kube::kReplicationLinks, {link.metadata.ns, link.metadata.name}, patch,
-                                     kube::Subresource::kStatus, stop);
-  if (!written) return std::unexpected(written.error());
-  cluster_.wrote(kube::kReplicationLinks, *written);
-  return {};
+  return controllers::write_assignment(client_, cluster_, link, wanted, stop);
 }
 
 Status FailoverReconciler::write_services(const api::FailoverPolicy& policy, const std::string& to,
@@ -372,8 +346,8 @@ Status FailoverReconciler::refuse(const api::FailoverPolicy& policy, const std::
   set("Ready", api::ConditionStatus::kFalse);
   set("Stalled", api::ConditionStatus::kTrue);
   if (status == policy.status) return {};
-  events_.warning(ref(policy), "InvalidSpec", message);
-  return write_status(policy, status, stop);
+  events_.warning(reference_to(policy), "InvalidSpec", message);
+  return write_policy_status(client_, cluster_, policy, status, stop);
 }
 
 }  // namespace twinspan::controllers

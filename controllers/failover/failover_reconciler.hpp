@@ -8,6 +8,7 @@
 
 #include "api/validate.hpp"
 #include "controllers/cluster/cluster.hpp"
+#include "controllers/failover/bucket_failover.hpp"
 #include "controllers/failover/failover_caches.hpp"
 #include "controllers/failover/story.hpp"
 #include "controllers/reports/worker_reports.hpp"
@@ -41,7 +42,6 @@ class FailoverReconciler {
                       const FailoverRules& rules, const RoutingSeen& routing);
   Memory remember(const kube::Key& key, const Lease* lease, const CachedLink& link);
   RoutingSeen routing_of(const kube::Key& key, const api::FailoverPolicy* policy, const std::string& primary) const;
-  Status write_status(const api::FailoverPolicy& policy, const api::PolicyStatus& status, std::stop_token stop);
   Status write_assignment(const CachedLink& link, const Assignment& assignment, const LeaseTiming& lease,
                           std::stop_token stop);
   Status write_services(const api::FailoverPolicy& policy, const std::string& to, std::stop_token stop);
@@ -59,6 +59,7 @@ class FailoverReconciler {
   kube::EventRecorder& events_;
   std::mutex mutex_;
   std::map<kube::Key, Memory> memory_;
+  BucketFailover buckets_;  // of S3 links
 };
 
 }  // namespace twinspan::controllers

@@ -53,6 +53,8 @@ Result<ServiceFacts> decode_service(const Json& json) try {
   if (const auto selector = spec.find("selector"); selector != spec.end() && selector->is_object())
     selector->get_to(facts.selector);
   facts.publishes_not_ready = spec.value("publishNotReadyAddresses", false);
+  facts.type = text_of(spec, "type");
+  facts.external_name = text_of(spec, "externalName");
   if (const auto ports = spec.find("ports"); ports != spec.end() && !ports->empty())
     facts.port = ports->front().value("port", 0);
   return facts;

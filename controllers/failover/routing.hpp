@@ -20,6 +20,7 @@ struct ServiceFacts {
   std::map<std::string, std::string> selector;
   bool publishes_not_ready = false;
   int64_t port = 0;
+  std::string type{}, external_name{};
 };
 Result<ServiceFacts> decode_service(const Json& json);
 

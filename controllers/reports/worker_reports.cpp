@@ -181,6 +181,7 @@ struct WorkerReports::Impl {
     member.answered_once = true;
     member.seen.attempted_at = now;
     if (answer) {
+      if (!member.seen.report || member.seen.report->details != answer->details) member.seen.told_at = now;
       member.seen.report = std::move(*answer);
       member.seen.received_at = now;
       member.seen.failures = 0;

@@ -19,6 +19,7 @@ namespace twinspan::controllers {
 struct Seen {
   std::optional<MemberReport> report;  // the last one that arrived; nullopt: none since this pod is watched
   BootTime received_at{};              // when it arrived; without a report: since when the pod is watched
+  BootTime told_at{};                  // when a report last differed in its details: a member that hangs repeats itself
   BootTime attempted_at{};             // when the last attempt, good or bad, was over
   int failures = 0;                    // attempts that failed since the last report
   std::string error;                   // why the last of them failed; empty where failures == 0

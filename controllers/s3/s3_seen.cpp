@@ -20,6 +20,10 @@ std::string S3Seen::pod_of(size_t worker) const {
   return s3_lease_name(link().metadata.name, static_cast<int64_t>(worker));
 }
 
+const std::string& s3_primary(const api::ReplicationLink& link) {
+  return link.status.assignment ? link.status.assignment->primary : link.spec.source.name;
+}
+
 S3Seen gather_s3(const std::shared_ptr<const CachedLink>& link, const Cluster& cluster, const WorkerReports& reports,
                  const Clock& clock) {
   const kube::Key key = key_of(link->metadata);

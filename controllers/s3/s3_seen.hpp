@@ -19,6 +19,9 @@ struct S3Seen {
   std::string pod_of(size_t worker) const;
 };
 
+// Whom everything is copied from: as the assignment says, without one the source of the spec.
+const std::string& s3_primary(const api::ReplicationLink& link);
+
 S3Seen gather_s3(const std::shared_ptr<const CachedLink>& link, const Cluster& cluster, const WorkerReports& reports,
                  const Clock& clock);
 

@@ -24,9 +24,13 @@ class Rows {
     std::vector<api::EndpointStatus> rows;
     const api::LinkSpec& spec = seen_.link().spec;
     if (seen_.link().invalid) return seen_.link().status.endpoints;
-    const Role followers = spec.topology == api::Topology::kActiveActive ? Role::kPrimary : Role::kReplica;
-    rows.push_back(row(spec.source.name, Role::kPrimary));
-    for (const api::Endpoint& target : spec.targets) rows.push_back(row(target.name, followers));
+    const std::string& primary = s3_primary(seen_.link());
+    const bool two_way = spec.topology == api::Topology::kActiveActive;
+    const auto role = [&](const std::string& name) {
+      return two_way || name == primary ? Role::kPrimary : Role::kReplica;
+    };
+    rows.push_back(row(spec.source.name, role(spec.source.name)));
+    for (const api::Endpoint& target : spec.targets) rows.push_back(row(target.name, role(target.name)));
     return rows;
   }
 
@@ -84,7 +88,8 @@ api::LinkStatus next_s3_status(const S3Seen& seen, const LinkPlan& plan) {
   const CachedLink& link = seen.link();
   api::LinkStatus status;
   status.observed_generation = link.metadata.generation;
-  status.primary = link.spec.source.name;
+  status.primary = s3_primary(link);
+  if (link.status.assignment) status.epoch = link.status.assignment->epoch;
   status.division = next_division(seen);
   const S3Said said = said_by_workers(seen);
   status.workers = said_pending(seen) && !said.heard ? link.status.workers : said.workers;

@@ -92,7 +92,7 @@ def verified(target, request):
 def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators, tmp_path):
     node = next(address["address"] for address in target.api.items("/api/v1/nodes")[0]["status"]["addresses"]
                 if address["type"] == "InternalIP")
-    link = yaml.safe_load((ROOT / "examples/s3.yaml").read_text())
+    link = next(yaml.safe_load_all((ROOT / "examples/s3.yaml").read_text()))
     kind = "S3 in memory" if servers.missing() else "MinIO → Versity, TLS"
     with (in_memory if servers.missing() else real)(node, tmp_path) as sides:
         documents = []

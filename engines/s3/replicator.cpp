@@ -275,6 +275,7 @@ ReplicationStatus Replicator::status() const {
   status.verification = last_verification_;
   if (verifying_) status.verification = verifying_->progress();
   status.queue_length += notified_.size();
+  status.outstanding_keys = load.keys + notified_.size() + transfers_->tally().failed;
   LagInput lag{route_.clock.wall_now(), complete_since_, last_sync_.completed_at && !last_sync_.complete, load.oldest,
                std::max(worst_arrival_, transfers_->tally().worst_lag)};
   for (const DeadLetter& letter : status.dead_letters)

@@ -68,6 +68,7 @@ Result<SyncProgress> parse_sync_progress(const Json& json) {
 Json to_json(const ReplicationStatus& status) {
   Json json = {{"state", to_string(status.state)},
                {"queueLength", status.queue_length},
+               {"outstandingKeys", status.outstanding_keys},
                {"activeTransfers", status.active_transfers},
                {"width", status.width},
                {"sync", to_json(status.sync)},
@@ -93,6 +94,7 @@ Result<ReplicationStatus> parse_replication_status(const Json& json) {
   status.message = text_of(json, "message");
   if (const Json& lag = member_of(json, "lagSeconds"); lag.is_number()) status.lag_seconds = lag.get<double>();
   status.queue_length = count_of(json, "queueLength");
+  status.outstanding_keys = count_of(json, "outstandingKeys");
   status.active_transfers = static_cast<int>(integer_of(json, "activeTransfers"));
   status.width = static_cast<int>(integer_of(json, "width"));
   if (auto sync = parse_sync_progress(member_of(json, "sync"))) status.sync = std::move(*sync);

@@ -23,6 +23,7 @@ struct ReplicationStatus {
   std::string message{};                           // why it is failing
   std::optional<double> lag_seconds{};             // absent until the first full sync is complete
   uint64_t queue_length = 0;                       // objects and parts not begun
+  uint64_t outstanding_keys = 0;                   // known to differ, or notified, and not carried; given up ones too
   int active_transfers = 0, width = 0;             // objects under way; objects that may be at once
   SyncProgress sync{};                             // the last full sync, or the one that runs
   uint64_t objects_total = 0, failures_total = 0;  // since the process began, for rates

@@ -123,7 +123,7 @@ bool WorkQueue::wait_idle(const std::stop_token& stop) {
 
 WorkQueue::Load WorkQueue::load() const {
   std::lock_guard lock(mutex_);
-  Load load{queued() + delayed_.size(), active_, width_};
+  Load load{queued() + delayed_.size(), keys_.size(), active_, width_};
   if (!outstanding_.empty()) load.oldest = *outstanding_.begin();
   return load;
 }

@@ -25,6 +25,7 @@ class WorkQueue {
  public:
   struct Load {
     size_t queued = 0;                 // objects not begun and parts not begun
+    size_t keys = 0;                   // objects not begun or under way
     int active = 0;                    // objects under way
     int width = 0;                     // workers that may work
     std::optional<WallTime> oldest{};  // last modified of the oldest object that is not at the target yet

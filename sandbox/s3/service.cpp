@@ -45,6 +45,20 @@ size_t Service::objects(const std::string& bucket) {
   return buckets_[bucket].objects.size();
 }
 
+std::vector<std::string> Service::keys(const std::string& bucket) {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [key, object] : buckets_[bucket].objects) out.push_back(key);
+  return out;
+}
+
+std::optional<std::string> Service::body(const std::string& bucket, const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const Bucket& found = buckets_[bucket];
+  const auto object = found.objects.find(key);
+  return object == found.objects.end() ? std::nullopt : std::optional(*object->second->body);
+}
+
 size_t Service::uploads(const std::string& bucket) {
   std::lock_guard lock(mutex_);
   return buckets_[bucket].uploads.size();

@@ -32,6 +32,8 @@ class Service {
   void put_object(const std::string& bucket, const std::string& key, Object object);
   size_t objects(const std::string& bucket);
   size_t uploads(const std::string& bucket);
+  std::vector<std::string> keys(const std::string& bucket);
+  std::optional<std::string> body(const std::string& bucket, const std::string& key);
 
   std::atomic<int64_t> offset_seconds{0};
 

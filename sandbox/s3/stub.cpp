@@ -115,6 +115,10 @@ int64_t Stub::requests(const std::string& method) const {
   return out;
 }
 size_t Stub::objects(const std::string& bucket) const { return impl_->service.objects(bucket); }
+std::vector<std::string> Stub::keys(const std::string& bucket) const { return impl_->service.keys(bucket); }
+std::optional<std::string> Stub::body(const std::string& bucket, const std::string& key) const {
+  return impl_->service.body(bucket, key);
+}
 size_t Stub::uploads(const std::string& bucket) const { return impl_->service.uploads(bucket); }
 
 }  // namespace twinspan::s3_stub

@@ -3,7 +3,9 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "net/http.hpp"
 #include "s3/client.hpp"
@@ -55,6 +57,8 @@ class Stub {
   int64_t requests(const std::string& method) const;                              // so far; empty: of all
   size_t objects(const std::string& bucket) const;
   size_t uploads(const std::string& bucket) const;
+  std::vector<std::string> keys(const std::string& bucket) const;
+  std::optional<std::string> body(const std::string& bucket, const std::string& key) const;  // nullopt: no such key
 
  private:
   struct Impl;

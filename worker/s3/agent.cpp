@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -75,6 +76,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
           [](const std::string&) { std::_Exit(1); }),
       links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), api::parse_replication_link),
       replication_(options_.s3_dir, clock, [this] { changed_.raise(); }),
+      probes_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       servers_(
           servers_config(options_), board_,
           [this] {
@@ -93,6 +95,15 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
   });
 }
 
+// nullptr: it can't be read, or may not be.
+std::shared_ptr<const api::ReplicationLink> Agent::read_link() {
+  const auto read = client_.get(kube::kReplicationLinks, {options_.ns, options_.link}, stop_.get_token());
+  if (!read) return nullptr;
+  auto parsed = api::parse_replication_link(*read);
+  if (!parsed || !api::validate(*parsed).empty()) return nullptr;
+  return std::make_shared<const api::ReplicationLink>(std::move(*parsed));
+}
+
 std::shared_ptr<const api::ReplicationLink> Agent::link() const {
   std::lock_guard lock(mutex_);
   return link_;
@@ -103,6 +114,14 @@ std::shared_ptr<const api::ReplicationLink> Agent::link() const {
 void Agent::copy(const std::shared_ptr<const api::ReplicationLink>& link, const Result<Division>& division) {
   std::set<int> shares;
   if (link && !link->spec.paused && !link->metadata.deleting() && division) shares = leases_.use(*division);
+  // A watch may be behind. Whoever takes a share over must not begin with an assignment that was left meanwhile, while
+  // nobody held its lease to say so.
+  if (!std::includes(shares_.begin(), shares_.end(), shares.begin(), shares.end())) {
+    if (auto fresh = read_link(); fresh && (!link || fresh->metadata.generation == link->metadata.generation))
+      obeyed_ = std::move(fresh);
+    else
+      std::erase_if(shares, [&](int share) { return !shares_.contains(share); });
+  }
   if (shares.empty())
     replication_.stop();
   else
@@ -120,6 +139,13 @@ void Agent::turn() {
   if (division) leases_.divide(*division);
   copy(obeyed_ ? link : nullptr, division);
   const std::set<int> held = leases_.held();
+  // Only now: nothing of an older direction is under way any more.
+  if (obeyed_) {
+    probes_.apply(*obeyed_);
+    const int64_t epoch = direction_of(*obeyed_).epoch;
+    if (adopted_ != epoch) missing_.forget();
+    adopted_ = epoch;
+  }
   ReportInput input;
   input.link = valid ? link.get() : nullptr;
   input.endpoint = member_name(options_.pod_name);
@@ -134,6 +160,9 @@ void Agent::turn() {
     replication_.verify();
   input.verify_request = verify_clock_.answered();
   MemberReport report = worker_report(input);
+  if (valid)
+    report.details["failover"] = to_json(failover_report(probes_.seen(), input.targets, direction_of(*obeyed_).primary,
+                                                         adopted_, missing_, clock_.wall_now()));
   std::string metrics = metrics_text(options_.ns, options_.link, report, input.targets);
   {
     std::lock_guard lock(mutex_);

@@ -8,7 +8,9 @@
 #include "core/wait.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
+#include "worker/s3/failover_report.hpp"
 #include "worker/s3/options.hpp"
+#include "worker/s3/probes.hpp"
 #include "worker/s3/replication.hpp"
 #include "worker/s3/share_leases.hpp"
 #include "worker/s3/verify_clock.hpp"
@@ -27,6 +29,7 @@ class Agent {
  private:
   std::shared_ptr<const api::ReplicationLink> link() const;
   void copy(const std::shared_ptr<const api::ReplicationLink>& link, const Result<Division>& division);
+  std::shared_ptr<const api::ReplicationLink> read_link();
   void turn();
 
   const Options options_;
@@ -42,6 +45,9 @@ class Agent {
   std::string metrics_;
   kube::Informer<api::ReplicationLink> links_;
   Replication replication_;
+  Probes probes_;
+  std::optional<int64_t> adopted_;  // nothing is carried here by an assignment older than of this epoch
+  MissingKeys missing_;
   VerifyClock verify_clock_;
   std::shared_ptr<const api::ReplicationLink> obeyed_;  // the last link whose spec may be
   std::set<int> shares_;                                // that are copied

@@ -13,7 +13,8 @@ class Replication {
   Replication(std::string s3_dir, const Clock& clock, std::function<void()> changed)
       : s3_dir_(std::move(s3_dir)), clock_(clock), changed_(std::move(changed)) {}
 
-  // Runs whose spec is as it was go on; others end and begin anew.
+  // Runs whose spec is as it was go on; others end and begin anew. When it returns nothing of them is under way any
+  // more.
   void apply(const std::vector<RouteSpec>& wanted);
   void stop() { runs_.clear(); }
   void verify();  // all of them; those that verify already go on

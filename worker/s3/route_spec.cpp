@@ -17,8 +17,15 @@ Result<Division> division_of(const api::ReplicationLink& link) {
 std::vector<RouteSpec> routes_of(const api::ReplicationLink& link, const Division& division,
                                  const std::set<int>& shares) {
   std::vector<RouteSpec> routes;
-  for (const api::Endpoint& target : link.spec.targets) {
-    RouteSpec route{link.metadata.name, link.metadata.ns, link.spec.source, target, link.spec.s3, link.spec.topology};
+  const Direction direction = direction_of(link);
+  const api::Endpoint* primary = endpoint_of(link.spec, direction.primary);
+  if (!primary) return routes;
+  for (const api::Endpoint& target : endpoints_of(link.spec)) {
+    if (target.name == direction.primary) continue;
+    RouteSpec route{link.metadata.name, link.metadata.ns,   *primary, target,
+                    link.spec.s3,       link.spec.topology, direction};
+    route.source.from.reset();  // which side an endpoint stands on in the spec is no reason to begin anew
+    route.target.from.reset();
     // Of the settings only what the engine does: where the pod runs is no reason to begin anew.
     route.settings.image.reset();
     route.settings.resources = route.settings.affinity = nullptr;

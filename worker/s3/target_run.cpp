@@ -5,26 +5,16 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "core/file.hpp"
 #include "core/log.hpp"
 #include "net/http.hpp"
-#include "s3/credentials.hpp"
+#include "worker/s3/connection.hpp"
 #include "worker/s3/mounted_key.hpp"
 
 namespace twinspan::worker_s3 {
 namespace {
 
 constexpr std::chrono::seconds kLookInterval{5};
-
-std::shared_ptr<s3::CredentialSource> credentials_of(const api::Endpoint& endpoint, const std::string& folder,
-                                                     const std::string& ca_pem, const Clock& clock) {
-  if (endpoint.s3->credentials_secret_ref) return std::make_shared<s3::FileCredentials>(folder + "/credentials", clock);
-  if (auto web = s3::WebIdentityCredentials::from_environment(endpoint.s3->region)) {
-    if (web->ca_pem.empty()) web->ca_pem = ca_pem;
-    return std::make_shared<s3::WebIdentityCredentials>(std::move(*web), clock);
-  }
-  return std::make_shared<s3::InstanceCredentials>(clock);
-}
+constexpr std::chrono::milliseconds kTurn{200};
 
 MemberState state_of(const s3::ReplicationStatus& engine) {
   switch (engine.state) {
@@ -77,12 +67,16 @@ TargetSnapshot TargetRun::snapshot() const {
     out.at_fault = at_fault_;
     out.stall = stall_;
     replicator = replicator_;
+    if (record_) out.record = *record_;
+    out.caught_up = clean_;
   }
   if (replicator) {
     out.engine = replicator->status();
     out.state = state_of(*out.engine);
     if (out.message.empty()) out.message = out.engine->message;
+    if (!out.record.reconciled && out.message.empty()) out.message = "both sides are reconciled after a failover";
   }
+  out.caught_up = out.caught_up && out.engine && out.engine->outstanding_keys == 0;
   if (!out.at_fault.empty()) out.state = out.stall ? MemberState::kFailed : MemberState::kDisconnected;
   return out;
 }
@@ -108,22 +102,6 @@ void TargetRun::note(const std::string& endpoint, std::string message, std::opti
   changed_();
 }
 
-// Empty: the system's authorities.
-Result<std::string> TargetRun::authority_of(const api::Endpoint& endpoint) const {
-  if (!endpoint.s3->ca_secret_ref) return "";
-  auto ca = read_file(s3_dir_ + "/" + endpoint.name + "/ca/ca.crt");
-  if (!ca)
-    return fail(Code::kDenied,
-                fmt::format("Secret {} does not exist, or has no key ca.crt", endpoint.s3->ca_secret_ref->name));
-  return ca;
-}
-
-Result<std::unique_ptr<s3::Client>> TargetRun::connect(const api::Endpoint& endpoint, const std::string& ca_pem) const {
-  auto credentials = credentials_of(endpoint, s3_dir_ + "/" + endpoint.name, ca_pem, clock_);
-  return std::make_unique<s3::Client>(client_config(*endpoint.s3, ca_pem, spec_.settings.objects_at_once.max),
-                                      std::move(credentials), clock_);
-}
-
 // Whether the bucket answers; what it says instead is noted.
 bool TargetRun::look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop) {
   s3::ListRequest one;
@@ -137,26 +115,72 @@ bool TargetRun::look(s3::Bucket& bucket, const std::string& endpoint, const std:
 
 void TargetRun::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    const bool turned = record_ && record_->reconciled;
     replicate(stop);
+    if (!turned && record_ && record_->reconciled && !stop.stop_requested()) continue;
     wait_for(kLookInterval, stop);
   }
 }
 
+// False: the target doesn't answer. Only this thread changes the record.
+bool TargetRun::learn_record(s3::Bucket& target, const std::stop_token& stop) {
+  if (record_) return true;
+  const std::string key = copy_record_key(spec_.ns, spec_.link, spec_.share);
+  const auto stored = read_copy_record(target, key, stop);
+  if (!stored) {
+    if (!stop.stop_requested())
+      note(spec_.target.name, fmt::format("{}: {}", spec_.target.name, stored.error().message),
+           stall_of(spec_.target.name, target.name(), stored.error()));
+    return false;
+  }
+  CopyRecord record = continued(*stored, spec_.direction);
+  // What holds in a new epoch too is written at once: the one after it looks back no further than this one.
+  if (stored->epoch > 0 && stored->epoch != record.epoch)
+    if (const Status kept = write_copy_record(target, key, record, stop); !kept) {
+      if (!stop.stop_requested())
+        note(spec_.target.name, fmt::format("{}: {}", spec_.target.name, kept.error().message),
+             stall_of(spec_.target.name, target.name(), kept.error()));
+      return false;
+    }
+  std::lock_guard lock(mutex_);
+  record_ = std::move(record);
+  return true;
+}
+
+// After each full sync that reached its end.
+void TargetRun::keep_record(s3::Bucket& target, const s3::ReplicationStatus& status, const std::stop_token& stop) {
+  const s3::SyncProgress& sync = status.sync;
+  if (!sync.complete || !sync.completed_at) return;
+  CopyRecord record = *record_;
+  record.listed_at = to_rfc3339(sync.started_at);
+  record.sync_took = std::chrono::duration_cast<std::chrono::milliseconds>(*sync.completed_at - sync.started_at);
+  const bool clean = sync.failed == 0;
+  record.reconciled = record.reconciled || clean;
+  if (record == *record_ && clean == clean_) return;
+  if (record != *record_ &&
+      !write_copy_record(target, copy_record_key(spec_.ns, spec_.link, spec_.share), record, stop))
+    return;
+  std::lock_guard lock(mutex_);
+  record_ = std::move(record);
+  clean_ = clean;
+}
+
 // Until it stops, or until a bucket refuses: everything is set up anew then, with the certificates of that time.
 void TargetRun::replicate(const std::stop_token& stop) {
-  const auto authorities = [this] { return std::array{authority_of(spec_.source), authority_of(spec_.target)}; };
-  const auto trusted = authorities();
-  const auto connected = [this](const api::Endpoint& endpoint, const Result<std::string>& ca) {
-    return ca ? connect(endpoint, *ca) : std::unexpected(ca.error());
+  const auto authorities = [this] {
+    return std::array{authority_of(spec_.source, s3_dir_), authority_of(spec_.target, s3_dir_)};
   };
-  const auto source = connected(spec_.source, trusted[0]), target = connected(spec_.target, trusted[1]);
+  const auto trusted = authorities();
+  const int64_t at_once = spec_.settings.objects_at_once.max;
+  const auto source = connect(spec_.source, s3_dir_, at_once, clock_),
+             target = connect(spec_.target, s3_dir_, at_once, clock_);
   for (const auto& [side, endpoint] : {std::pair{&source, &spec_.source}, {&target, &spec_.target}})
     if (!*side)
       return note(endpoint->name, side->error().message, stall_of(endpoint->name, endpoint->s3->bucket, side->error()));
   const auto both_answer = [&] {
     return look(**source, spec_.source.name, stop) && look(**target, spec_.target.name, stop);
   };
-  if (!both_answer()) return;
+  if (!learn_record(**target, stop) || !both_answer()) return;
   s3::Settings settings = engine_settings(spec_);
   auto key = mounted_key(spec_, s3_dir_);
   if (!key) {
@@ -164,17 +188,20 @@ void TargetRun::replicate(const std::stop_token& stop) {
     return note(spec_.target.name, message, Stall{spec_.target.name, "EncryptionKeyInvalid", message});
   }
   use_key(std::move(*key), settings);
+  const bool both_ways = settings.both_ways;
+  settings.both_ways = both_ways || !record_->reconciled;  // the record is this thread's
   note("", "", std::nullopt);
   s3::ReplicatorSettings more;
   more.listing_interval = std::chrono::seconds(spec_.settings.listing_interval_seconds);
-  const auto replicator = std::make_shared<s3::Replicator>(
-      settings, more, s3::Side{**source, spec_.source.s3->prefix, spec_.source.s3->endpoint},
-      s3::Side{**target, spec_.target.s3->prefix, spec_.target.s3->endpoint}, clock_);
+  const auto side = [](s3::Client& client, const api::S3Endpoint& s3) {
+    return s3::Side{client, s3.prefix, s3.endpoint};
+  };
+  const auto replicator = std::make_shared<s3::Replicator>(settings, more, side(**source, *spec_.source.s3),
+                                                           side(**target, *spec_.target.s3), clock_);
   {
     std::lock_guard lock(mutex_);
     replicator_ = replicator;
   }
-  const bool both_ways = spec_.topology == api::Topology::kActiveActive;
   {
     std::jthread running([&](const std::stop_token& own) { replicator->run(own); });
     std::jthread listening([&](const std::stop_token& own) {
@@ -187,7 +214,11 @@ void TargetRun::replicate(const std::stop_token& stop) {
         listen(
             **target, spec_.target, *replicator, [&](const auto& keys) { replicator->notify_target(keys); }, own);
     });
-    while (wait_for(kLookInterval, stop)) {
+    for (BootTime look_at = clock_.boot_now() + kLookInterval; wait_for(kTurn, stop);) {
+      keep_record(**target, replicator->status(), stop);
+      if (settings.both_ways && !both_ways && record_->reconciled) break;  // from now on one way
+      if (clock_.boot_now() < look_at) continue;
+      look_at = clock_.boot_now() + kLookInterval;
       const auto now = authorities();  // one that can't be read is being replaced
       if (now != trusted && now[0] && now[1]) break;
       if (key_changed(spec_, s3_dir_, settings)) break;

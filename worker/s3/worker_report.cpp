@@ -12,13 +12,13 @@ namespace {
 
 constexpr size_t kSampleMax = 10;
 
-api::EndpointStatus target_row(const TargetSnapshot& seen, const api::LinkSpec& spec) {
+api::EndpointStatus target_row(const TargetSnapshot& seen, const api::LinkSpec& spec, const std::string& primary) {
   const bool both_ways = spec.topology == api::Topology::kActiveActive;
   api::EndpointStatus row;
   row.name = seen.name;
   row.role = both_ways ? "Primary" : "Replica";
   row.state = to_string(seen.state);
-  row.upstream = spec.source.name;
+  row.upstream = primary;
   if (!seen.message.empty()) row.message = seen.message;
   if (!seen.engine) return row;
   if (seen.engine->lag_seconds) row.lag_seconds = std::round(*seen.engine->lag_seconds);
@@ -164,14 +164,16 @@ MemberReport worker_report(const ReportInput& input) {
   Json details = {{"division", {{"generation", input.division.generation}, {"shares", input.division.shares}}},
                   {"shares", input.shares},
                   {"endpoints", Json::array()}};
+  const std::string primary = direction_of(*input.link).primary;
   if (spec.paused) {
     report.state = MemberState::kStopped;
-    for (const api::Endpoint& target : spec.targets) {
+    for (const api::Endpoint& target : endpoints_of(spec)) {
+      if (target.name == primary) continue;
       TargetSnapshot paused;
       paused.name = target.name;
       paused.state = MemberState::kStopped;
       paused.message = "spec.paused is true";
-      details["endpoints"].push_back(api::to_json(target_row(paused, spec)));
+      details["endpoints"].push_back(api::to_json(target_row(paused, spec, primary)));
     }
   } else if (!input.holds_lease) {
     report.message = input.lease_holder.empty() ? "waits for the lease"
@@ -181,13 +183,20 @@ MemberReport worker_report(const ReportInput& input) {
   } else {
     report.state = MemberState::kRunning;
     for (const TargetSnapshot& seen : input.targets) {
-      details["endpoints"].push_back(api::to_json(target_row(seen, spec)));
+      details["endpoints"].push_back(api::to_json(target_row(seen, spec, primary)));
       if (!seen.stall || details.contains("stalled")) continue;
       details["stalled"] = {{"reason", seen.stall->reason}, {"message", seen.stall->message}};
       report.state = MemberState::kFailed;
     }
   }
-  details["endpoints"].push_back(api::to_json(source_row(spec.source.name, input.targets)));
+  if (!endpoint_of(spec, primary)) {
+    details["stalled"] = {{"reason", "PrimaryNotInLink"},
+                          {"message", fmt::format("{} is primary, and the link has no such endpoint any more: nothing "
+                                                  "is replicated until it is back",
+                                                  primary)}};
+    report.state = MemberState::kFailed;
+  }
+  details["endpoints"].push_back(api::to_json(source_row(primary, input.targets)));
   if (const auto sync = sync_of(input.targets, spec.topology == api::Topology::kActiveActive))
     details["sync"] = api::to_json(*sync);
   if (const auto verification = verification_of(input)) details["verification"] = api::to_json(*verification);

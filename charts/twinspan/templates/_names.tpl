@@ -55,7 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [pods, persistentvolumeclaims, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [services]
+  resources: [services, configmaps]          # those that policies name
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [secrets]                       # certificates and owners' passwords

@@ -1,0 +1,239 @@
+#include "controllers/failover/bucket_story.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/conditions.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const BucketSeen* bucket(const BucketFailoverSeen& seen, const std::string& name) {
+  const auto found =
+      std::find_if(seen.buckets.begin(), seen.buckets.end(), [&](const BucketSeen& one) { return one.name == name; });
+  return found == seen.buckets.end() ? nullptr : &*found;
+}
+
+std::optional<int64_t> count(std::optional<uint64_t> keys) {
+  return keys ? std::optional(static_cast<int64_t>(*keys)) : std::nullopt;
+}
+
+void keep(std::optional<std::string>& time, bool reached, const std::string& now) {
+  if (reached && !time) time = now;
+}
+
+api::FailoverStep step_of(const BucketMove& move, const std::optional<api::FailoverStep>& before,
+                          const BucketFailoverSeen& seen, const BucketDecision& decision, WallTime now_time) {
+  const std::string now = to_rfc3339_micro(now_time);
+  api::FailoverStep step;
+  if (before && before->epoch == move.epoch.value) step = *before;
+  const std::string name(to_string(move.step));
+  if (step.step != name) step.started_at = now;
+  step.step = name;
+  step.epoch = move.epoch.value;
+  step.from = move.from;
+  step.to = move.to;
+  step.cause = std::string(to_string(move.cause));
+  step.message = decision.message;
+  step.missing_keys = count(move.missing_keys);
+  step.listed_at = move.listed_at.empty() ? std::nullopt : std::optional(move.listed_at);
+  if (!step.detected_at) {
+    const BucketSeen* from = bucket(seen, move.from);
+    const bool silent = move.cause != Cause::kSwitchover && from && from->reach == Reach::kUnreachable;
+    step.detected_at = to_rfc3339_micro(silent ? now_time - from->reach_for : now_time);
+  }
+  keep(step.confirmed_at, true, now);
+  keep(step.elected_at, true, now);
+  const bool turned = move.step == BucketStep::kRerouting && move.to != move.from;
+  keep(step.fenced_at, turned, now);
+  keep(step.promoted_at, turned, now);
+  return step;
+}
+
+std::string keys_for_people(int64_t keys) { return keys == 1 ? "1 key" : fmt::format("{} keys", keys); }
+
+void finish(api::PolicyStatus& status, const api::FailoverStep& done, const BucketDecision& decision, WallTime now) {
+  api::FailoverRecord record;
+  record.epoch = done.epoch;
+  record.from = done.from;
+  record.to = done.to.value_or("");
+  record.reason = done.cause;
+  record.detected_at = done.detected_at;
+  record.confirmed_at = done.confirmed_at;
+  record.fenced_at = done.fenced_at;
+  record.elected_at = done.elected_at;
+  record.promoted_at = done.promoted_at;
+  record.rerouted_at = to_rfc3339_micro(now);
+  record.missing_keys = record.to == record.from ? std::optional<int64_t>(0) : done.missing_keys;
+  record.listed_at = done.listed_at;
+  record.outcome = decision.outcome;
+  record.message = decision.message;
+  if (const auto began = parse_rfc3339(done.detected_at.value_or("")))
+    record.recovery_milliseconds = duration_cast<milliseconds>(now - *began).count();
+  status.last_failover = record.rerouted_at;
+  status.took = !record.recovery_milliseconds ? std::nullopt
+                : *record.recovery_milliseconds < 10'000
+                    ? std::optional(fmt::format("{} ms", *record.recovery_milliseconds))
+                    : std::optional(fmt::format("{} s", *record.recovery_milliseconds / 1000));
+  status.lost = record.missing_keys ? std::optional(keys_for_people(*record.missing_keys)) : std::nullopt;
+  status.history.insert(status.history.begin(), std::move(record));
+  constexpr size_t kHistoryKept = 10;
+  if (status.history.size() > kHistoryKept) status.history.resize(kHistoryKept);
+}
+
+api::ConditionStatus truth(std::optional<bool> holds) {
+  if (!holds) return api::ConditionStatus::kUnknown;
+  return *holds ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse;
+}
+
+void observe(api::PolicyStatus& status, const std::string& name, const std::string& sees, const std::string& now) {
+  for (api::Observer& known : status.observers) {
+    if (known.name != name) continue;
+    if (known.sees == sees) return;
+    known.sees = sees;
+    known.since = now;
+    return;
+  }
+  status.observers.push_back({name, sees, now});
+}
+
+}  // namespace
+
+BucketRules bucket_rules_of(const api::FailoverPolicy& policy) {
+  const api::PolicySpec& spec = policy.spec;
+  BucketRules rules;
+  rules.mode = spec.mode == api::FailoverMode::kAutomatic ? Mode::kAutomatic
+               : spec.mode == api::FailoverMode::kManual  ? Mode::kManual
+                                                          : Mode::kDryRun;
+  rules.desired_primary = spec.desired_primary;
+  rules.unreachable = seconds(spec.triggers.unreachable_seconds);
+  rules.consecutive_failures = static_cast<int>(spec.triggers.consecutive_failures);
+  if (spec.candidates.max_missing_keys)
+    rules.max_missing_keys = static_cast<uint64_t>(*spec.candidates.max_missing_keys);
+  rules.prefer = spec.candidates.prefer;
+  rules.promotion_timeout = seconds(spec.promotion.timeout_seconds);
+  rules.failback = spec.failback.mode == api::FailbackMode::kAutomatic ? FailbackMode::kAutomatic
+                   : spec.failback.mode == api::FailbackMode::kManual  ? FailbackMode::kManual
+                                                                       : FailbackMode::kNever;
+  rules.failback_stable = seconds(spec.failback.stable_seconds);
+  return rules;
+}
+
+std::optional<BucketMove> bucket_move_of(const api::PolicyStatus& status) {
+  if (!status.current) return std::nullopt;
+  const api::FailoverStep& from = *status.current;
+  BucketMove move;
+  move.step = parse_bucket_step(from.step).value_or(BucketStep::kStopping);
+  move.epoch = Epoch{from.epoch};
+  move.from = from.from;
+  move.to = from.to.value_or("");
+  move.cause = parse_cause(from.cause).value_or(Cause::kPrimaryUnreachable);
+  if (from.missing_keys) move.missing_keys = static_cast<uint64_t>(*from.missing_keys);
+  move.listed_at = from.listed_at.value_or("");
+  return move;
+}
+
+api::PolicyStatus next_bucket_status(const api::FailoverPolicy& policy, const BucketFailoverSeen& seen,
+                                     const BucketDecision& decision, const BucketRoutingSeen& routing, WallTime now) {
+  api::PolicyStatus status = policy.status;
+  const int64_t generation = policy.metadata.generation;
+  status.observed_generation = generation;
+  status.services = routing.services;
+  status.config_maps = routing.config_maps;
+  if (decision.completed && status.current) {
+    finish(status, *status.current, decision, now);
+    status.current.reset();
+  } else if (decision.current) {
+    status.current = step_of(*decision.current, status.current, seen, decision, now);
+  } else {
+    status.current.reset();
+  }
+  // While clients are withdrawn nobody is primary for them; the direction of the copies is status.assignment's of the
+  // link.
+  const std::string primary = seen.assignment ? seen.assignment->primary : "";
+  const bool changing = status.current.has_value();
+  status.primary = changing ? "" : primary;
+  status.epoch = seen.assignment ? seen.assignment->epoch.value : 0;
+  const std::string& desired = policy.spec.desired_primary;
+  if (desired.empty() || (status.desired_reached && *status.desired_reached != desired)) status.desired_reached.reset();
+  if (!desired.empty() && desired == primary && !changing) status.desired_reached = desired;
+
+  const BucketSeen* here = bucket(seen, primary);
+  const Reach reach = here ? here->reach : Reach::kUnknown;
+  const bool routed = !seen.routes || (seen.routing == Routing::kTo && seen.routed_to == primary);
+  const bool healthy = reach == Reach::kReachable;
+  const bool steady = !changing && !decision.assign && seen.assignment;
+  const std::optional<bool> possible = steady ? decision.possible : std::nullopt;
+  status.possible = possible ? (*possible ? "True" : "False") : "Unknown";
+  observe(status, "worker", std::string(to_string(reach)), to_rfc3339(now));
+
+  const auto set = [&](std::string type, std::optional<bool> holds, std::string reason, std::string message) {
+    api::Condition wanted;
+    wanted.type = std::move(type);
+    wanted.status = truth(holds);
+    wanted.reason = reason.empty() ? "Changing" : std::move(reason);
+    wanted.message = std::move(message);
+    api::set_condition(status.conditions, std::move(wanted), generation, now);
+  };
+  if (steady && routed && healthy)
+    set("Ready", true, "Steady", fmt::format("{} is primary{}", primary, seen.routes ? "; clients are told so" : ""));
+  else
+    set("Ready", false, steady && healthy ? "Rerouting" : decision.reason, decision.message);
+  if (here)
+    set("PrimaryHealthy", reach == Reach::kUnknown ? std::nullopt : std::optional(healthy),
+        std::string(to_string(reach)),
+        healthy                    ? fmt::format("{} answers", primary)
+        : reach == Reach::kUnknown ? fmt::format("no worker says whether {} answers", primary)
+                                   : fmt::format("{}: {}", primary, here->message));
+  if (steady)
+    set("FailoverPossible", possible, decision.reason, decision.message);
+  else
+    set("FailoverPossible", std::nullopt, "PrimaryChanging", "known once the primary is settled");
+  if (changing || decision.assign)
+    set("Reconciling", true, status.current ? status.current->step : decision.reason, decision.message);
+  else
+    api::remove_condition(status.conditions, "Reconciling");
+  if (decision.reason == "PrimaryRefuses" || decision.reason == "PrimaryNotInLink")
+    set("Stalled", true, decision.reason, decision.message);
+  else
+    api::remove_condition(status.conditions, "Stalled");
+  return status;
+}
+
+bool differ_in_words_only(const api::PolicyStatus& before, const api::PolicyStatus& after) {
+  api::PolicyStatus same = after;
+  for (api::Condition& condition : same.conditions)
+    if (const api::Condition* was = api::find_condition(before.conditions, condition.type))
+      condition.message = was->message;
+  return same == before;
+}
+
+std::vector<Told> bucket_events_of(const api::PolicyStatus& before, const api::PolicyStatus& after) {
+  std::vector<Told> told = events_of(before, after);
+  const bool begun = after.current && (!before.current || before.current->epoch != after.current->epoch);
+  if (begun && after.current->cause != to_string(Cause::kSwitchover) && after.current->missing_keys.value_or(1) > 0)
+    told.push_back({true, "KeysMissing",
+                    missing_for_people(after.current->missing_keys, after.current->listed_at.value_or(""),
+                                       after.current->from, after.current->to.value_or(""))});
+  const api::Condition* is = api::find_condition(after.conditions, "Ready");
+  const api::Condition* was = api::find_condition(before.conditions, "Ready");
+  const bool news = is && (!was || was->reason != is->reason);
+  for (const char* reason :
+       {"NoCandidate", "CandidateUnknown", "CandidateUnreachable", "CandidateRefuses", "CandidateNotWritable",
+        "CandidateNeverComplete", "MissingKeysUnknown", "TooManyKeysMissing", "ManualMode", "DryRun", "PrimaryRefuses"})
+    if (news && is->status == api::ConditionStatus::kFalse && is->reason == reason)
+      told.push_back({true, reason, is->message});
+  const api::Condition* possible = api::find_condition(after.conditions, "FailoverPossible");
+  const api::Condition* was_possible = api::find_condition(before.conditions, "FailoverPossible");
+  if (possible && possible->reason == "SwitchoverRefused" &&
+      (!was_possible || was_possible->message != possible->message))
+    told.push_back({true, possible->reason, possible->message});
+  return told;
+}
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,62 @@
+// What is known of one bucket of an S3 link, and which of them may take over. Pure. Buckets can't be fenced and have no
+// log: what a failover leaves behind is counted in keys, and only as far as it was seen.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "failover/types.hpp"
+
+namespace twinspan {
+
+enum class Reach {
+  kUnknown,  // no worker has said so recently
+  kReachable,
+  kUnreachable,  // no connection, no answer, or answers 5xx
+  kRefused,      // it answers, and refuses: credentials, a bucket that is not there. A person's matter, never a trigger
+};
+std::string_view to_string(Reach reach);  // "Reachable" …
+std::optional<Reach> parse_reach(std::string_view text);
+
+struct BucketSeen {
+  std::string name;
+  Reach reach = Reach::kUnknown;
+  std::chrono::milliseconds reach_for{0};  // so for how long
+  std::string since{};                     // the same as a time, RFC 3339, for people
+  int failures = 0;                        // probes in a row that found it unreachable
+  std::string message;                     // what it said, where it is not reachable
+  std::optional<bool> writable;            // whether the last trial write was taken
+  // As a copy of the primary:
+  bool complete_once = false;       // one full sync from this primary has reached its end
+  bool caught_up = false;           // one that began in the epoch all workers have adopted has, and nothing waits
+  std::optional<uint64_t> missing;  // keys known to be at the primary and not here; nullopt: nobody knows
+  std::string listed_at;            // RFC 3339: newer keys of the primary may be unknown; empty: never listed
+  std::chrono::milliseconds sync_took{0};  // the last full sync; 0: not known
+};
+
+struct BucketElection {
+  std::vector<BucketSeen> candidates;        // all but the one to be replaced, in the order of the link
+  std::optional<uint64_t> max_missing_keys;  // nullopt: no bound
+  std::string wish;                          // counts above `prefer`; empty: none
+  bool only_wish = false;                    // nobody else will do
+  std::vector<std::string> prefer;           // best first
+};
+struct BucketElected {
+  std::string name;
+  std::optional<uint64_t> missing_keys;
+  std::string listed_at;
+};
+struct BucketRefused {
+  std::string reason;   // CamelCase: NoCandidate, CandidateUnknown, CandidateUnreachable, CandidateRefuses,
+                        // CandidateNotWritable, CandidateNeverComplete, MissingKeysUnknown, TooManyKeysMissing
+  std::string message;  // of every candidate, with names and numbers
+};
+std::variant<BucketElected, BucketRefused> elect(const BucketElection& input);
+
+// What a failover would leave behind, for people: what is known, and what can't be.
+std::string missing_for_people(std::optional<uint64_t> missing, const std::string& listed_at, const std::string& from,
+                               const std::string& to);
+
+}  // namespace twinspan

@@ -1,0 +1,25 @@
+// Which way a link's objects go, as status.assignment says. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "api/types.hpp"
+
+namespace twinspan::worker_s3 {
+
+struct Direction {
+  int64_t epoch = 1;    // of the assignment; without one it is as if the first had been made
+  std::string primary;  // everything is carried from there to every other endpoint
+  // Nothing was ever carried another way: the primary has everything that any target has.
+  bool first = true;
+  // The epoch before this one had the same primary: what was true of its copies is true now.
+  bool same_as_before = false;
+  bool operator==(const Direction&) const = default;
+};
+
+Direction direction_of(const api::ReplicationLink& link);
+// nullptr: the link has no such endpoint.
+const api::Endpoint* endpoint_of(const api::LinkSpec& spec, const std::string& name);
+std::vector<api::Endpoint> endpoints_of(const api::LinkSpec& spec);  // the source first
+
+}  // namespace twinspan::worker_s3
