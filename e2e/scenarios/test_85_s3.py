@@ -1,9 +1,11 @@
-"""An S3 link between two servers of this machine: everything arrives, a killed worker carries on, both sides are proven equal.
+"""An S3 link between two servers of this machine: everything arrives, a killed worker carries on, both sides are proven equal; a bucket that
+dies is replaced by the other, and comes back.
 
 The servers are MinIO and Versity S3 Gateway with TLS where `e2e/cluster build minio` has built them, else the one in memory, without.
 """
 import base64
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -20,44 +22,59 @@ from waiting import until, within
 
 sys.path.insert(0, str(ROOT / "tests/outages"))
 import servers  # noqa: E402
+from s3api import S3  # noqa: E402
 
 pytestmark = pytest.mark.needs("node", "helm")
 OBJECTS = 2000
+BUCKETS = ("e2e-sgp", "e2e-nyc")
 LINK = "/apis/twinspan.dev/v1alpha1/namespaces/backups/replicationlinks/backups-sgp-nyc"
 
 
-@contextlib.contextmanager
-def server(bucket, *arguments):
-    """An S3 server in memory; yields its port."""
-    program = ROOT / os.environ.get("E2E_BIN", "build/release/bin") / "twinspan-s3-stub"
-    running = subprocess.Popen([program, "--address=0.0.0.0", f"--bucket={bucket}", *arguments], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "S3_ACCESS_KEY": "e2e", "S3_SECRET_KEY": f"secret-of-{bucket}"})
-    try:
-        yield int(running.stdout.readline().rsplit(":", 1)[1])
-    finally:
-        running.terminate()
-        running.wait(10)
+@dataclasses.dataclass
+class Side:
+    """A running server and the bucket in it."""
+    bucket: str
+    s3: S3
+    ca: str | None
+    pid: int
+
+    def stop_answering(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def answer_again(self):
+        os.kill(self.pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
 def in_memory(node, _folder):
-    with server("e2e-sgp", f"--objects={OBJECTS}") as sgp, server("e2e-nyc") as nyc:
-        yield [(f"http://{node}:{port}", "e2e", f"secret-of-{bucket}", None) for bucket, port in (("e2e-sgp", sgp), ("e2e-nyc", nyc))]
+    """S3 servers in memory, without TLS."""
+    program = ROOT / os.environ.get("E2E_BIN", "build/release/bin") / "twinspan-s3-stub"
+    running = []
+    try:
+        for bucket in BUCKETS:
+            running.append(subprocess.Popen([program, "--address=0.0.0.0", f"--bucket={bucket}"], stdout=subprocess.PIPE, text=True,
+                                            env={**os.environ, "S3_ACCESS_KEY": "e2e", "S3_SECRET_KEY": "secret-of-the-stub"}))
+        yield [Side(bucket, S3(f"http://{node}:{one.stdout.readline().rsplit(':', 1)[1].strip()}", "e2e", "secret-of-the-stub"), None, one.pid)
+               for bucket, one in zip(BUCKETS, running)]
+    finally:
+        for one in running:
+            one.kill()  # also one that was stopped
+            one.wait(10)
 
 
 @contextlib.contextmanager
 def real(node, folder):
+    """MinIO and Versity S3 Gateway, with TLS and an authority of their own."""
     authority = servers.Authority(folder / "ca")
     running = []
     try:
-        for kind, bucket in ((servers.Minio, "e2e-sgp"), (servers.Versity, "e2e-nyc")):
+        for kind, bucket in zip((servers.Minio, servers.Versity), BUCKETS):
             running.append(kind(authority, folder / kind.kind, host=node))
             running[-1].s3.make_bucket(bucket)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda i: running[0].s3.put("e2e-sgp", f"{i % 100:03}/{i:07}", f"object {i}".encode()), range(OBJECTS)))
-        yield [(one.endpoint, servers.ACCESS_KEY, servers.SECRET_KEY, authority.ca.read_text()) for one in running]
+        yield [Side(bucket, one.s3, authority.ca.read_text(), one.pid) for bucket, one in zip(BUCKETS, running)]
     finally:
         for one in running:
+            os.kill(one.pid, signal.SIGCONT)
             one.stop()
 
 
@@ -89,35 +106,90 @@ def verified(target, request):
     return until(f"verification {request}", answered, 90)
 
 
-def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators, tmp_path):
+@contextlib.contextmanager
+def mirrored(target, folder, changed=lambda link, policy: [link]):
+    """The link of examples/ between two servers, in sync; yields both sides and what kind of servers they are."""
     node = next(address["address"] for address in target.api.items("/api/v1/nodes")[0]["status"]["addresses"]
                 if address["type"] == "InternalIP")
-    link = next(yaml.safe_load_all((ROOT / "examples/s3.yaml").read_text()))
+    link, policy = yaml.safe_load_all((ROOT / "examples/s3.yaml").read_text())
     kind = "S3 in memory" if servers.missing() else "MinIO → Versity, TLS"
-    with (in_memory if servers.missing() else real)(node, tmp_path) as sides:
+    with (in_memory if servers.missing() else real)(node, folder) as sides:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: sides[0].s3.put(sides[0].bucket, f"{i % 100:03}/{i:07}", f"object {i}".encode()), range(OBJECTS)))
         documents = []
-        for endpoint, name, bucket, (url, access_key, secret_key, ca) in zip(
-                (link["spec"]["source"], link["spec"]["targets"][0]), ("sgp", "nyc"), ("e2e-sgp", "e2e-nyc"), sides):
-            endpoint["s3"].update(endpoint=url, bucket=bucket, region="us-east-1")
-            documents.append(secret(f"spaces-{name}", accessKeyId=access_key, secretAccessKey=secret_key))
-            if ca:
+        for endpoint, name, side in zip((link["spec"]["source"], link["spec"]["targets"][0]), ("sgp", "nyc"), sides):
+            endpoint["s3"].update(endpoint=side.s3.endpoint, bucket=side.bucket, region="us-east-1")
+            documents.append(secret(f"spaces-{name}", accessKeyId=side.s3.access_key, secretAccessKey=side.s3.secret_key))
+            if side.ca:
                 endpoint["s3"]["caSecretRef"] = {"name": f"ca-{name}"}
-                documents.append(secret(f"ca-{name}", **{"ca.crt": ca}))
+                documents.append(secret(f"ca-{name}", **{"ca.crt": side.ca}))
         target.kubectl("create", "namespace", "backups")
         try:
-            target.kubectl("apply", "-f", "-", feed=yaml.safe_dump_all([*documents, link]))
+            target.kubectl("apply", "-f", "-", feed=yaml.safe_dump_all([*documents, *changed(link, policy)]))
             took = within("every object arrives", lambda: synced(target), 120)
             figures.record(f"S3 ({kind}): apply to {OBJECTS} objects mirrored and Ready", took, "s", "< 120")
-            seen = verified(target, "one")
-            assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
-            for worker in processes.with_program("twinspan-s3-worker"):
-                os.kill(worker, signal.SIGKILL)
-            seen = verified(target, "after-the-kill")
-            assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
-            until("Ready again", lambda: synced(target), 60)
-            target.kubectl("delete", "-n", "backups", "replicationlink", "backups-sgp-nyc", "--timeout=60s", seconds=70)
-            left = target.kubectl("get", "-n", "backups", "statefulsets,pods,leases,pdb,roles", "-l", "twinspan.dev/link=backups-sgp-nyc",
-                                  "-o", "name").stdout.split()
-            assert not [one for one in left if not one.startswith("pod/")], left
+            yield sides, kind
         finally:
-            target.kubectl("delete", "namespace", "backups", "--wait=false", check=False)
+            target.kubectl("delete", "namespace", "backups", "--timeout=60s", check=False, seconds=70)
+
+
+def test_a_bucket_is_mirrored_verified_and_carried_on_by_a_new_worker(target, operators, tmp_path):
+    with mirrored(target, tmp_path):
+        seen = verified(target, "one")
+        assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
+        for worker in processes.with_program("twinspan-s3-worker"):
+            os.kill(worker, signal.SIGKILL)
+        seen = verified(target, "after-the-kill")
+        assert seen["consistent"] is True and seen["checked"] == OBJECTS, seen
+        until("Ready again", lambda: synced(target), 60)
+        target.kubectl("delete", "-n", "backups", "replicationlink", "backups-sgp-nyc", "--timeout=60s", seconds=70)
+        left = target.kubectl("get", "-n", "backups", "statefulsets,pods,leases,pdb,roles", "-l", "twinspan.dev/link=backups-sgp-nyc",
+                              "-o", "name").stdout.split()
+        assert not [one for one in left if not one.startswith("pod/")], left
+
+
+def told(target):
+    """Where clients are sent: by the ConfigMap, and by the Service's alias."""
+    core = "/api/v1/namespaces/backups"
+    map_ = target.api.get(f"{core}/configmaps/backups-where") or {}
+    service = target.api.get(f"{core}/services/backups") or {}
+    return map_.get("data", {}).get("primary"), map_.get("data", {}).get("bucket"), service.get("spec", {}).get("externalName")
+
+
+def policy_status(target):
+    return (target.api.get("/apis/twinspan.dev/v1alpha1/namespaces/backups/failoverpolicies/backups") or {}).get("status", {})
+
+
+def test_clients_move_when_a_bucket_dies_and_return_without_a_loss(target, operators, tmp_path):
+    def quick(link, policy):
+        policy["spec"].update(triggers={"unreachableSeconds": 3, "consecutiveFailures": 3}, failback={"mode": "Automatic", "stableSeconds": 5})
+        link["spec"]["s3"]["listingIntervalSeconds"] = 2
+        return [link, policy]
+
+    at_sgp = ("sgp", BUCKETS[0], "sgp1.digitaloceanspaces.com")
+    at_nyc = ("nyc", BUCKETS[1], "nyc3.digitaloceanspaces.com")
+    with mirrored(target, tmp_path, quick) as ((sgp, nyc), kind):
+        until("clients are sent to sgp, and nyc could take over",
+              lambda: (told(target) == at_sgp and policy_status(target).get("possible") == "True") or f"{told(target)} {policy_status(target)}", 60)
+        sgp.s3.put(sgp.bucket, "changed-on-both-sides", b"in Singapore, before")
+        until("it is carried", lambda: "changed-on-both-sides" in nyc.s3.list(nyc.bucket) or "not yet", 30)
+        sgp.stop_answering()
+        took = within("clients are sent to nyc", lambda: told(target) == at_nyc or f"{told(target)} {policy_status(target)}", 60)
+        figures.record(f"S3 ({kind}): bucket silent to clients told of the other", took, "s", "< 15")
+        assert took < 15
+        nyc.s3.put(nyc.bucket, "written-in-new-york", b"while Singapore was away")
+        nyc.s3.put(nyc.bucket, "changed-on-both-sides", b"in New York, after")
+        done = until("the history tells of it", lambda: policy_status(target).get("history") or f"{policy_status(target)}", 30)
+        assert (done[0]["outcome"], done[0]["from"], done[0]["to"], done[0]["missingKeys"]) == ("Completed", "sgp", "nyc", 0), done
+        sgp.answer_again()
+        took = within("both sides are reconciled and clients are back at sgp", lambda: told(target) == at_sgp or f"{told(target)} {policy_status(target)}", 120)
+        figures.record(f"S3 ({kind}): bucket back to reconciled and clients led back (stable for 5 s)", took, "s", "< 60")
+        assert sgp.s3.get(sgp.bucket, "written-in-new-york") == b"while Singapore was away"
+        assert sgp.s3.get(sgp.bucket, "changed-on-both-sides") == b"in New York, after"
+        until("the switchover is in the history, without a loss",
+              lambda: [(one["outcome"], one["to"]) for one in policy_status(target)["history"]][:2] == [("Completed", "sgp"), ("Completed", "nyc")]
+              and policy_status(target)["history"][0]["missingKeys"] == 0 or f"{policy_status(target)}", 30)
+        until("Ready again", lambda: synced(target), 60)
+        seen = verified(target, "in-the-end")
+        assert seen["consistent"] is True and seen["checked"] == OBJECTS + 2, seen
+        assert set(sgp.s3.list(sgp.bucket)) == set(nyc.s3.list(nyc.bucket))

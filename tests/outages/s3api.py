@@ -23,7 +23,7 @@ class S3:
 
     def __init__(self, endpoint, access_key, secret_key, ca=None, region="us-east-1"):
         url = urllib.parse.urlsplit(endpoint)
-        self.host, self.port, self.tls = url.hostname, url.port, url.scheme == "https"
+        self.endpoint, self.host, self.port, self.tls = endpoint, url.hostname, url.port, url.scheme == "https"
         self.access_key, self.secret_key, self.region = access_key, secret_key, region
         self.context = ssl.create_default_context(cafile=ca) if self.tls else None
 

@@ -83,6 +83,7 @@ class Server:
         environment = {**os.environ, "HOME": str(self.folder), **self.environment()}
         with open(self.folder / "log", "wb") as log:
             self._process = subprocess.Popen([str(word) for word in self.command()], env=environment, stdout=log, stderr=log)
+        self.pid = self._process.pid
         self.s3 = S3(self.endpoint, ACCESS_KEY, SECRET_KEY, str(self.ca))
         self._wait()
 

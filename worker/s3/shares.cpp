@@ -38,6 +38,14 @@ class Planner {
     const ShareLease* lease = lease_of(share);
     return lease && lease->holder == seen_.identity;
   }
+  // The container's process before this one: kubelet starts no container of a pod before its predecessor has ended, so
+  // whatever it held is free.
+  bool former_self(const ShareLease& lease) const {
+    const size_t slash = seen_.identity.find('/'), dash = seen_.identity.rfind('-');
+    if (slash == std::string::npos || dash == std::string::npos || dash < slash) return false;
+    return lease.holder != seen_.identity && lease.holder.starts_with(seen_.identity.substr(0, dash + 1));
+  }
+  bool held(const ShareLease& lease) const { return lease.held(seen_.now) && !former_self(lease); }
   // A newer division is on its way to us.
   bool outdated() const { return latest_ > seen_.division.generation; }
   bool wanted(int share) const {
@@ -49,7 +57,7 @@ class Planner {
     const ShareLease* first = lease_of(0);
     if (outdated() || !first || first->division != seen_.division.generation) return false;
     return std::all_of(seen_.leases.begin(), seen_.leases.end(), [&](const auto& lease) {
-      return !lease || !lease->held(seen_.now) || lease->division == seen_.division.generation;
+      return !lease || !held(*lease) || lease->division == seen_.division.generation;
     });
   }
 
@@ -74,14 +82,14 @@ class Planner {
     if (share >= seen_.division.shares || outdated()) return;
     const bool own = share == seen_.ordinal;
     if (!own && seen_.division.generation == 0) return;  // without a division there is one worker
-    if (lease.held(seen_.now)) {
+    if (held(lease)) {
       if (!own) return;
       plan_.settled = false;
       plan_.ask = lease.wanted_by != seen_.identity;
       return;
     }
     plan_.settled = false;
-    const auto free_since = lease.holder.empty() ? lease.since : lease.since + lease.duration;
+    const auto free_since = lease.holder.empty() || former_self(lease) ? lease.since : lease.since + lease.duration;
     const auto wait = lease.holder.empty() ? patience_.released : patience_.expired;
     if (!own && seen_.now - free_since < wait + patience_.expired * taken_over_) return;
     plan_.take.push_back(share);

@@ -26,7 +26,7 @@ struct Division {
 };
 
 struct ShareLease {
-  std::string holder;     // POD/INSTANCE; empty: nobody
+  std::string holder;     // POD/UID-PROCESS; empty: nobody
   std::string wanted_by;  // its own worker asks for it
   int64_t division = 0;   // the generation its last holder obeyed
   std::chrono::milliseconds duration{0};

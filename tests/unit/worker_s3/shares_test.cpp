@@ -48,6 +48,20 @@ TEST(Shares, AWorkerAloneTakesItsLeaseAndCopiesEverything) {
   EXPECT_EQ(planned(seen_by(0, alone, {})), "");
 }
 
+TEST(Shares, AContainerThatStartsAgainHasWhatItsPredecessorHeld) {
+  SharesSeen seen = seen_by(0, {1, 2}, {lease("pod-0/uid-one", 1, seconds(1)), lease("pod-1/uid-one", 1, seconds(1))});
+  seen.identity = "pod-0/uid-two";
+  EXPECT_EQ(planned(seen), "take 0");
+  seen.identity = "pod-0/other-two";  // another pod of that name: the one before it may still run on a silent node
+  EXPECT_EQ(planned(seen), "ask");
+  seen.identity = "pod-0";
+  EXPECT_EQ(planned(seen), "ask");
+  seen.leases[0]->division = 0;  // what it held for another division keeps nobody from beginning
+  seen.leases[0]->holder = seen.leases[1]->holder = "pod-0/uid-one";
+  seen.identity = "pod-0/uid-two";
+  EXPECT_EQ(planned(seen), "take 0");
+}
+
 TEST(Shares, AForeignShareIsTakenOnlyOnceItWasFreeForAWhile) {
   const Division three{1, 3};
   const auto with = [&](std::optional<ShareLease> second) {
