@@ -1,5 +1,6 @@
 #include "api/patterns.hpp"
 #include "api/validate.hpp"
+#include "core/cron.hpp"
 
 namespace twinspan::api {
 
@@ -91,6 +92,7 @@ void check_clients_of_postgres(const FailoverPolicy& policy, Errors& errors) {
     if (!policy.spec.services[i].selectors.empty()) errors.push_back({field + ".selectors", only});
   }
   if (!policy.spec.config_maps.empty()) errors.push_back({"spec.configMaps", only});
+  if (policy.spec.drill) errors.push_back({"spec.drill", only});
   if (policy.spec.candidates.max_missing_keys) errors.push_back({"spec.candidates.maxMissingKeys", only});
 }
 
@@ -143,7 +145,12 @@ std::vector<FieldError> validate(const FailoverPolicy& policy) {
   Errors errors;
   const PolicySpec& spec = policy.spec;
   if (!is_object_name(policy.metadata.name)) errors.push_back({"metadata.name", "must be an object's name"});
-  if (spec.drill) errors.push_back({"spec.drill", "drills are not supported by this version, leave it out"});
+  if (spec.drill) {
+    if (const auto cron = parse_cron(spec.drill->schedule); !cron)
+      errors.push_back({"spec.drill.schedule", cron.error().message});
+    if (spec.drill->kind != DrillKind::kRehearsal || spec.drill->time_zone != "UTC")
+      errors.push_back({"spec.drill", "only kind Rehearsal and timeZone UTC are supported by this version"});
+  }
   if (!spec.notifications.empty())
     errors.push_back({"spec.notifications", "not supported by this version, leave it out"});
   if (spec.triggers.lag_seconds)

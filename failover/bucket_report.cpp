@@ -45,6 +45,7 @@ Json to_json(const BucketReport& report) {
     if (!one.listed_at.empty()) row["listedAt"] = one.listed_at;
     json["endpoints"].push_back(std::move(row));
   }
+  if (report.rehearsal) json["rehearsal"] = to_json(*report.rehearsal);
   return json;
 }
 
@@ -69,6 +70,7 @@ Result<BucketReport> parse_bucket_report(const Json& json) {
       one.missing = static_cast<uint64_t>(std::max<int64_t>(0, integer_of(row, "missing")));
     one.listed_at = text_of(row, "listedAt");
   }
+  report.rehearsal = parse_rehearsal_report(member_of(json, "rehearsal"));
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include "core/json.hpp"
 #include "core/result.hpp"
 #include "failover/bucket.hpp"
+#include "failover/drill.hpp"
 
 namespace twinspan {
 
@@ -16,6 +17,7 @@ struct BucketReport {
   std::string measured_at;       // another one with every measurement: a worker that hangs repeats itself
   std::optional<Epoch> adopted;  // nothing is carried by an older assignment; absent while another holds the lease
   std::vector<BucketSeen> buckets;
+  std::optional<RehearsalReport> rehearsal{};
 };
 
 Json to_json(const BucketReport& report);

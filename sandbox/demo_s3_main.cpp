@@ -68,7 +68,7 @@ class Demo {
 
   Status run() {
     for (const auto& step : {&Demo::start, &Demo::apply, &Demo::sync, &Demo::arrive, &Demo::differ, &Demo::survive,
-                             &Demo::fail_over, &Demo::come_back, &Demo::remove})
+                             &Demo::rehearse, &Demo::fail_over, &Demo::come_back, &Demo::remove})
       if (auto done = (this->*step)(); !done) return done;
     return {};
   }
@@ -251,6 +251,25 @@ class Demo {
   std::string alias() {
     const auto service = cluster_.client().get(kube::kServices, {link_.ns, "backups"});
     return service ? text_of(member_of(*service, "spec"), "externalName") : "";
+  }
+
+  Status rehearse() {
+    const Json patch = {{"metadata", {{"annotations", {{"twinspan.dev/drill", "one"}}}}}};
+    if (auto asked = cluster_.client().merge_patch(kube::kFailoverPolicies, policy_, patch); !asked)
+      return std::unexpected(asked.error());
+    Json drill;
+    auto over = progress_.wait(
+        fmt::format("kubectl annotate failoverpolicy {} twinspan.dev/drill=one", policy_.name), kPatience,
+        [&] {
+          drill = member_of(policy_status(), "drill");
+          return drill.contains("finishedAt") ? "" : "it is not over";
+        },
+        stop_);
+    if (!over) return over;
+    if (text_of(drill, "outcome") != "Passed")
+      return fail(Code::kInternal, fmt::format("the rehearsal says {}", drill.dump()));
+    progress_.print(fmt::format("  rehearsed: {}", text_of(drill, "message")));
+    return {};
   }
 
   Status fail_over() {

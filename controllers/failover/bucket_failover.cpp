@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
+#include "controllers/failover/bucket_drill.hpp"
 #include "controllers/failover/failover_rules.hpp"
 #include "controllers/failover/failover_writes.hpp"
 #include "core/log.hpp"
@@ -39,7 +40,8 @@ bool BucketFailover::worth_a_look(const MemberReport& before, const MemberReport
   const auto was = parse_bucket_report(member_of(before.details, "failover"));
   const auto is = parse_bucket_report(member_of(after.details, "failover"));
   if (!was || !is) return was.has_value() != is.has_value();
-  if (was->adopted != is->adopted || was->buckets.size() != is->buckets.size()) return true;
+  if (was->adopted != is->adopted || was->buckets.size() != is->buckets.size() || was->rehearsal != is->rehearsal)
+    return true;
   for (size_t i = 0; i < was->buckets.size(); ++i) {
     const BucketSeen &a = was->buckets[i], &b = is->buckets[i];
     if (a.reach != b.reach || a.writable != b.writable || a.complete_once != b.complete_once ||
@@ -82,8 +84,8 @@ std::optional<BucketReport> BucketFailover::said_by(const kube::Key& link, const
   return std::nullopt;
 }
 
-BucketFailoverSeen BucketFailover::gather(const CachedLink& link, const api::FailoverPolicy& policy,
-                                          const BucketRoutingSeen& routing) const {
+BucketFailover::Gathered BucketFailover::gather(const CachedLink& link, const api::FailoverPolicy& policy,
+                                                const BucketRoutingSeen& routing) const {
   const kube::Key key = key_of(link.metadata);
   const BootTime now = clock_.boot_now();
   BucketFailoverSeen seen;
@@ -130,7 +132,10 @@ BucketFailoverSeen BucketFailover::gather(const CachedLink& link, const api::Fai
   seen.stable_for = since(wall, policy.status.last_failover, milliseconds::max());
   if (!policy.status.history.empty() && policy.status.history.front().outcome == "Cancelled")
     seen.cancelled_for = since(wall, policy.status.history.front().rerouted_at, milliseconds(0));
-  return seen;
+  Gathered gathered{std::move(seen), {}};
+  for (BucketReport& report : reports)
+    if (report.rehearsal) gathered.rehearsals.push_back(std::move(*report.rehearsal));
+  return gathered;
 }
 
 Status BucketFailover::write_routes(const CachedLink& link, const api::FailoverPolicy& policy, const std::string& to,
@@ -188,7 +193,7 @@ Result<kube::Requeue> BucketFailover::reconcile(const CachedLink& link, const ap
                                                 const std::stop_token& stop) {
   const kube::Key key = key_of(link.metadata);
   const BucketRoutingSeen routing = routing_of(link, policy);
-  const BucketFailoverSeen seen = gather(link, policy, routing);
+  const auto [seen, rehearsals] = gather(link, policy, routing);
   const BucketDecision decision = decide(seen, bucket_rules_of(policy));
   const bool changing = decision.current.has_value();
   reports_.set_changing(key, changing);
@@ -200,9 +205,15 @@ Result<kube::Requeue> BucketFailover::reconcile(const CachedLink& link, const ap
                                   {"reason", decision.message},
                                   {"epoch", seen.assignment ? seen.assignment->epoch.value : 0}});
   // Intent first: whatever happens to this operator now, another one reads what was under way.
-  if (auto saved = write_status(policy, next_bucket_status(policy, seen, decision, routing, clock_.wall_now()), stop);
-      !saved)
-    return std::unexpected(saved.error());
+  const WallTime now = clock_.wall_now();
+  api::PolicyStatus status = next_bucket_status(policy, seen, decision, routing, now);
+  status.drill = next_bucket_drill(policy, seen, status, rehearsals, now);
+  if (auto saved = write_status(policy, status, stop); !saved) return std::unexpected(saved.error());
+  const bool drilling = status.drill && status.drill->outcome == to_string(DrillOutcome::kRunning);
+  const std::string rehearsal = drilling ? status.drill->requested_at : "";
+  if (!new_assignment && rehearsal != (link.status.rehearsal ? link.status.rehearsal->requested_at : ""))
+    if (auto saved = write_rehearsal(client_, cluster_, link, rehearsal, stop); !saved)
+      return std::unexpected(saved.error());
   if (new_assignment) {
     Json wanted = to_json(*decision.assign);
     if (auto saved = write_assignment(client_, cluster_, link, wanted, stop); !saved)

@@ -32,8 +32,11 @@ class BucketFailover {
  private:
   BucketRoutingSeen routing_of(const CachedLink& link, const api::FailoverPolicy& policy) const;
   std::optional<BucketReport> said_by(const kube::Key& link, const LeaseRecord& holder, BootTime now) const;
-  BucketFailoverSeen gather(const CachedLink& link, const api::FailoverPolicy& policy,
-                            const BucketRoutingSeen& routing) const;
+  struct Gathered {
+    BucketFailoverSeen seen;
+    std::vector<RehearsalReport> rehearsals;
+  };
+  Gathered gather(const CachedLink& link, const api::FailoverPolicy& policy, const BucketRoutingSeen& routing) const;
   Status write_routes(const CachedLink& link, const api::FailoverPolicy& policy, const std::string& to,
                       const std::stop_token& stop);
   Status write_status(const api::FailoverPolicy& policy, const api::PolicyStatus& status, const std::stop_token& stop);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/conditions.hpp"
+#include "failover/drill.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -220,6 +221,9 @@ std::vector<Told> bucket_events_of(const api::PolicyStatus& before, const api::P
     told.push_back({true, "KeysMissing",
                     missing_for_people(after.current->missing_keys, after.current->listed_at.value_or(""),
                                        after.current->from, after.current->to.value_or(""))});
+  if (after.drill && before.drill != after.drill && after.drill->outcome != to_string(DrillOutcome::kRunning))
+    told.push_back({after.drill->outcome != to_string(DrillOutcome::kPassed), "Drill" + after.drill->outcome,
+                    after.drill->message.value_or("")});
   const api::Condition* is = api::find_condition(after.conditions, "Ready");
   const api::Condition* was = api::find_condition(before.conditions, "Ready");
   const bool news = is && (!was || was->reason != is->reason);

@@ -21,6 +21,17 @@ Json difference(const Json& before, const Json& after) {
   return patch;
 }
 
+Status patch_link_status(kube::Client& client, Cluster& cluster, const CachedLink& link, Json status,
+                         const std::stop_token& stop) {
+  const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
+                      {"status", std::move(status)}};
+  auto written = client.merge_patch(kube::kReplicationLinks, {link.metadata.ns, link.metadata.name}, patch,
+                                    kube::Subresource::kStatus, stop);
+  if (!written) return std::unexpected(written.error());
+  cluster.wrote(kube::kReplicationLinks, *written);
+  return {};
+}
+
 }  // namespace
 
 kube::ObjectRef reference_to(const api::FailoverPolicy& policy) {
@@ -40,13 +51,13 @@ Status write_policy_status(kube::Client& client, Cluster& cluster, const api::Fa
 
 Status write_assignment(kube::Client& client, Cluster& cluster, const CachedLink& link, const Json& assignment,
                         const std::stop_token& stop) {
-  const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
-                      {"status", {{"assignment", assignment}}}};
-  auto written = client.merge_patch(kube::kReplicationLinks, {link.metadata.ns, link.metadata.name}, patch,
-                                    kube::Subresource::kStatus, stop);
-  if (!written) return std::unexpected(written.error());
-  cluster.wrote(kube::kReplicationLinks, *written);
-  return {};
+  return patch_link_status(client, cluster, link, {{"assignment", assignment}}, stop);
+}
+
+Status write_rehearsal(kube::Client& client, Cluster& cluster, const CachedLink& link, const std::string& requested_at,
+                       const std::stop_token& stop) {
+  const Json rehearsal = requested_at.empty() ? Json() : Json{{"requestedAt", requested_at}};
+  return patch_link_status(client, cluster, link, {{"rehearsal", rehearsal}}, stop);
 }
 
 }  // namespace twinspan::controllers

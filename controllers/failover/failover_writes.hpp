@@ -15,5 +15,8 @@ Status write_policy_status(kube::Client& client, Cluster& cluster, const api::Fa
 // `assignment`: status.assignment as it is to be, whole.
 Status write_assignment(kube::Client& client, Cluster& cluster, const CachedLink& link, const Json& assignment,
                         const std::stop_token& stop);
+// `requested_at`: status.rehearsal.requestedAt; empty: there is to be none.
+Status write_rehearsal(kube::Client& client, Cluster& cluster, const CachedLink& link, const std::string& requested_at,
+                       const std::stop_token& stop);
 
 }  // namespace twinspan::controllers

@@ -81,6 +81,7 @@ enum class Detail { kAll, kWithoutPositions, kStates };
 
 api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.assignment.reset();
+  status.rehearsal.reset();
   for (api::EndpointStatus& row : status.endpoints) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
@@ -186,6 +187,7 @@ std::chrono::milliseconds pause_of(Urgency urgency) {
 Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after) {
   Json status = api::to_json(after);
   status.erase("assignment");
+  status.erase("rehearsal");
   // What a merge patch does not name stays: absent fields are deleted by name. Lists are replaced whole.
   for (const char* key : {"replicas", "lag", "division", "workers", "sync", "verification", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;

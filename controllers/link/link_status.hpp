@@ -9,7 +9,7 @@
 
 namespace twinspan::controllers {
 
-// The whole status but `assignment`, which is the failover controller's.
+// The whole status but `assignment` and `rehearsal`, which are the failover controller's.
 api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan);
 
 // One row of status.endpoints. `before` is the row as it was, or nullptr: the last known position outlives the report,
@@ -29,7 +29,7 @@ enum class Urgency { kNone, kLazy, kSoon, kNow };
 Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after);
 std::chrono::milliseconds pause_of(Urgency urgency);  // the least time between two writes
 
-// The merge patch that turns `before` into `after`, without assignment, with the resourceVersion as its precondition.
+// The merge patch that turns `before` into `after`, without those two, with the resourceVersion as its precondition.
 Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after);
 
 }  // namespace twinspan::controllers

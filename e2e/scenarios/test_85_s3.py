@@ -171,6 +171,10 @@ def test_clients_move_when_a_bucket_dies_and_return_without_a_loss(target, opera
     with mirrored(target, tmp_path, quick) as ((sgp, nyc), kind):
         until("clients are sent to sgp, and nyc could take over",
               lambda: (told(target) == at_sgp and policy_status(target).get("possible") == "True") or f"{told(target)} {policy_status(target)}", 60)
+        target.kubectl("annotate", "-n", "backups", "failoverpolicy", "backups", "twinspan.dev/drill=one")
+        drill = until("the rehearsal is over", lambda: (lambda one: one if "finishedAt" in one else f"{one}")(policy_status(target).get("drill", {})), 60)
+        assert drill["outcome"] == "Passed", drill
+        figures.record(f"S3 ({kind}): rehearsal, written to given back by the target", drill["arrivalMilliseconds"], "ms")
         sgp.s3.put(sgp.bucket, "changed-on-both-sides", b"in Singapore, before")
         until("it is carried", lambda: "changed-on-both-sides" in nyc.s3.list(nyc.bucket) or "not yet", 30)
         sgp.stop_answering()

@@ -77,6 +77,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), api::parse_replication_link),
       replication_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       probes_(options_.s3_dir, clock, [this] { changed_.raise(); }),
+      rehearsals_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       servers_(
           servers_config(options_), board_,
           [this] {
@@ -131,6 +132,15 @@ void Agent::copy(const std::shared_ptr<const api::ReplicationLink>& link, const 
   shares_ = std::move(shares);
 }
 
+// The routes of the rehearsal's key, where they are ours.
+std::vector<RouteSpec> Agent::rehearsed(const api::ReplicationLink& link, const Result<Division>& division) const {
+  if (!division || shares_.empty()) return {};
+  std::vector<RouteSpec> routes = routes_of(link, *division, shares_);
+  const std::string key = rehearsal_key(options_.ns, options_.link);
+  std::erase_if(routes, [&](const RouteSpec& route) { return !route.share.has(key); });
+  return routes;
+}
+
 void Agent::turn() {
   const auto link = this->link();
   const bool valid = link && api::validate(*link).empty();
@@ -145,6 +155,7 @@ void Agent::turn() {
     const int64_t epoch = direction_of(*obeyed_).epoch;
     if (adopted_ != epoch) missing_.forget();
     adopted_ = epoch;
+    rehearsals_.apply(*obeyed_, rehearsed(*obeyed_, division));
   }
   ReportInput input;
   input.link = valid ? link.get() : nullptr;
@@ -160,9 +171,12 @@ void Agent::turn() {
     replication_.verify();
   input.verify_request = verify_clock_.answered();
   MemberReport report = worker_report(input);
-  if (valid)
-    report.details["failover"] = to_json(failover_report(probes_.seen(), input.targets, direction_of(*obeyed_).primary,
-                                                         adopted_, missing_, clock_.wall_now()));
+  if (valid) {
+    BucketReport said = failover_report(probes_.seen(), input.targets, direction_of(*obeyed_).primary, adopted_,
+                                        missing_, clock_.wall_now());
+    said.rehearsal = rehearsals_.report();
+    report.details["failover"] = to_json(said);
+  }
   std::string metrics = metrics_text(options_.ns, options_.link, report, input.targets);
   {
     std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@
 #include "worker/s3/failover_report.hpp"
 #include "worker/s3/options.hpp"
 #include "worker/s3/probes.hpp"
+#include "worker/s3/rehearsal.hpp"
 #include "worker/s3/replication.hpp"
 #include "worker/s3/share_leases.hpp"
 #include "worker/s3/verify_clock.hpp"
@@ -30,6 +31,7 @@ class Agent {
   std::shared_ptr<const api::ReplicationLink> link() const;
   void copy(const std::shared_ptr<const api::ReplicationLink>& link, const Result<Division>& division);
   std::shared_ptr<const api::ReplicationLink> read_link();
+  std::vector<RouteSpec> rehearsed(const api::ReplicationLink& link, const Result<Division>& division) const;
   void turn();
 
   const Options options_;
@@ -48,6 +50,7 @@ class Agent {
   Probes probes_;
   std::optional<int64_t> adopted_;  // nothing is carried here by an assignment older than of this epoch
   MissingKeys missing_;
+  Rehearsals rehearsals_;
   VerifyClock verify_clock_;
   std::shared_ptr<const api::ReplicationLink> obeyed_;  // the last link whose spec may be
   std::set<int> shares_;                                // that are copied
