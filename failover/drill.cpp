@@ -80,8 +80,8 @@ std::optional<Drill> next_drill(const DrillSeen& seen) {
   Drill drill;
   drill.request = asked ? seen.asked : before;
   drill.requested_at = to_rfc3339_micro(seen.now);
-  drill.message = fmt::format("an object is written to {}, and must arrive at {}", seen.primary,
-                              fmt::join(seen.targets, ", "));
+  drill.message =
+      fmt::format("an object is written to {}, and must arrive at {}", seen.primary, fmt::join(seen.targets, ", "));
   return drill;
 }
 

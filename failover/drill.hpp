@@ -41,7 +41,7 @@ struct Drill {
   std::string request;       // the annotation's value that was last acted upon; empty: none ever
   std::string requested_at;  // RFC 3339
   DrillOutcome outcome = DrillOutcome::kRunning;
-  std::string finished_at{};                             // empty while it runs
+  std::string finished_at{};                           // empty while it runs
   std::optional<std::chrono::milliseconds> arrival{};  // the slowest target's
   std::string message{};
   bool operator==(const Drill&) const = default;

@@ -7,13 +7,16 @@ namespace twinspan::s3 {
 
 namespace {
 
-// The source was made from the target, which hasn't changed since it was listed.
-Result<bool> made_backwards(const Route& route, const Listed& source, const Head& theirs,
+// The source was made from the target, which hasn't changed since it was listed; or both servers know the content by
+// the same digest of the whole.
+Result<bool> told_by_source(const Route& route, const Listed& source, const Head& theirs,
                             const std::string& target_etag, const std::stop_token& stop) {
   if (theirs.object.etag != target_etag) return false;
   const auto ours = route.source.bucket.head(route.at_source(source.key), stop);
   if (!ours) return std::unexpected(at_source(ours.error()));
-  return ours->object.etag == source.etag && made_from(ours->metadata, target_etag);
+  if (ours->object.etag != source.etag) return false;
+  return made_from(ours->metadata, target_etag) ||
+         (route.settings.stored.plain() && same_digest(ours->checksums, theirs.checksums));
 }
 
 // The source is a former target: what it holds in another form has its original's size in its mark.
@@ -61,7 +64,7 @@ Result<bool> same_content(const Route& route, const Listed& source, const std::s
     return false;
   }
   if (made_from(theirs->metadata, source.etag)) return true;
-  return made_backwards(route, source, *theirs, target_etag, stop);
+  return told_by_source(route, source, *theirs, target_etag, stop);
 }
 
 Result<bool> same_metadata(const Route& route, const Listed& source, const Listed& target,

@@ -48,6 +48,22 @@ bool written_since(const Listed& source, const Listed& target) {
   return source.last_modified > target.last_modified && etag_parts(source.etag) == 0 && etag_parts(target.etag) == 0;
 }
 
+bool same_digest(const std::map<std::string, std::string>& ours, const std::map<std::string, std::string>& theirs) {
+  const auto whole = [](const std::map<std::string, std::string>& checksums, const char* name) -> std::string {
+    const auto type = checksums.find("type"), value = checksums.find(name);
+    if (type != checksums.end() && type->second != "FULL_OBJECT") return "";
+    return value == checksums.end() || value->second.contains('-') ? "" : value->second;
+  };
+  bool same = false;
+  for (const char* name : {"sha512", "sha256", "sha1", "crc64nvme", "xxhash128", "md5"}) {
+    const std::string one = whole(ours, name), other = whole(theirs, name);
+    if (one.empty() || other.empty()) continue;
+    if (one != other) return false;
+    same = true;
+  }
+  return same;
+}
+
 bool made_from(const Metadata& copy, std::string_view original_etag) {
   const auto marker = copy.user.find(std::string(kSourceEtagName));
   return marker != copy.user.end() && marker->second == original_etag;

@@ -1,5 +1,6 @@
 // Whether two objects are the same, as far as two listings tell. Pure. Never by time.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ Likeness likeness(const Settings& settings, const Listed& source, const Listed& 
 // differs, unless both are no digests, or the servers' clocks are off: it is carried without asking for the marker,
 // which does no harm. Whoever sees that a side's ETags are no digests must not ask this any more.
 bool written_since(const Listed& source, const Listed& target);
+
+// Whether two servers name the same digest of a whole object (x-amz-checksum-…, as Head has them). Digests of 32 bits
+// prove nothing, and neither do those of parts' digests ("…-3", or type COMPOSITE).
+bool same_digest(const std::map<std::string, std::string>& ours, const std::map<std::string, std::string>& theirs);
 
 // One was made from the other, in either direction.
 bool made_from(const Metadata& copy, std::string_view original_etag);

@@ -102,8 +102,9 @@ void Rehearsals::run(const std::vector<RouteSpec>& routes, const std::string& re
   const auto end = [&](std::vector<Arrival> arrivals) {
     if (stop.stop_requested()) return;
     for (const Arrival& one : arrivals)
-      log::info("rehearsed", {{"endpoint", one.endpoint}, {"milliseconds", one.took ? one.took->count() : -1},
-                              {"error", one.error}});
+      log::info(
+          "rehearsed",
+          {{"endpoint", one.endpoint}, {"milliseconds", one.took ? one.took->count() : -1}, {"error", one.error}});
     {
       std::lock_guard lock(mutex_);
       report_ = RehearsalReport{requested_at, true, std::move(arrivals)};

@@ -96,7 +96,9 @@ TEST(Drills, FailWithTheReasonNamed) {
     return next->message;
   };
   EXPECT_EQ(outcome([](DrillSeen& at) { at.reports[0].arrivals.pop_back(); }), "nothing is said of fra");
-  EXPECT_EQ(outcome([](DrillSeen& at) { at.reports[0].arrivals[1] = {"fra", std::nullopt, "it is full"}; }),
+  EXPECT_EQ(outcome([](DrillSeen& at) {
+              at.reports[0].arrivals[1] = {"fra", std::nullopt, "it is full"};
+            }),
             "fra: it is full");
   EXPECT_EQ(outcome([](DrillSeen& at) { at.reports[0].arrivals[0].error = "could not be removed again"; }),
             "nyc: could not be removed again");
@@ -114,8 +116,8 @@ TEST(Drills, FailWithTheReasonNamed) {
 }
 
 TEST(Drills, ReportsAreReadBackAsTheyWereWritten) {
-  const RehearsalReport report{"2026-11-01T03:00:30.000000Z", true,
-                               {{"nyc", milliseconds(80), ""}, {"fra", std::nullopt, "it is full"}}};
+  const RehearsalReport report{
+      "2026-11-01T03:00:30.000000Z", true, {{"nyc", milliseconds(80), ""}, {"fra", std::nullopt, "it is full"}}};
   EXPECT_EQ(parse_rehearsal_report(to_json(report)), report);
   EXPECT_FALSE(parse_rehearsal_report(Json()));
   EXPECT_FALSE(parse_rehearsal_report(Json::array()));

@@ -25,6 +25,7 @@ class FakeBucket : public Bucket {
     std::map<std::string, std::string> tags;
     std::vector<int64_t> part_bytes;  // empty: not uploaded in parts
     WallTime last_modified{};
+    std::map<std::string, std::string> checksums{};
   };
   struct Call {
     std::string name, key;
@@ -385,6 +386,7 @@ class FakeBucket : public Bucket {
     Head head;
     head.object = listed(key, held->second);
     head.metadata = held->second.metadata;
+    head.checksums = held->second.checksums;
     head.tags = static_cast<int>(held->second.tags.size());
     return head;
   }

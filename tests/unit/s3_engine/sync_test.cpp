@@ -439,5 +439,26 @@ TEST(Sync, HighPriorityGoesFirst) {
       std::all_of(order.begin(), order.begin() + 30, [](const auto& key) { return key.starts_with("urgent/"); }));
 }
 
+// A mirror that somebody else has made, with parts of other sizes: what both servers have a digest of isn't carried
+// again.
+TEST(Sync, ADigestOfTheWholeThatBothServersNameProvesACopy) {
+  const std::string body = body_of(12 << 20);
+  const auto carried = [&](std::map<std::string, std::string> ours, std::map<std::string, std::string> theirs) {
+    World world;
+    world.source.add("parts", body, {6 << 20, 6 << 20}).checksums = std::move(ours);
+    world.target.add("parts", body, {5 << 20, 7 << 20}).checksums = std::move(theirs);
+    const SyncProgress done = world.sync();
+    EXPECT_TRUE(done.complete);
+    return done.replicated;
+  };
+  EXPECT_EQ(carried({{"crc64nvme", "abc="}, {"type", "FULL_OBJECT"}}, {{"crc64nvme", "abc="}}), 0u);
+  EXPECT_EQ(carried({{"crc64nvme", "abc="}}, {{"crc64nvme", "abd="}}), 1u);
+  EXPECT_EQ(carried({{"crc64nvme", "abc="}, {"sha256", "x"}}, {{"crc64nvme", "abc="}, {"sha256", "y"}}), 1u);
+  EXPECT_EQ(carried({{"crc32c", "abc="}}, {{"crc32c", "abc="}}), 1u) << "32 bits prove nothing";
+  EXPECT_EQ(carried({{"sha256", "abc=-2"}}, {{"sha256", "abc=-2"}}), 1u) << "of digests of parts";
+  EXPECT_EQ(carried({{"sha256", "abc="}, {"type", "COMPOSITE"}}, {{"sha256", "abc="}}), 1u);
+  EXPECT_EQ(carried({{"sha256", "abc="}}, {}), 1u);
+}
+
 }  // namespace
 }  // namespace twinspan::s3
