@@ -82,6 +82,7 @@ ENUMS = {
     "*.standby": "Standby",
     "*.diverged": "Diverged",
     "*.s3.detect": "Detect",
+    "*.s3.versions": "ObjectVersions",
     "*.s3.deletes.mode": "DeletesMode",
     "*.s3.compression": "Compression",
     "*.conditions[].status": "ConditionStatus",

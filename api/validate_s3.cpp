@@ -101,6 +101,23 @@ void check_form(const LinkSpec& spec, Errors& errors) {
   if (spec.s3.restore) errors.push_back({"spec.s3.restore", "is true" + only});
 }
 
+// A version is found again at the target by its size and ETag, and is appended on one side only.
+void check_versions(const LinkSpec& spec, Errors& errors) {
+  const S3Settings& s3 = spec.s3;
+  if (s3.versions == ObjectVersions::kLatest) return;
+  const auto refuse = [&](const std::string& reason) {
+    errors.push_back({"spec.s3.versions", "is All: must be Latest where " + reason});
+  };
+  if (spec.topology != Topology::kActivePassive)
+    refuse("spec.topology is ActiveActive, because the histories of both sides can't be made one");
+  if (s3.compression != Compression::kNone)
+    refuse("spec.s3.compression is " + std::string(to_string(s3.compression)) +
+           ", because versions are told apart by their sizes and ETags");
+  if (s3.client_encryption)
+    refuse("spec.s3.clientEncryption is there, because versions are told apart by their sizes and ETags");
+  if (s3.restore) refuse("spec.s3.restore is true, because versions are told apart by their sizes and ETags");
+}
+
 }  // namespace
 
 void check_s3(const ReplicationLink& link, Errors& errors) {
@@ -110,6 +127,7 @@ void check_s3(const ReplicationLink& link, Errors& errors) {
   check_settings(link.spec.s3, errors);
   check_both_ways(link.spec, errors);
   check_form(link.spec, errors);
+  check_versions(link.spec, errors);
 }
 
 }  // namespace twinspan::api

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <pugixml.hpp>
 
@@ -100,6 +101,29 @@ Listed listed(Reader& read, Node node, bool marker) {
   return out;
 }
 
+// The ids of Versity S3 Gateway (ULIDs) are in the order of time, its dates of versions are to the second only.
+bool is_ulid(std::string_view id) {
+  return id.size() == 26 &&
+         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+}
+
+bool is_newer(const Listed& a, const Listed& b) {
+  if (a.latest != b.latest) return a.latest;
+  if (is_ulid(a.version_id) && is_ulid(b.version_id)) return a.version_id > b.version_id;
+  return a.last_modified > b.last_modified;
+}
+
+// AWS and MinIO write versions and markers as they follow each other; Versity S3 Gateway all of the one kind, then all
+// of the other, each in its order. Then they are merged, and only what can't be told apart stays as it was written.
+void interleave(std::vector<Listed>& all) {
+  const auto border = std::find_if(all.begin(), all.end(),
+                                   [&](const Listed& one) { return one.delete_marker != all.front().delete_marker; });
+  if (std::any_of(border, all.end(), [&](const Listed& one) { return one.delete_marker == all.front().delete_marker; }))
+    return;
+  std::inplace_merge(all.begin(), border, all.end(),
+                     [](const Listed& a, const Listed& b) { return a.key != b.key ? a.key < b.key : is_newer(a, b); });
+}
+
 void add_prefix(Reader& read, Node node, Page& page) { page.common_prefixes.push_back(read.key(node, "Prefix")); }
 
 template <class T>
@@ -161,6 +185,7 @@ Result<Page> parse_versions(std::string body) {
     one.delete_marker = name == "DeleteMarker";
     page.objects.push_back(std::move(one));
   }
+  interleave(page.objects);
   if (read.flag(*root, "IsTruncated"))
     page.next = read.key(*root, "NextKeyMarker") + "\n" + root->child_value("NextVersionIdMarker");
   return finished(read, std::move(page));

@@ -1,5 +1,6 @@
 // One bucket of an S3 API, as the engine sees it: the seam between the client and everything that decides.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,10 +22,22 @@ struct Listed {
   int64_t size_bytes = 0;
   WallTime last_modified{};
   std::string storage_class;
-  std::string version_id;      // of list_versions only
-  bool latest = true;          // of list_versions only
-  bool delete_marker = false;  // of list_versions only
+  std::string version_id;       // of list_versions only
+  bool latest = true;           // of list_versions only
+  bool delete_marker = false;   // of list_versions only
+  std::vector<Listed> older{};  // what the key had before, newest first: only where a walk looks at histories
   bool operator==(const Listed&) const = default;
+};
+
+// An object, or one of its versions. A key alone is its latest.
+struct ObjectName {
+  std::string key;
+  std::string version_id{};  // empty: the latest
+
+  template <class Text>
+  requires std::convertible_to<Text, std::string> ObjectName(Text&& of,
+                                                             std::string version = {})  // NOLINT: a key names an object
+      : key(std::forward<Text>(of)), version_id(std::move(version)) {}
 };
 
 struct Page {
@@ -77,6 +90,9 @@ struct PutRequest {
   std::string if_match{};     // kConflict where the object has another ETag; needs a server that knows it
   bool if_absent = false;     // If-None-Match: *; kAlreadyExists where there is one
   std::string content_md5{};  // Base64; the server refuses a body that differs (kInvalid)
+  // Every put makes a version: not repeated where it may have been carried out without our hearing of it. On
+  // kUnavailable and kTimeout it may be there.
+  bool once = false;
 };
 
 // When an object may be written.
@@ -120,9 +136,11 @@ class Bucket {
   virtual ~Bucket() = default;
 
   virtual Result<Page> list(const ListRequest& request, std::stop_token stop) = 0;  // ListObjectsV2
+  // Versions and delete markers; those of a key newest first. A key's may be spread over pages; of the last page's last
+  // entry, a server may tell once more.
   virtual Result<Page> list_versions(const ListRequest& request, std::stop_token stop) = 0;
-  virtual Result<Head> head(const std::string& key, std::stop_token stop) = 0;
-  virtual Result<Head> head_part(const std::string& key, int part_number,
+  virtual Result<Head> head(const ObjectName& object, std::stop_token stop) = 0;
+  virtual Result<Head> head_part(const ObjectName& object, int part_number,
                                  std::stop_token stop) = 0;  // size: the part's
   // The body goes to `chunk` as it arrives; false ends the call (kCancelled). A body shorter than announced is
   // kUnavailable. The caller repeats from where it is: no retry once bytes were handed over.
@@ -155,9 +173,11 @@ class Bucket {
   virtual Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) = 0;
   virtual Result<std::vector<Part>> list_parts(const Upload& upload, std::stop_token stop) = 0;
   virtual Status remove(const std::string& key, std::stop_token stop) = 0;
+  // Of a bucket that keeps versions: a DELETE that is not repeated, as PutRequest::once.
+  virtual Status add_delete_marker(const std::string& key, std::stop_token stop) = 0;
   virtual Result<std::vector<DeleteResult>> remove(const std::vector<std::string>& keys,
                                                    std::stop_token stop) = 0;  // ≤ 1000
-  virtual Result<std::map<std::string, std::string>> tags(const std::string& key, std::stop_token stop) = 0;
+  virtual Result<std::map<std::string, std::string>> tags(const ObjectName& object, std::stop_token stop) = 0;
   virtual Result<bool> versioned(std::stop_token stop) = 0;
 
   virtual const std::string& name() const = 0;

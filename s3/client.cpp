@@ -72,6 +72,10 @@ Result<PutResult> put_result(const net::Response& response, std::string etag) {
   return PutResult{std::move(etag), response.header("x-amz-version-id")};
 }
 
+void add_version(Call& call, const ObjectName& object) {
+  if (!object.version_id.empty()) call.query.emplace_back("versionId", object.version_id);
+}
+
 Call upload_call(const char* method, const Upload& upload) {
   return {.method = method, .key = upload.key, .query = {{"uploadId", upload.upload_id}}};
 }
@@ -143,32 +147,35 @@ Result<Page> Client::list_versions(const ListRequest& request, std::stop_token s
   return impl_->ask(call, parse_versions, stop);
 }
 
-Result<Head> Client::head(const std::string& key, std::stop_token stop) {
+Result<Head> Client::head(const ObjectName& object, std::stop_token stop) {
+  Call call{.method = "HEAD", .key = object.key, .headers = {{"x-amz-checksum-mode", "ENABLED"}}};
+  add_version(call, object);
   for (bool again = true;; again = false) {
-    const auto answer =
-        impl_->caller.call({.method = "HEAD", .key = key, .headers = {{"x-amz-checksum-mode", "ENABLED"}}}, stop);
-    if (answer) return parse_head(key, answer->response);
+    const auto answer = impl_->caller.call(call, stop);
+    if (answer) return parse_head(object.key, answer->response);
     if (answer.error().code != Code::kNotFound || !again) return std::unexpected(answer.error());
     // Refusals of HEAD have no body, and some servers (Versity S3 Gateway) answer 404 to unknown credentials, too: what
     // is missing is said to a GET.
     const auto there = get(
-        {.key = key, .range = ByteRange{0, 1}}, [](std::string_view) { return true; }, stop);
+        {.key = object.key, .range = ByteRange{0, 1}, .version_id = object.version_id},
+        [](std::string_view) { return true; }, stop);
     if (!there && there.error().message.find("InvalidRange") == std::string::npos)  // an empty object
       return std::unexpected(there.error());
   }
 }
 
-Result<Head> Client::head_part(const std::string& key, int part_number, std::stop_token stop) {
-  auto answer = impl_->caller.call({.method = "HEAD",
-                                    .key = key,
-                                    .query = {{"partNumber", std::to_string(part_number)}},
-                                    .headers = {{"x-amz-checksum-mode", "ENABLED"}}},
-                                   stop);
+Result<Head> Client::head_part(const ObjectName& object, int part_number, std::stop_token stop) {
+  Call call{.method = "HEAD",
+            .key = object.key,
+            .query = {{"partNumber", std::to_string(part_number)}},
+            .headers = {{"x-amz-checksum-mode", "ENABLED"}}};
+  add_version(call, object);
+  auto answer = impl_->caller.call(call, stop);
   if (!answer) return std::unexpected(answer.error());
   // Its size, not the whole object's.
   std::erase_if(answer->response.headers,
                 [](const auto& header) { return strcasecmp(header.first.c_str(), "Content-Range") == 0; });
-  return parse_head(key, answer->response);
+  return parse_head(object.key, answer->response);
 }
 
 Result<Head> Client::get(const GetRequest& request, const std::function<bool(std::string_view)>& chunk,
@@ -195,8 +202,8 @@ Result<Head> Client::get(const GetRequest& request, const std::function<bool(std
 }
 
 Result<PutResult> Client::put(const PutRequest& request, std::string_view body, std::stop_token stop) {
-  const auto answer =
-      impl_->caller.call({.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body}, stop);
+  const auto answer = impl_->caller.call(
+      {.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body, .once = request.once}, stop);
   if (!answer) return std::unexpected(of_put(request.if_absent, answer.error()));
   return put_result(answer->response, unquoted(answer->response.header("ETag")));
 }
@@ -306,6 +313,10 @@ Status Client::remove(const std::string& key, std::stop_token stop) {
   return impl_->done({.method = "DELETE", .key = key}, stop, true);
 }
 
+Status Client::add_delete_marker(const std::string& key, std::stop_token stop) {
+  return impl_->done({.method = "DELETE", .key = key, .once = true}, stop, true);
+}
+
 Result<std::vector<DeleteResult>> Client::remove(const std::vector<std::string>& keys, std::stop_token stop) {
   if (keys.empty()) return std::vector<DeleteResult>();
   if (keys.size() > kDeletedAtOnceMost)
@@ -322,8 +333,10 @@ Result<std::vector<DeleteResult>> Client::remove(const std::vector<std::string>&
   return parse_deleted(std::move(answer->response.body), keys);
 }
 
-Result<std::map<std::string, std::string>> Client::tags(const std::string& key, std::stop_token stop) {
-  auto out = impl_->ask({.key = key, .query = {{"tagging", ""}}}, parse_tags, stop);
+Result<std::map<std::string, std::string>> Client::tags(const ObjectName& object, std::stop_token stop) {
+  Call call{.key = object.key, .query = {{"tagging", ""}}};
+  add_version(call, object);
+  auto out = impl_->ask(call, parse_tags, stop);
   if (!out && out.error().message.find("NoSuchTagSet") != std::string::npos)
     return std::map<std::string, std::string>();
   return out;

@@ -46,8 +46,8 @@ class Client final : public Bucket {
 
   Result<Page> list(const ListRequest& request, std::stop_token stop) override;
   Result<Page> list_versions(const ListRequest& request, std::stop_token stop) override;
-  Result<Head> head(const std::string& key, std::stop_token stop) override;
-  Result<Head> head_part(const std::string& key, int part_number, std::stop_token stop) override;
+  Result<Head> head(const ObjectName& object, std::stop_token stop) override;
+  Result<Head> head_part(const ObjectName& object, int part_number, std::stop_token stop) override;
   Result<Head> get(const GetRequest& request, const std::function<bool(std::string_view)>& chunk,
                    std::stop_token stop) override;
   Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) override;
@@ -66,8 +66,9 @@ class Client final : public Bucket {
   Result<std::vector<Upload>> list_uploads(const std::string& prefix, std::stop_token stop) override;
   Result<std::vector<Part>> list_parts(const Upload& upload, std::stop_token stop) override;
   Status remove(const std::string& key, std::stop_token stop) override;
+  Status add_delete_marker(const std::string& key, std::stop_token stop) override;
   Result<std::vector<DeleteResult>> remove(const std::vector<std::string>& keys, std::stop_token stop) override;
-  Result<std::map<std::string, std::string>> tags(const std::string& key, std::stop_token stop) override;
+  Result<std::map<std::string, std::string>> tags(const ObjectName& object, std::stop_token stop) override;
   Result<bool> versioned(std::stop_token stop) override;
   const std::string& name() const override;
 

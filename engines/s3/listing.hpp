@@ -21,30 +21,43 @@ struct KeyRange {
 // True for keys under kReservedPrefix. `key` is below `prefix`.
 bool is_reserved(std::string_view prefix, std::string_view key);
 
-// Reads pages with a thread of its own, one ahead: at most three pages are in memory. Keys come without the side's
-// prefix. Fails where the server's keys are not in ascending order: a comparison would take present keys for missing.
+// What is read of each key.
+enum class Depth {
+  kLatest,   // the object that is there now
+  kHistory,  // its newest version, with up to kHistoryListed - 1 of its `older` ones
+};
+inline constexpr size_t kHistoryListed = 1000;
+
+// Reads pages with a thread of its own, one ahead: at most three pages are in memory, and one key's history. Keys come
+// without the side's prefix. Fails where the server's keys are not in ascending order: a comparison would take present
+// keys for missing.
 class Listing {
  public:
   // `range` is looked at again at every key, by the reader's thread: it may get shorter meanwhile.
-  Listing(const Side& side, const KeyRange& range, int page_keys, const std::stop_token& stop);
+  Listing(const Side& side, const KeyRange& range, int page_keys, Depth depth, const std::stop_token& stop);
   ~Listing();
   Listing(const Listing&) = delete;
   Listing& operator=(const Listing&) = delete;
 
   Result<const Listed*> peek();  // nullptr: at the end
-  void pop() { ++next_; }
+  void pop();
 
  private:
   void read(const Side& side, KeyRange range, int page_keys, const std::stop_token& stop);
   Status turn_page();
+  Result<const Listed*> next_entry();
+  Result<const Listed*> peek_history();
 
   const KeyRange& range_;
+  const Depth depth_;
+  const std::string after_;
   const size_t prefix_bytes_;
   const std::string prefix_;
   Page page_;
   size_t next_ = 0;
   bool last_page_ = false;
   std::string last_key_;
+  std::optional<Listed> history_;  // of the key that is next
 
   std::mutex mutex_;
   std::condition_variable_any waker_;

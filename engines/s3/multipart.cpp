@@ -9,10 +9,10 @@
 
 namespace twinspan::s3 {
 
-Multipart::Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload,
+Multipart::Multipart(Route& route, ObjectName source, std::string source_etag, PartPlan plan, Upload upload,
                      PartEtags done, std::optional<Sealing> sealing, Keep keep)
     : route_(route),
-      key_(std::move(key)),
+      source_(std::move(source)),
       source_etag_(std::move(source_etag)),
       plan_(plan),
       upload_(std::move(upload)),
@@ -105,7 +105,7 @@ Result<Part> Multipart::carry_sealed(int number, const std::stop_token& stop) {
   std::string bytes, sealed;
   bytes.reserve(static_cast<size_t>(content.size_bytes));
   sealed.reserve(static_cast<size_t>(part.size_bytes));
-  const auto read = read_source(route_, key_, source_etag_, content, bytes, content.size_bytes, stop);
+  const auto read = read_source(route_, source_, source_etag_, content, bytes, content.size_bytes, stop);
   if (!read) return std::unexpected(read.error());
   if (Status done = seal_part(*sealing_->key, sealing_->header, part.first, number == plan_.count, bytes, sealed);
       !done)
@@ -119,14 +119,14 @@ Result<Part> Multipart::carry(int number, const std::stop_token& stop) {
   if (sealing_) return carry_sealed(number, stop);
   const ByteRange range = plan_.range(number);
   if (route_.settings.same_endpoint) {
-    auto copied = route_.target.bucket.copy_part(upload_, number, route_.source.bucket.name(), route_.at_source(key_),
-                                                 source_etag_, range, stop);
+    auto copied = route_.target.bucket.copy_part(upload_, number, route_.source.bucket.name(),
+                                                 route_.at_source(source_.key), source_etag_, range, stop);
     if (!copied) return std::unexpected(lost(copied.error()));
     return copied;
   }
   if (route_.target.bucket.streams()) {
     const BodySource body{range.size_bytes, [&](const auto& write) {
-                            return pass_source(route_, key_, source_etag_, range, write, stop);
+                            return pass_source(route_, source_, source_etag_, range, write, stop);
                           }};
     auto written = route_.target.bucket.stream_part(upload_, number, body, stop);
     if (!written) return std::unexpected(lost(written.error()));
@@ -134,7 +134,7 @@ Result<Part> Multipart::carry(int number, const std::stop_token& stop) {
   }
   auto buffer = route_.buffers.acquire(static_cast<size_t>(range.size_bytes), stop);
   if (!buffer) return fail(Code::kCancelled, "stopped");
-  const auto read = read_source(route_, key_, source_etag_, range, *buffer, range.size_bytes, stop);
+  const auto read = read_source(route_, source_, source_etag_, range, *buffer, range.size_bytes, stop);
   if (!read) return std::unexpected(read.error());
   auto written = route_.target.bucket.upload_part(upload_, number, buffer->bytes(), stop);
   if (!written) return std::unexpected(lost(written.error()));

@@ -26,7 +26,7 @@ class Multipart {
 
   // `done`: of parts that a former process has uploaded from the same content, with the same salt where it is sealed.
   // `keep` writes them down from time to time, by one thread at a time.
-  Multipart(Route& route, std::string key, std::string source_etag, PartPlan plan, Upload upload, PartEtags done,
+  Multipart(Route& route, ObjectName source, std::string source_etag, PartPlan plan, Upload upload, PartEtags done,
             std::optional<Sealing> sealing, Keep keep);
 
   // Claims and carries one part after the other, until none is left or one has failed.
@@ -41,7 +41,7 @@ class Multipart {
   std::vector<Part> parts() const;  // all of them, once finish() succeeded
   const Upload& upload() const { return upload_; }
   const PartPlan& plan() const { return plan_; }
-  const std::string& key() const { return key_; }
+  const std::string& key() const { return source_.key; }
   const std::string& source_etag() const { return source_etag_; }
 
  private:
@@ -49,7 +49,8 @@ class Multipart {
   Result<Part> carry_sealed(int number, const std::stop_token& stop);
 
   Route& route_;
-  const std::string key_, source_etag_;
+  const ObjectName source_;  // its key below the link's prefix
+  const std::string source_etag_;
   const PartPlan plan_;
   const Upload upload_;
   const std::optional<Sealing> sealing_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engines/s3/history.hpp"
 #include "engines/s3/likeness.hpp"
 #include "s3/digest.hpp"
 
@@ -51,7 +52,7 @@ Claim claim_of(const Metadata& metadata, const std::string& place, const std::st
 }
 
 void unmark(Metadata& metadata) {
-  for (std::string_view name : {kSourceEtagName, kSourceModifiedName, kSealName})
+  for (std::string_view name : {kSourceEtagName, kSourceModifiedName, kSealName, kSourceVersionName})
     metadata.user.erase(std::string(name));
 }
 

@@ -59,6 +59,8 @@ void Replicator::sync(const std::stop_token& stop) {
               {"failed", progress.failed},
               {"deleted", progress.deleted},
               {"conflicts", progress.conflicts},
+              {"versions", progress.versions},
+              {"unaligned", progress.unaligned},
               {"error", progress.error}});
 }
 
@@ -139,7 +141,9 @@ std::optional<std::vector<std::string>> Replicator::carry_written(const std::set
     if (head && repairs_.contains(*key)) head->object.last_modified = route_.clock.wall_now();
     lock.unlock();
     if (head) head->object.key = *key;
-    const bool taken = head && transfers_->submit(std::move(head->object), "", stop, nullptr, false);
+    const bool taken =
+        head && (transfers_->versions() ? transfers_->submit_versions(std::move(head->object), false, stop, false)
+                                        : transfers_->submit(std::move(head->object), "", stop, nullptr, false));
     lock.lock();
     if (!taken) {  // stopped: they are for later
       notified_.insert(key, keys.end());
@@ -153,6 +157,7 @@ std::optional<std::vector<std::string>> Replicator::carry_written(const std::set
 void Replicator::carry_notified(std::set<std::string> keys, const std::stop_token& stop) {
   if (both_) return carry_both_ways(keys, stop);
   const auto gone = carry_written(keys, stop);
+  if (gone && transfers_->versions()) return carry_deleted(*gone, stop);
   const DeletePolicy& policy = route_.settings.deletes;
   if (!gone || gone->empty() || policy.mode == DeleteMode::kIgnore) return;
   // The next full sync says so.
@@ -160,6 +165,20 @@ void Replicator::carry_notified(std::set<std::string> keys, const std::stop_toke
   const auto removed = remove_confirmed(route_, *gone, stop);
   if (removed) removed_since_sync_ += removed->count;
   if (!removed) sync_now();
+}
+
+// Of a link that carries all versions. What they had before they were deleted is carried in any case.
+void Replicator::carry_deleted(const std::vector<std::string>& keys, const std::stop_token& stop) {
+  const DeletePolicy& policy = route_.settings.deletes;
+  const bool may_delete = policy.mode == DeleteMode::kReplicate &&
+                          removed_since_sync_ + keys.size() <= route_.settings.share.part_of(policy.max_per_sync);
+  if (may_delete) removed_since_sync_ += keys.size();
+  for (const std::string& key : keys) {
+    Listed object;
+    object.key = key;
+    object.last_modified = route_.clock.wall_now();
+    if (!transfers_->submit_versions(std::move(object), may_delete, stop, false)) return;
+  }
 }
 
 // All keys that were given up, where there are any; those of a former time go.

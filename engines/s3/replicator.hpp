@@ -49,6 +49,7 @@ class Replicator {
   void repair(const std::string& key);  // one whose metadata is not the source's; any thread
   void note_keys(const Side& from, const Side& other, const std::vector<std::string>& keys);
   void carry_both_ways(const std::set<std::string>& keys, const std::stop_token& stop);
+  void carry_deleted(const std::vector<std::string>& keys, const std::stop_token& stop);
   void carry_notified(std::set<std::string> keys, const std::stop_token& stop);
   void verify_when_asked(const std::stop_token& stop);
 

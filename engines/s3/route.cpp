@@ -19,10 +19,11 @@ Error at_source(const Error& error) {
 
 namespace {
 
-Result<Head> read(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
+Result<Head> read(Route& route, const ObjectName& object, const std::string& etag, std::optional<ByteRange> range,
                   int64_t size_bytes, const std::function<bool(std::string_view)>& append,
                   const std::stop_token& stop) {
-  GetRequest request{route.at_source(key), etag, range};
+  const std::string& key = object.key;
+  GetRequest request{route.at_source(key), etag, range, object.version_id};
   bool too_long = false;
   int64_t arrived = 0;
   const auto take = [&](std::string_view bytes) {
@@ -42,16 +43,18 @@ Result<Head> read(Route& route, const std::string& key, const std::string& etag,
 
 }  // namespace
 
-Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
-                         Buffer& into, int64_t size_bytes, const std::stop_token& stop) {
+Result<Head> read_source(Route& route, const ObjectName& object, const std::string& etag,
+                         std::optional<ByteRange> range, Buffer& into, int64_t size_bytes,
+                         const std::stop_token& stop) {
   return read(
-      route, key, etag, range, size_bytes, [&](std::string_view bytes) { return into.append(bytes); }, stop);
+      route, object, etag, range, size_bytes, [&](std::string_view bytes) { return into.append(bytes); }, stop);
 }
 
-Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
-                         std::string& into, int64_t size_bytes, const std::stop_token& stop) {
+Result<Head> read_source(Route& route, const ObjectName& object, const std::string& etag,
+                         std::optional<ByteRange> range, std::string& into, int64_t size_bytes,
+                         const std::stop_token& stop) {
   return read(
-      route, key, etag, range, size_bytes,
+      route, object, etag, range, size_bytes,
       [&](std::string_view bytes) {
         into += bytes;
         return true;
@@ -59,11 +62,11 @@ Result<Head> read_source(Route& route, const std::string& key, const std::string
       stop);
 }
 
-Status pass_source(Route& route, const std::string& key, const std::string& etag, ByteRange range,
+Status pass_source(Route& route, const ObjectName& object, const std::string& etag, ByteRange range,
                    const std::function<bool(std::string_view)>& write, const std::stop_token& stop) {
   bool unwanted = false;
   const auto head = read(
-      route, key, etag, range, range.size_bytes,
+      route, object, etag, range, range.size_bytes,
       [&](std::string_view bytes) {
         unwanted = !write(bytes);
         return !unwanted;

@@ -56,19 +56,25 @@ struct Route {
   std::atomic<bool> conditional_puts{false}, conditional_completes{false};
 
   std::string at_source(const std::string& key) const { return source.prefix + key; }
+  // Where all versions are carried, the one that was listed.
+  ObjectName at_source(const Listed& object) const {
+    return {at_source(object.key), settings.all_versions ? object.version_id : ""};
+  }
   std::string at_target(const std::string& key) const { return target.prefix + key; }
 };
 
-// Reads an object of the source, or a part of it, at the link's bandwidth. kConflict: it has changed since it was
-// listed as `etag`. kGone: it is no longer there. `size_bytes` is what is expected; anything else is an error.
-Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
-                         Buffer& into, int64_t size_bytes, const std::stop_token& stop);
-Result<Head> read_source(Route& route, const std::string& key, const std::string& etag, std::optional<ByteRange> range,
-                         std::string& into, int64_t size_bytes, const std::stop_token& stop);
+// Reads an object of the source (its key below the link's prefix), or a part of it, at the link's bandwidth. kConflict:
+// it has changed since it was listed as `etag`. kGone: it is no longer there. `size_bytes` is what is expected;
+// anything else is an error.
+Result<Head> read_source(Route& route, const ObjectName& object, const std::string& etag,
+                         std::optional<ByteRange> range, Buffer& into, int64_t size_bytes, const std::stop_token& stop);
+Result<Head> read_source(Route& route, const ObjectName& object, const std::string& etag,
+                         std::optional<ByteRange> range, std::string& into, int64_t size_bytes,
+                         const std::stop_token& stop);
 
 // As read_source, handed on piece by piece instead of kept. Success also where `write` wanted no more: whoever gave it
 // knows why.
-Status pass_source(Route& route, const std::string& key, const std::string& etag, ByteRange range,
+Status pass_source(Route& route, const ObjectName& object, const std::string& etag, ByteRange range,
                    const std::function<bool(std::string_view)>& write, const std::stop_token& stop);
 
 // What is written besides the bytes. `marker`: the source's ETag, where the copy has to name it.

@@ -41,6 +41,9 @@ struct Settings {
   bool both_ways = false;      // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
   Share share{};               // which of the keys are ours
   bool same_endpoint = false;  // both buckets are one server's: it copies by itself
+  // Each key's history, not only what is there now (versions.hpp). Then same_endpoint and both_ways are false, `stored`
+  // is plain.
+  bool all_versions = false;
   Concurrency objects_at_once{};
   std::vector<PriorityRule> priorities{};
   DeletePolicy deletes{};

@@ -15,6 +15,11 @@ SyncProgress SyncRun::run(std::stop_token stop, const std::function<void(std::st
     fixed_.started_at = route_.clock.wall_now();
   }
   transfers_.reset_tally();
+  if (const VersionCarrier* versions = transfers_.versions()) {
+    std::lock_guard lock(mutex_);
+    versions_before_ = versions->versions();
+    unaligned_before_ = versions->unaligned();
+  }
   const Status walked = walk_and_carry(stop, beside);
   std::unique_lock lock(mutex_);
   fixed_.complete = walked.has_value();
@@ -25,6 +30,8 @@ SyncProgress SyncRun::run(std::stop_token stop, const std::function<void(std::st
 }
 
 Status SyncRun::recover(const std::stop_token& stop) {
+  if (route_.settings.all_versions)
+    if (Status kept = keep_versions(route_, stop); !kept) return kept;
   if (Status recovered = records_.recover(stop); !recovered || !both_) return recovered;
   if (Status recovered = both_->records.recover(stop); !recovered) return recovered;
   return both_->probe(stop);
@@ -38,7 +45,7 @@ Status SyncRun::abandon(const std::stop_token& stop) {
 Status SyncRun::walk_and_carry(const std::stop_token& stop, const std::function<void(std::stop_token)>& beside) {
   if (Status recovered = recover(stop); !recovered) return recovered;
   Walk walk(route_.settings, route_.source, route_.target);
-  walk.on_range([this](const std::string& after) { index_->begin_range(after); });
+  if (!route_.settings.all_versions) walk.on_range([this](const std::string& after) { index_->begin_range(after); });
   std::jthread others;
   if (beside) others = std::jthread(beside);
   const Status walked = walk.run(
@@ -50,10 +57,11 @@ Status SyncRun::walk_and_carry(const std::stop_token& stop, const std::function<
   if (walked)
     if (Status abandoned = abandon(stop); !abandoned) return abandoned;
   if (both_) return walked;
-  if (walked)
+  if (walked && !route_.settings.all_versions)
     if (Status kept = index_->finish(stop); !kept)
       log::warn("index of copies not stored", {{"link", route_.settings.link}, {"error", kept.error().message}});
-  const Status removed = remove_extra(walked.has_value(), stop);
+  const bool versions = route_.settings.all_versions;
+  const Status removed = versions ? delete_marked(walked.has_value(), stop) : remove_extra(walked.has_value(), stop);
   return walked ? removed : walked;
 }
 
@@ -81,6 +89,7 @@ Status SyncRun::visit_both_ways(const Listed* source, const Listed* target, cons
 Status SyncRun::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
   const bool ours = route_.settings.share.has(source ? source->key : target->key);
   if (both_) return ours ? visit_both_ways(source, target, stop) : Status{};
+  if (route_.settings.all_versions) return visit_versions(source, target, stop);
   if (!source) {
     std::lock_guard lock(mutex_);
     ++extra_.count;
@@ -122,20 +131,79 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
   return {};
 }
 
-Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+// A key whose histories differ, or can't be told to be the same by their listings, is looked at when its turn comes.
+// What would hide an object that the target shows waits for the end of the walk; where the target shows none, nothing
+// is lost by it.
+Status SyncRun::visit_versions(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  const bool shown = target && !target->delete_marker;
+  const bool ours = route_.settings.share.has(source ? source->key : target->key);
+  if (!source) {
+    std::lock_guard lock(mutex_);
+    strange_ += shown && ours;
+    return {};
+  }
+  if (source->key.empty() && route_.target.prefix.empty()) return {};  // has no name there
+  if (!source->delete_marker) shown_.fetch_add(1, std::memory_order_relaxed);
+  Histories both{history_of(source), history_of(target)};
+  const DeletePolicy& deletes = route_.settings.deletes;
+  const AppendPlan plan = plan_append(deletes.mode, both);
+  const bool deleted = source->delete_marker && shown;
+  if (deleted) {
+    std::lock_guard lock(mutex_);
+    ++extra_.count;
+    extra_.others += !ours;
+    if (ours && extra_.keys.size() <= deletes.max_per_sync && deletes.mode == DeleteMode::kReplicate)
+      extra_.keys.push_back(source->key);
+  }
+  if (!ours) return {};
+  total_.fetch_add(1, std::memory_order_relaxed);
+  const size_t last = both.source.size() - (deleted && deletes.mode == DeleteMode::kReplicate ? 1 : 0);
+  if (!plan.ask && plan.from >= last) {
+    equal_.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+  Listed object;
+  object.key = source->key;
+  object.last_modified = plan.ask ? source->last_modified : both.source[plan.from].last_modified;
+  const bool may_delete = deletes.mode == DeleteMode::kReplicate && !shown;
+  if (!transfers_.submit_versions(std::move(object), may_delete, stop)) return fail(Code::kCancelled, "stopped");
+  return {};
+}
+
+DeletePlan SyncRun::plan_removal(bool listing_complete) {
+  std::lock_guard lock(mutex_);
   extra_.listing_complete = listing_complete;
-  extra_.source_objects = total_ + others_;
+  extra_.source_objects = route_.settings.all_versions ? shown_.load() : total_ + others_;
   DeletePlan plan = plan_deletes(route_.settings.deletes, extra_);
   fixed_.deletes_withheld = to_string(plan.withheld);
-  lock.unlock();
   if (plan.withheld != DeletesWithheld::kNo)
     log::warn("extra keys of the target are kept",
               {{"link", route_.settings.link}, {"reason", to_string(plan.withheld)}, {"extra", extra_.count}});
+  return plan;
+}
+
+// Markers at the end of what the source has, on what the target shows.
+Status SyncRun::delete_marked(bool listing_complete, const std::stop_token& stop) {
+  const DeletePlan plan = plan_removal(listing_complete);
+  const uint64_t before = transfers_.versions()->markers();
+  for (const std::string& key : plan.keys) {
+    Listed object;
+    object.key = key;
+    object.last_modified = route_.clock.wall_now();
+    if (!transfers_.submit_versions(std::move(object), true, stop, false)) return fail(Code::kCancelled, "stopped");
+  }
+  if (!transfers_.wait_idle(stop)) return fail(Code::kCancelled, "stopped");
+  std::lock_guard lock(mutex_);
+  fixed_.deleted = transfers_.versions()->markers() - before;
+  return {};
+}
+
+Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop) {
+  const DeletePlan plan = plan_removal(listing_complete);
   if (plan.keys.empty()) return {};
   const auto removed = remove_confirmed(route_, plan.keys, stop);
   if (!removed) return std::unexpected(removed.error());
-  lock.lock();
+  std::lock_guard lock(mutex_);
   fixed_.deleted = removed->count;
   if (removed->unmarked > 0) fixed_.deletes_withheld = to_string(DeletesWithheld::kNoMarker);
   if (removed->source_empty) fixed_.deletes_withheld = to_string(DeletesWithheld::kSourceEmpty);
@@ -150,9 +218,13 @@ SyncProgress SyncRun::progress() const {
   progress.replicated = tally.replicated;
   progress.skipped = equal_ + tally.skipped;
   progress.failed = tally.failed;
-  progress.extra = extra_.count - extra_.others;
+  progress.extra = extra_.count - extra_.others + strange_;
   progress.bytes = tally.bytes;
   if (both_) progress.conflicts = both_->conflicts - conflicts_before_;
+  if (const VersionCarrier* versions = transfers_.versions()) {
+    progress.versions = versions->versions() - versions_before_;
+    progress.unaligned = versions->unaligned() - unaligned_before_;
+  }
   return progress;
 }
 

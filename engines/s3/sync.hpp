@@ -17,6 +17,8 @@ struct SyncProgress {
   uint64_t extra = 0;              // keys of the target that the source lacks
   uint64_t deleted = 0;            // of them
   uint64_t conflicts = 0;          // keys of a two-way link that both sides had written
+  uint64_t versions = 0;           // carried, of a link that carries all of them; the other counters are of keys
+  uint64_t unaligned = 0;          // keys whose target ended with a version that the source doesn't have
   int64_t bytes = 0;               // replicated
   std::string deletes_withheld{};  // why nothing was deleted although deletes are replicated
   bool complete = false;           // both sides were listed to their ends and everything was tried
@@ -51,7 +53,10 @@ class SyncRun {
   Status abandon(const std::stop_token& stop);
   Status visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
+  Status visit_versions(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status remove_extra(bool listing_complete, const std::stop_token& stop);
+  Status delete_marked(bool listing_complete, const std::stop_token& stop);
+  DeletePlan plan_removal(bool listing_complete);
 
   Route& route_;
   UploadRecords& records_;
@@ -61,8 +66,11 @@ class SyncRun {
   const std::shared_ptr<CopyIndex> index_;
   std::atomic<uint64_t> total_{0}, equal_{0};  // of our share
   std::atomic<uint64_t> others_{0};            // objects of the source that are other shares'
+  std::atomic<uint64_t> shown_{0};             // keys of the source, of all shares, whose latest is no delete marker
   mutable std::mutex mutex_;
   ExtraKeys extra_;
+  uint64_t strange_ = 0;  // keys of the target that the source never had, where all versions are carried
+  uint64_t versions_before_ = 0, unaligned_before_ = 0;
   SyncProgress fixed_;  // what counters don't tell
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engines/s3/content.hpp"
+#include "engines/s3/history.hpp"
 #include "engines/s3/likeness.hpp"
 #include "engines/s3/origin.hpp"
 #include "s3/digest.hpp"
@@ -78,8 +79,12 @@ Result<PutRequest> Transfer::request_for(const Work& work, const Head& head, con
     request.if_match = work.course->overwrites;
     request.if_absent = request.if_match.empty();
   }
+  if (route_.settings.all_versions) {
+    request.metadata.user[std::string(kSourceVersionName)] = work.object.version_id;
+    request.once = true;
+  }
   if (head.tags > 0) {
-    auto tags = route_.source.bucket.tags(route_.at_source(work.object.key), stop);
+    auto tags = route_.source.bucket.tags(route_.at_source(work.object), stop);
     if (!tags) return std::unexpected(at_source(tags.error()));
     request.tags = std::move(*tags);
   }
@@ -90,14 +95,15 @@ Result<Outcome> Transfer::carry_whole(Work& work, const std::stop_token& stop) {
   const Listed& object = work.object;
   auto buffer = route_.buffers.acquire(static_cast<size_t>(object.size_bytes), stop);
   if (!buffer) return fail(Code::kCancelled, "stopped");
-  const auto head = read_source(route_, object.key, object.etag, std::nullopt, *buffer, object.size_bytes, stop);
+  const auto head = read_source(route_, {object.key, route_.at_source(object).version_id}, object.etag, std::nullopt,
+                                *buffer, object.size_bytes, stop);
   if (!head) return std::unexpected(head.error());
 
   // An ETag of another form, or one that two readings belied in the same way, is no digest.
   std::optional<std::string> promised = md5_in(object.etag);
   if (route_.source_etags_opaque) promised.reset();
   std::string digest = promised ? *promised : md5_of(buffer->bytes());
-  bool mark = !promised || route_.target_etags_opaque;
+  bool mark = !promised || route_.target_etags_opaque || route_.settings.all_versions;  // a second put is a version
   for (int attempt = 1;; ++attempt) {
     auto request =
         request_for(work, *head, mark ? object.etag : "", route_.target_etags_opaque ? "" : to_hex(digest), stop);

@@ -30,6 +30,10 @@ struct Work {
   std::optional<Course> course{};     // of a two-way link: once that is known
   std::string wrote{};                // what a try that was no good has left at the other side, by its ETag
   bool conflict_counted = false;
+  // Of a key whose versions are carried:
+  bool may_delete = false;           // also the delete marker that nothing comes after
+  uint64_t versions = 0;             // carried
+  int64_t carried_bytes = 0;         // of them
   std::string copy_etag{};           // of the copy, when it is complete; empty: not known
   bool copy_listed = false;          // listings will show it: it is a digest of what was written, or comes from one
   std::shared_ptr<CopySlot> slot{};  // where the next sync looks it up; nullptr: nowhere

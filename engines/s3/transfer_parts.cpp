@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "core/log.hpp"
+#include "engines/s3/history.hpp"
 #include "engines/s3/likeness.hpp"
 #include "engines/s3/transfer.hpp"
 
@@ -40,8 +41,8 @@ std::shared_ptr<Multipart> Transfer::upload_of(UploadRecord record, const Listed
     if (Status kept = records_.update(record, stop); !kept)
       log::debug("finished parts not written down", {{"link", route_.settings.link}, {"key", record.key}});
   };
-  return std::make_shared<Multipart>(route_, object.key, object.etag, plan, upload, std::move(done), sealing,
-                                     std::move(keep));
+  return std::make_shared<Multipart>(route_, ObjectName(object.key, route_.at_source(object).version_id), object.etag,
+                                     plan, upload, std::move(done), sealing, std::move(keep));
 }
 
 Result<Outcome> Transfer::carry_in_parts(Work& work, const std::stop_token& stop) {
@@ -86,7 +87,7 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
       return std::unexpected(aborted.error());
   }
 
-  const std::string from = route_.at_source(object.key);
+  const ObjectName from = route_.at_source(object);
   SourceParts source_parts;
   Result<Head> head = fail(Code::kInvalid, "");
   const int count = etag_parts(object.etag).value_or(0);
@@ -120,9 +121,11 @@ Result<Outcome> Transfer::begin_parts(Work& work, const std::stop_token& stop) {
   return Outcome::kReplicated;
 }
 
-// Of a two-way link, before it is completed: what was damaged on its way would be taken for a client's newer object.
+// Before it is completed: on a two-way link, what was damaged on its way would be taken for a client's newer object;
+// where versions are kept it would stay for ever.
 Status Transfer::prove_parts(Work& work, const std::vector<Part>& parts, const std::stop_token& stop) {
-  if (!work.course || !work.upload->plan().as_source || route_.source_etags_opaque || route_.target_etags_opaque)
+  if ((!work.course && !route_.settings.all_versions) || !work.upload->plan().as_source || route_.source_etags_opaque ||
+      route_.target_etags_opaque)
     return {};
   const auto etag = multipart_etag(parts);
   if (etag == work.object.etag) return {};
@@ -152,7 +155,8 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
     // Either the answer to a former try was lost, or the upload was.
     const auto head = route_.target.bucket.head(route_.at_target(object.key), stop);
     if (!head && head.error().code != Code::kNotFound) return std::unexpected(head.error());
-    if (!head || head->object.size_bytes != work.upload->plan().size_bytes || !made_from(head->metadata, object.etag)) {
+    if (!head || head->object.size_bytes != work.upload->plan().size_bytes || !made_from(head->metadata, object.etag) ||
+        (route_.settings.all_versions && made_from_mark(head->metadata).version_id != object.version_id)) {
       if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
       return fail(Code::kUnavailable, fmt::format("the upload of \"{}\" is gone", object.key));
     }

@@ -9,7 +9,7 @@ Transfers::Transfers(Route& route, UploadRecords& records, BothWays* both)
     : route_(route),
       queue_(route.clock, route.settings.objects_at_once, route.settings.queue_max),
       there_(route, records, [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); }),
-      carrier_(both ? both_ways(*both) : there_) {
+      carrier_(carrier(both)) {
   const Concurrency& bounds = route.settings.objects_at_once;
   for (int i = 0; i < std::max({1, bounds.min, bounds.max}); ++i)
     workers_.emplace_back([this, i] { work(i, stop_.get_token()); });
@@ -20,10 +20,12 @@ Transfers::~Transfers() {
   workers_.clear();
 }
 
-Carrier& Transfers::both_ways(BothWays& both) {
-  back_.emplace(both.back, both.records,
+Carrier& Transfers::carrier(BothWays* both) {
+  if (route_.settings.all_versions) return versions_.emplace(route_, there_);
+  if (!both) return there_;
+  back_.emplace(both->back, both->records,
                 [this](std::shared_ptr<Multipart> upload) { queue_.share(std::move(upload)); });
-  return reconciler_.emplace(there_, *back_, both);
+  return reconciler_.emplace(there_, *back_, *both);
 }
 
 bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop,
@@ -33,6 +35,15 @@ bool Transfers::submit(Listed object, std::string target_etag, const std::stop_t
   work.object = std::move(object);
   work.target_etag = std::move(target_etag);
   work.slot = std::move(slot);
+  return push(std::move(work), stop);
+}
+
+bool Transfers::submit_versions(Listed object, bool may_delete, const std::stop_token& stop, bool of_sync) {
+  Work work;
+  work.of_sync = of_sync;
+  work.may_delete = may_delete;
+  work.object.key = std::move(object.key);
+  work.object.last_modified = object.last_modified;
   return push(std::move(work), stop);
 }
 
@@ -72,7 +83,7 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
         if (*outcome == Outcome::kGone) ++tally->gone;
         if (*outcome != Outcome::kReplicated) continue;
         ++tally->replicated;
-        tally->bytes += work.object.size_bytes;
+        tally->bytes += versions_ ? work.carried_bytes : work.object.size_bytes;
       }
     }
     note(work);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engines/s3/both_ways.hpp"
+#include "engines/s3/versions.hpp"
 #include "engines/s3/work_queue.hpp"
 
 namespace twinspan::s3 {
@@ -36,6 +37,10 @@ class Transfers {
   // `slot`: where it is noted that the copy was made. `of_sync`: a full sync found it, and counts it.
   bool submit(Listed object, std::string target_etag, const std::stop_token& stop,
               std::shared_ptr<CopySlot> slot = nullptr, bool of_sync = true);
+  // Of a link that carries all versions: the key's, as they are by then.
+  bool submit_versions(Listed object, bool may_delete, const std::stop_token& stop, bool of_sync = true);
+  // nullptr where only what is there now is carried.
+  const VersionCarrier* versions() const { return versions_ ? &*versions_ : nullptr; }
   // Of a two-way link. Without a course both sides are looked at first.
   bool submit_key(Listed object, std::optional<Course> course, const std::stop_token& stop);
   bool wait_idle(const std::stop_token& stop) { return queue_.wait_idle(stop); }
@@ -50,7 +55,7 @@ class Transfers {
   std::vector<DeadLetter> dead_letters(size_t max = kDeadLettersKept) const;
 
  private:
-  Carrier& both_ways(BothWays& both);
+  Carrier& carrier(BothWays* both);
   bool push(Work work, const std::stop_token& stop);
   void work(int worker, const std::stop_token& stop);
   void settle(Work work, const Result<Outcome>& outcome, const std::stop_token& stop);
@@ -62,6 +67,7 @@ class Transfers {
   Transfer there_;
   std::optional<Transfer> back_;  // these two of a two-way link
   std::optional<Reconciler> reconciler_;
+  std::optional<VersionCarrier> versions_;  // of a link that carries all versions
   Carrier& carrier_;
   mutable std::mutex mutex_;
   Tally tally_, lifetime_;

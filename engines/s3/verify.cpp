@@ -5,6 +5,7 @@
 #include "core/log.hpp"
 #include "core/wait.hpp"
 #include "engines/s3/content.hpp"
+#include "engines/s3/history.hpp"
 #include "engines/s3/likeness.hpp"
 #include "engines/s3/read_back.hpp"
 #include "engines/s3/state_objects.hpp"
@@ -83,6 +84,7 @@ std::vector<KeyRange> Verification::resume(const std::stop_token& stop) {
 
 Status Verification::visit(const Listed* source, const Listed* target, const std::stop_token& stop) {
   if (!route_.settings.share.has(source ? source->key : target->key)) return {};
+  if (route_.settings.all_versions) return visit_versions(source, target, stop);
   if (!source) {
     count(&Found::extra, &Found::extra_sample, target->key);
     return {};
@@ -96,6 +98,36 @@ Status Verification::visit(const Listed* source, const Listed* target, const std
   const Result<bool> equal = same(*source, *target, stop);
   if (!equal) return std::unexpected(equal.error());
   if (!*equal) count(&Found::different, &Found::different_sample, source->key);
+  count(&Found::checked, nullptr, "");
+  return {};
+}
+
+// Of each key's newest kHistoryListed versions.
+Status Verification::visit_versions(const Listed* source, const Listed* target, const std::stop_token& stop) {
+  if (!source) {
+    if (!target->delete_marker) count(&Found::extra, &Found::extra_sample, target->key);
+    return {};
+  }
+  if (source->key.empty() && route_.target.prefix.empty()) return {};
+  Histories both{history_of(source), history_of(target)};
+  if (route_.settings.deletes.mode == DeleteMode::kIgnore) drop_markers(both);
+  const auto missing = missing_versions(both.source, both.target, [&](const Version& copy) -> Result<MadeFrom> {
+    const auto head = route_.target.bucket.head({route_.at_target(source->key), copy.id}, stop);
+    if (!head && head.error().code == Code::kNotFound) return MadeFrom{};
+    if (!head) return std::unexpected(head.error());
+    return made_from_mark(head->metadata);
+  });
+  if (!missing) return std::unexpected(missing.error());
+  for (const size_t i : *missing)
+    count(&Found::missing, &Found::missing_sample, fmt::format("{} (version {})", source->key, both.source[i].id));
+  if (source->delete_marker && target && !target->delete_marker)
+    count(&Found::extra, &Found::extra_sample, source->key);
+  const bool newest_missing = !missing->empty() && missing->back() + 1 == both.source.size();
+  if (!source->delete_marker && !newest_missing) {
+    const Result<bool> equal = target && !target->delete_marker ? same(*source, *target, stop) : false;
+    if (!equal) return std::unexpected(equal.error());
+    if (!*equal) count(&Found::different, &Found::different_sample, source->key);
+  }
   count(&Found::checked, nullptr, "");
   return {};
 }

@@ -19,6 +19,7 @@ struct VerificationReport {
   int64_t division = 0;     // of the share that was looked at (Share::division)
   bool metadata = false;    // content headers, user metadata and tags were compared as well
   uint64_t checked = 0;     // keys of the source
+  // Where all versions are carried: missing versions, keys whose newest differs, keys that the source never had.
   uint64_t missing = 0, different = 0, extra = 0;
   std::vector<std::string> missing_sample{}, different_sample{}, extra_sample{};  // of up to 100 keys each
   std::string error{};                                                            // why it isn't complete
@@ -57,6 +58,7 @@ class Verification {
     std::vector<std::string> missing_sample, different_sample, extra_sample;
   };
   Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
+  Status visit_versions(const Listed* source, const Listed* target, const std::stop_token& stop);
   Result<bool> same(const Listed& source, const Listed& target, const std::stop_token& stop);
   void count(uint64_t Found::*counter, std::vector<std::string> Found::*sample, const std::string& key);
   void take_over_found();

@@ -87,8 +87,9 @@ Status Walk::walk_range(size_t lister, KeyRange range, const Visit& visit, const
     if (began_) began_(range.after);
     // Finding a border takes requests, and each half a listing of its own: worth it where much is left, most likely.
     int keys = 0, split_keys = kSplitAfterPages * settings_.page_keys;
-    Listing source(source_, range, settings_.page_keys, stop);
-    Listing target(target_, range, settings_.page_keys, stop);
+    const Depth depth = settings_.all_versions ? Depth::kHistory : Depth::kLatest;
+    Listing source(source_, range, settings_.page_keys, depth, stop);
+    Listing target(target_, range, settings_.page_keys, depth, stop);
     const Status walked = merge(source, target, [&](const Listed* ours, const Listed* theirs) -> Status {
       const std::string& key = ours ? ours->key : theirs->key;
       if (!is_reserved(source_.prefix, key) && !is_reserved(target_.prefix, key))

@@ -102,6 +102,19 @@ class S3:
                 return {key: value for key, value in found.items() if not key.startswith(".twinspan/")}
             token = tree.findtext("NextContinuationToken")
 
+    def keep_versions(self, bucket, status="Enabled"):
+        self.request("PUT", bucket, None, {"versioning": ""}, '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+                     f"<Status>{status}</Status></VersioningConfiguration>".encode())
+
+    def history(self, bucket, key):
+        """Its versions, oldest first: (version id, ETag), the latter None for a delete marker."""
+        tree = _without_namespaces(self.request("GET", bucket, None, {"versions": "", "prefix": key})[1])
+        assert tree.findtext("IsTruncated") != "true", "more than a page"
+        found = [one for one in tree if one.tag in ("Version", "DeleteMarker") and one.findtext("Key") == key]
+        if all(len(one.findtext("VersionId")) == 26 for one in found):  # Versity: ids in the order of time, kinds apart
+            found.sort(key=lambda one: one.findtext("VersionId"), reverse=True)
+        return [(one.findtext("VersionId"), one.findtext("ETag").strip('"') if one.tag == "Version" else None) for one in reversed(found)]
+
     def state(self, bucket):
         """Keys that Twinspan keeps there for itself."""
         tree = _without_namespaces(self.request("GET", bucket, None, {"list-type": "2", "prefix": ".twinspan/"})[1])

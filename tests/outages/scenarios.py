@@ -97,6 +97,67 @@ def continuous(trial):
     trial.nothing_left()
 
 
+@scenario()
+def versions(trial):
+    """All versions and delete markers, in their order and once, also where the worker is killed in the middle."""
+    source, target = trial.bucket["source"], trial.bucket["target"]
+    link = trial.link({"versions": "All", "deletes": {"mode": "Replicate"}}).start()
+    until("it says that versioning is off", lambda: "VersioningNotEnabled" in json.dumps(link.details()), 30)
+    trial.source.s3.keep_versions(source)
+    trial.target.s3.keep_versions(target)
+
+    def write(key, bodies):
+        for body in bodies:
+            if body is None:
+                trial.source.s3.delete(source, key)
+            else:
+                trial.put(key, body, {"x-amz-meta-owner": "somebody", "x-amz-tagging": "kind=daily"})
+
+    def contents(end, key):
+        return [etag for _, etag in (trial.source if end == "source" else trial.target).s3.history(trial.bucket[end], key)]
+
+    def carried():
+        for key in keys:
+            ours, theirs = contents("source", key), contents("target", key)
+            if ours != theirs:
+                return f"{key}: {ours} is {theirs}"
+        return True
+
+    keys = ["a space", "below/1", "big", "deleted", "fresh", *(f"many/{i:03}" for i in range(30))]
+    write("a space", [b"1", b"2", None, b"1", b"3"])
+    write("deleted", [b"1", None])
+    write("below/1", [b"same", b"same", b"other", b"same"])
+    trial.put_parts("big", [body_of(5 * MIB, "first"), b"the rest"])
+    trial.put_parts("big", [body_of(5 * MIB, "second"), b"the rest"])
+    trial.put("big", body_of(20 * MIB, "plain"))
+    for key in keys[5:]:
+        write(key, [f"{key} {i}".encode() for i in range(10)])
+    until("some have been carried", lambda: len(trial.target.s3.state(target)) > 0 and len(trial.keys("target")) > 5, 60)
+    link.kill()
+    link.start()
+    until("all are carried", carried, 90)
+
+    write("a space", [None, b"2"])
+    write("fresh", [b"1", b"1", None])
+    write("below/1", [b"other", None])
+    until("what came later is carried", carried, 60)
+    before = [trial.source.s3.history(source, key) for key in keys], [trial.target.s3.history(target, key) for key in keys]
+    syncs = link.details()["sync"]
+    until("another sync", lambda: link.details().get("sync", {}).get("startedAt", "") > syncs["startedAt"], 30)
+    until("it is over", link.synced())
+    assert before == ([trial.source.s3.history(source, key) for key in keys], [trial.target.s3.history(target, key) for key in keys])
+    oldest, _ = trial.target.s3.history(target, "a space")[0]
+    answer, body = trial.target.s3.request("GET", target, "a space", {"versionId": oldest})
+    assert (body, answer.headers["x-amz-meta-owner"]) == (b"1", "somebody")
+    seen = link.verify("histories")
+    assert seen["consistent"], seen
+
+    trial.plant("a space", b"somebody else's")
+    until("the newest is the source's again", lambda: trial.target.s3.get(target, "a space") == b"2", 30)
+    assert contents("target", "a space")[:-2] == contents("source", "a space")
+    trial.nothing_left()
+
+
 @scenario(pairs=(("stub", "minio"), ("stub", "versitygw")))
 def folded(trial):
     """Keys that a server of files takes for other keys: named as failed, and the others are not touched."""

@@ -144,7 +144,12 @@ class Versity(Server):
 
     def command(self):
         return [TOOLS / "versitygw", "--quiet", "--port", f"{self.host}:{self.port}", "--cert", self.certificate, "--key", self.key,
-                "posix", self.data]
+                "posix", "--versioning-dir", self._versions(), self.data]
+
+    def _versions(self):
+        folder = self.data.with_name("versions")
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def half_uploads(self, bucket, keys):
         return [str(one) for one in (self.data / bucket / ".sgwtmp/multipart").glob("*/*")]

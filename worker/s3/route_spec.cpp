@@ -69,8 +69,9 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   if (from.compression == api::Compression::kGzip) to.stored.packing = s3::Packing::kGzip;
   if (from.compression == api::Compression::kZstd) to.stored.packing = s3::Packing::kZstd;
   to.restore = from.restore;
-  // A server copies bytes as they are.
-  if (!to.stored.plain() || from.client_encryption) to.same_endpoint = false;
+  to.all_versions = from.versions == api::ObjectVersions::kAll;
+  // A server copies bytes as they are, and is not asked for a certain version.
+  if (!to.stored.plain() || from.client_encryption || to.all_versions) to.same_endpoint = false;
   return to;
 }
 

@@ -110,7 +110,23 @@ bool TargetRun::look(s3::Bucket& bucket, const std::string& endpoint, const std:
   if (!page && !stop.stop_requested())
     note(endpoint, fmt::format("{}: {}", endpoint, page.error().message),
          stall_of(endpoint, bucket.name(), page.error()));
-  return page.has_value();
+  return page.has_value() && keeps_versions(bucket, endpoint, stop);
+}
+
+// Where every version is to be carried. Without versions on both sides a copy would replace what it must not.
+bool TargetRun::keeps_versions(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop) {
+  if (spec_.settings.versions != api::ObjectVersions::kAll) return true;
+  const auto versioned = bucket.versioned(stop);
+  if (versioned && *versioned) return true;
+  if (versioned) {
+    const std::string message =
+        fmt::format("{}: bucket {}: versioning is not enabled, and spec.s3.versions is All", endpoint, bucket.name());
+    note(endpoint, message, Stall{endpoint, "VersioningNotEnabled", message});
+  } else if (!stop.stop_requested()) {
+    note(endpoint, fmt::format("{}: {}", endpoint, versioned.error().message),
+         stall_of(endpoint, bucket.name(), versioned.error()));
+  }
+  return false;
 }
 
 void TargetRun::run(const std::stop_token& stop) {

@@ -58,6 +58,7 @@ class TargetRun {
   using Told = std::function<void(const std::vector<std::string>& keys)>;
   void listen(s3::Client& bucket, const api::Endpoint& endpoint, s3::Replicator& replicator, const Told& told,
               const std::stop_token& stop);
+  bool keeps_versions(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
   bool look(s3::Bucket& bucket, const std::string& endpoint, const std::stop_token& stop);
   bool learn_record(s3::Bucket& target, const std::stop_token& stop);
   void keep_record(s3::Bucket& target, const s3::ReplicationStatus& status, const std::stop_token& stop);

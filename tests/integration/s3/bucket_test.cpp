@@ -416,6 +416,9 @@ TEST_F(S3Bucket, AVersionedBucketHasADeleteMarkerForWhatWasDeleted) {
   EXPECT_FALSE(of_a[1].delete_marker || of_a[1].latest);
   EXPECT_EQ(of_a[1].etag, second);
   EXPECT_EQ(fetch({.key = "a", .version_id = of_a[2].version_id}).value_or(""), "one");
+  EXPECT_EQ(client->head({"a", of_a[2].version_id}, {})->object.etag, of_a[2].etag);
+  EXPECT_EQ(client->tags({"a", of_a[1].version_id}, {}).value_or(std::map<std::string, std::string>{{"x", "x"}}),
+            (std::map<std::string, std::string>{}));
   EXPECT_EQ(keys(), (std::vector<std::string>{"a-b", "ab"}));
   // Page by page nothing is lost. (Versity S3 Gateway tells some twice.)
   std::set<std::pair<std::string, std::string>> seen;
@@ -439,6 +442,8 @@ TEST_F(S3Bucket, AVersionedBucketHasADeleteMarkerForWhatWasDeleted) {
       EXPECT_FALSE(one.delete_marker);
     }
   EXPECT_EQ(latest, 1);
+  EXPECT_TRUE(client->add_delete_marker("a", {}));
+  EXPECT_EQ(code_of(client->head("a", {})), Code::kNotFound);
 }
 
 // Each server holds to its preconditions or passes them over (a two-way link finds out which); none refuses what is

@@ -1,5 +1,6 @@
 #include "s3/answer.hpp"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -94,6 +95,38 @@ TEST(Answer, VersionsKeepTheirOrderAndMarkers) {
   EXPECT_FALSE(page->objects[0].latest);
   EXPECT_TRUE(page->objects[1].delete_marker);
   EXPECT_EQ(split_marker(page->next), (std::pair<std::string, std::string>("k\nl", "v1")));
+}
+
+// Versity S3 Gateway writes all markers, then all versions; its dates of versions are to the second.
+TEST(Answer, MarkersAndVersionsThatAreWrittenApartAreMerged) {
+  const auto entry = [](const char* kind, const char* key, const char* id, const char* date, const char* latest) {
+    return fmt::format(
+        "<{0}><Key>{1}</Key><VersionId>{2}</VersionId><LastModified>{3}</LastModified><IsLatest>{4}</IsLatest>"
+        "<Size>1</Size></{0}>",
+        kind, key, id, date, latest);
+  };
+  const auto order = [&](const std::vector<std::string>& entries) {
+    const auto page = parse_versions(fmt::format(
+        "<ListVersionsResult><IsTruncated>false</IsTruncated>{}</ListVersionsResult>", fmt::join(entries, "")));
+    std::vector<std::string> ids;
+    for (const Listed& one : page->objects) ids.push_back(one.key + one.version_id);
+    return ids;
+  };
+  const char *early = "2026-11-21T20:30:36Z", *late = "2026-11-21T20:30:36.687829984Z";
+  EXPECT_EQ(order({entry("DeleteMarker", "a", "01M7ZWVG4E41J7K9NWRE32DMAN", late, "false"),
+                   entry("DeleteMarker", "a", "01M7ZWVG464W6V8KBHY69FXCPQ", late, "false"),
+                   entry("Version", "a", "01M7ZWVG4KD5RT82B3DNQJGKZR", early, "true"),
+                   entry("Version", "a", "01M7ZWVG492ZRTERNKP2E9ECHZ", early, "false"),
+                   entry("Version", "b", "01M7ZWVG4WWNM4DWHCKPGAGPHG", early, "true")}),
+            (std::vector<std::string>{"a01M7ZWVG4KD5RT82B3DNQJGKZR", "a01M7ZWVG4E41J7K9NWRE32DMAN",
+                                      "a01M7ZWVG492ZRTERNKP2E9ECHZ", "a01M7ZWVG464W6V8KBHY69FXCPQ",
+                                      "b01M7ZWVG4WWNM4DWHCKPGAGPHG"}));
+  // In one second, with ids that say nothing: as it was written.
+  EXPECT_EQ(order({entry("DeleteMarker", "a", "x", early, "false"), entry("Version", "a", "y", early, "false")}),
+            (std::vector<std::string>{"ax", "ay"}));
+  EXPECT_EQ(order({entry("Version", "a", "3", early, "true"), entry("DeleteMarker", "a", "2", late, "false"),
+                   entry("Version", "a", "1", late, "false")}),
+            (std::vector<std::string>{"a3", "a2", "a1"}));
 }
 
 TEST(Answer, UploadsAndPartsAreRead) {

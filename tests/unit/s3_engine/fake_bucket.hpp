@@ -37,11 +37,14 @@ class FakeBucket : public Bucket {
 
   // Asked before each call; an error is the call's answer. It may wait.
   std::function<std::optional<Error>(const Call&)> fault;
+  std::function<bool(const Call&)> lose_answers;  // carried out, and answered as if not
   // Sees and may spoil what a GET delivers.
   std::function<void(const std::string& key, std::string& body)> spoil;
   bool encrypted = false;   // ETags are no MD5
   bool conditional = true;  // it knows preconditions of writing
   bool keeps_versions = false;
+  bool marks_absent = true;   // a DELETE of what is not there makes a marker, as at AWS
+  bool repeats_last = false;  // the last page of versions begins with the one before's last, as Versity's
   int die_at = 0;  // the index of the call at which the process using this bucket dies; nothing works after it
   Death death = Death::kNone;
   std::function<void()> died;
@@ -59,7 +62,29 @@ class FakeBucket : public Bucket {
     object.part_bytes = std::move(part_bytes);
     object.etag = etag_of(object);
     object.last_modified = now;
+    make_room(key);
     return objects_[key] = std::move(object);
+  }
+  // What list_versions tells of a key, oldest first: bodies, "DELETED" for a marker.
+  std::vector<std::string> history(const std::string& key) const {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> bodies;
+    for (const Kept& one : kept(key)) bodies.push_back(one.marker ? "DELETED" : one.object.body);
+    return bodies;
+  }
+  std::set<std::string> keys_ever() const {
+    std::lock_guard lock(mutex_);
+    std::set<std::string> keys;
+    for (const auto& [key, object] : objects_) keys.insert(key);
+    for (const auto& [key, marker] : markers_) keys.insert(key);
+    std::erase_if(keys, [](const std::string& key) { return key.starts_with(".twinspan/"); });
+    return keys;
+  }
+  // As a lifecycle rule does: the oldest `count` of its versions are gone for good.
+  void prune(const std::string& key, size_t count) {
+    std::lock_guard lock(mutex_);
+    std::vector<Kept>& older = older_[key];
+    older.erase(older.begin(), older.begin() + static_cast<ptrdiff_t>(std::min(count, older.size())));
   }
   void erase(const std::string& key) {
     std::lock_guard lock(mutex_);
@@ -121,30 +146,52 @@ class FakeBucket : public Bucket {
       return page;
     });
   }
-  // The latest of each key only: an object, or a delete marker.
   Result<Page> list_versions(const ListRequest& request, std::stop_token stop) override {
     return answer<Page>("list_versions", request.prefix, stop, [&]() -> Result<Page> {
-      std::map<std::string, Listed> latest;
-      for (const auto& [key, object] : objects_)
-        if (key.starts_with(request.prefix)) latest[key] = listed(key, object);
-      for (const std::string& key : markers_) {
-        if (!key.starts_with(request.prefix) || latest.contains(key)) continue;
-        latest[key].key = key;
-        latest[key].delete_marker = true;
-      }
+      if (request.max_keys < 1 || request.max_keys > 1000) return fail(Code::kInvalid, "max-keys");
+      std::set<std::string> keys;
+      for (const auto& [key, object] : objects_) keys.insert(key);
+      for (const auto& [key, marker] : markers_) keys.insert(key);
+      const size_t line = request.continuation.rfind('\n');
+      const std::string after_key = request.continuation.substr(0, line);
+      const std::string after_id = line == std::string::npos ? "" : request.continuation.substr(line + 1);
       Page page;
-      for (auto& [key, one] : latest) page.objects.push_back(std::move(one));
+      for (const std::string& key : keys) {
+        if (!key.starts_with(request.prefix) || key < after_key) continue;
+        if (request.continuation.empty() && !request.start_after.empty() && key <= request.start_after) continue;
+        bool passed = key != after_key || request.continuation.empty();
+        std::vector<Kept> versions = kept(key);
+        for (auto one = versions.rbegin(); one != versions.rend(); ++one) {
+          const bool marked = !passed && one->id == after_id;
+          if (!passed && !(marked && repeats_last)) {
+            passed = marked;
+            continue;
+          }
+          passed = true;
+          if (page.objects.size() == static_cast<size_t>(request.max_keys)) {
+            page.next = page.objects.back().key + "\n" + page.objects.back().version_id;
+            return page;
+          }
+          Listed entry = one->marker ? Listed{} : listed(key, one->object);
+          entry.key = key;
+          entry.version_id = one->id;
+          entry.delete_marker = one->marker;
+          entry.latest = one == versions.rbegin();
+          if (one->marker) entry.last_modified = one->object.last_modified;
+          page.objects.push_back(std::move(entry));
+        }
+      }
       return page;
     });
   }
-  Result<Head> head(const std::string& key, std::stop_token stop) override {
-    return answer<Head>("head", key, stop, [&] { return head_of(key, ""); });
+  Result<Head> head(const ObjectName& object, std::stop_token stop) override {
+    return answer<Head>("head", object.key, stop, [&] { return head_of(object, ""); });
   }
-  Result<Head> head_part(const std::string& key, int number, std::stop_token stop) override {
-    return answer<Head>("head_part", key, stop, [&]() -> Result<Head> {
-      Result<Head> head = head_of(key, "");
+  Result<Head> head_part(const ObjectName& name, int number, std::stop_token stop) override {
+    return answer<Head>("head_part", name.key, stop, [&]() -> Result<Head> {
+      Result<Head> head = head_of(name, "");
       if (!head) return head;
-      const std::vector<int64_t>& parts = objects_[key].part_bytes;
+      const std::vector<int64_t> parts = find_version(name)->part_bytes;
       if (parts.empty()) return head;
       if (number < 1 || number > static_cast<int>(parts.size())) return fail(Code::kInvalid, "no such part");
       head->parts = static_cast<int>(parts.size());
@@ -156,9 +203,10 @@ class FakeBucket : public Bucket {
                    std::stop_token stop) override {
     std::string body;
     Result<Head> head = answer<Head>("get", request.key, stop, [&]() -> Result<Head> {
-      Result<Head> found = head_of(request.key, request.if_match);
+      const ObjectName name{request.key, request.version_id};
+      Result<Head> found = head_of(name, request.if_match);
       if (!found) return found;
-      body = objects_[request.key].body;
+      body = find_version(name)->body;
       if (request.range) {
         if (request.range->first >= static_cast<int64_t>(body.size())) return fail(Code::kInvalid, "range");
         body = body.substr(static_cast<size_t>(request.range->first),
@@ -283,6 +331,13 @@ class FakeBucket : public Bucket {
     const auto done = remove(std::vector<std::string>{key}, stop);
     return done ? Status{} : std::unexpected(done.error());
   }
+  Status add_delete_marker(const std::string& key, std::stop_token stop) override {
+    const auto done = answer<int>("add_delete_marker", key, stop, [&]() -> Result<int> {
+      drop(key);
+      return 0;
+    });
+    return done ? Status{} : std::unexpected(done.error());
+  }
   Result<std::vector<DeleteResult>> remove(const std::vector<std::string>& keys, std::stop_token stop) override {
     return answer<std::vector<DeleteResult>>("remove", keys.empty() ? "" : keys.front(), stop,
                                              [&]() -> Result<std::vector<DeleteResult>> {
@@ -295,12 +350,12 @@ class FakeBucket : public Bucket {
                                                return results;
                                              });
   }
-  Result<std::map<std::string, std::string>> tags(const std::string& key, std::stop_token stop) override {
-    return answer<std::map<std::string, std::string>>("tags", key, stop,
+  Result<std::map<std::string, std::string>> tags(const ObjectName& name, std::stop_token stop) override {
+    return answer<std::map<std::string, std::string>>("tags", name.key, stop,
                                                       [&]() -> Result<std::map<std::string, std::string>> {
-                                                        const auto held = objects_.find(key);
-                                                        if (held == objects_.end()) return fail(Code::kNotFound, key);
-                                                        return held->second.tags;
+                                                        const auto held = find_version(name);
+                                                        if (!held) return fail(Code::kNotFound, name.key);
+                                                        return held->tags;
                                                       });
   }
   Result<bool> versioned(std::stop_token stop) override {
@@ -327,6 +382,10 @@ class FakeBucket : public Bucket {
       if (auto error = fault(seen)) return std::unexpected(*error);
     std::unique_lock lock(mutex_);
     if (dead || stop.stop_requested()) return fail(Code::kCancelled, "stopped");
+    if (lose_answers && lose_answers(seen)) {
+      (void)effect();
+      return fail(Code::kTimeout, "its answer was lost");
+    }
     if (die_at != seen.index) return effect();
     dead = true;
     if (death == Death::kAfter) (void)effect();
@@ -335,8 +394,46 @@ class FakeBucket : public Bucket {
     return fail(Code::kCancelled, "died");
   }
 
+  struct Kept {
+    std::string id;
+    bool marker = false;
+    Object object;
+  };
+  // Before something new is written: what is there becomes an older version.
+  void make_room(const std::string& key) {
+    if (!keeps_versions) return;
+    std::vector<Kept> versions = kept(key);
+    if (!versions.empty()) older_[key].push_back(std::move(versions.back()));
+    markers_.erase(key);
+    ids_[key] = fmt::format("v{:06}", ++last_version_);
+  }
+  // All of a key, oldest first. The latest is not in older_: whoever has add()ed it may still be setting its tags.
+  std::vector<Kept> kept(const std::string& key) const {
+    std::vector<Kept> versions;
+    if (const auto older = older_.find(key); older != older_.end()) versions = older->second;
+    const auto id = ids_.find(key);
+    const std::string name = id == ids_.end() ? "null" : id->second;
+    if (const auto object = objects_.find(key); object != objects_.end())
+      versions.push_back({name, false, object->second});
+    else if (const auto marker = markers_.find(key); marker != markers_.end())
+      versions.push_back({name, true, marker->second});
+    return versions;
+  }
+  std::optional<Object> find_version(const ObjectName& name) const {
+    if (name.version_id.empty()) {
+      const auto held = objects_.find(name.key);
+      return held == objects_.end() ? std::nullopt : std::optional(held->second);
+    }
+    for (const Kept& one : kept(name.key))
+      if (one.id == name.version_id && !one.marker) return one.object;
+    return std::nullopt;
+  }
+
   void drop(const std::string& key) {
-    if (keeps_versions) markers_.insert(key);  // also where there is no such key
+    if (keeps_versions && (marks_absent || objects_.contains(key))) {
+      make_room(key);
+      markers_[key].last_modified = now;
+    }
     objects_.erase(key);
   }
   // As AWS answers them.
@@ -379,15 +476,15 @@ class FakeBucket : public Bucket {
     entry.storage_class = object.metadata.storage_class;
     return entry;
   }
-  Result<Head> head_of(const std::string& key, const std::string& if_match) {
-    const auto held = objects_.find(key);
-    if (held == objects_.end()) return fail(Code::kNotFound, key);
-    if (!if_match.empty() && held->second.etag != if_match) return fail(Code::kConflict, key);
+  Result<Head> head_of(const ObjectName& name, const std::string& if_match) {
+    const std::optional<Object> held = find_version(name);
+    if (!held) return fail(Code::kNotFound, name.key);
+    if (!if_match.empty() && held->etag != if_match) return fail(Code::kConflict, name.key);
     Head head;
-    head.object = listed(key, held->second);
-    head.metadata = held->second.metadata;
-    head.checksums = held->second.checksums;
-    head.tags = static_cast<int>(held->second.tags.size());
+    head.object = listed(name.key, *held);
+    head.metadata = held->metadata;
+    head.checksums = held->checksums;
+    head.tags = static_cast<int>(held->tags.size());
     return head;
   }
   std::string start(const PutRequest& request) {
@@ -413,17 +510,20 @@ class FakeBucket : public Bucket {
     object.tags = request.tags;
     object.last_modified = now;
     const std::string etag = object.etag;
+    make_room(request.key);
     objects_[request.key] = std::move(object);
-    return PutResult{etag, ""};
+    return PutResult{etag, keeps_versions ? ids_[request.key] : ""};
   }
 
   const std::string name_;
   mutable std::mutex mutex_;
   std::map<std::string, Object> objects_;
-  std::set<std::string> markers_;
+  std::map<std::string, Object> markers_;  // keys whose latest is a delete marker
+  std::map<std::string, std::vector<Kept>> older_;
+  std::map<std::string, std::string> ids_;  // of the latest
   std::map<std::string, Open> uploads_;
   std::map<std::string, int> counts_;
-  int index_ = 0, last_upload_ = 0;
+  int index_ = 0, last_upload_ = 0, last_version_ = 0;
 };
 
 }  // namespace twinspan::s3

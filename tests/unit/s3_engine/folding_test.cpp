@@ -20,8 +20,8 @@ class FileBucket : public FakeBucket {
  public:
   using FakeBucket::FakeBucket;
   using FakeBucket::remove;
-  Result<Head> head(const std::string& key, std::stop_token stop) override {
-    return FakeBucket::head(path_of(key), std::move(stop));
+  Result<Head> head(const ObjectName& object, std::stop_token stop) override {
+    return FakeBucket::head(path_of(object.key), std::move(stop));
   }
   Result<PutResult> put(const PutRequest& request, std::string_view body, std::stop_token stop) override {
     PutRequest folded = request;
