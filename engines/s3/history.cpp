@@ -72,14 +72,13 @@ AppendPlan on_top(const History& source, size_t from) { return {std::min(from, s
 bool ends_with_marker(const History& history) { return !history.empty() && history.back().delete_marker; }
 
 std::vector<size_t> marked_places(const History& source, const Version& copy, const MadeFrom& mark) {
-  const auto possible = [&](const Version& one) { return likeness(one, copy) != Likeness::kDifferent; };
-  if (!mark.version_id.empty())
-    if (auto found = places(source, [&](const Version& one) { return one.id == mark.version_id && possible(one); });
-        !found.empty())
-      return found;
-  if (!mark.etag.empty())
-    return places(source, [&](const Version& one) { return one.etag == mark.etag && possible(one); });
-  return {};
+  if (mark.etag.empty()) return {};
+  const auto made = [&](const Version& one) {
+    return one.etag == mark.etag && likeness(one, copy) != Likeness::kDifferent;
+  };
+  // A version id alone is no proof: "null" is given anew while a bucket's versioning is suspended.
+  auto found = places(source, [&](const Version& one) { return one.id == mark.version_id && made(one); });
+  return found.empty() ? places(source, made) : found;
 }
 
 // The target's last content is not the source's. `proven`: by more than its silence.
@@ -181,7 +180,7 @@ Result<std::vector<size_t>> missing_versions(const History& source, const Histor
       if (!mark) return std::unexpected(mark.error());
       told[k] = std::move(*mark);
     }
-    return told[k].version_id == one.id || (!one.etag.empty() && told[k].etag == one.etag);
+    return !one.etag.empty() && told[k].etag == one.etag;
   };
   // From the newest on: what rules take away first is the oldest.
   const size_t first = source.empty() || !source.front().delete_marker ? 0 : 1;

@@ -287,6 +287,10 @@ ReplicationStatus Replicator::status() const {
   status.failures_total = lifetime.failed;
   status.bytes_total = lifetime.bytes;
   if (both_) status.conflicts_total = both_->conflicts;
+  if (const VersionCarrier* versions = transfers_->versions()) {
+    status.versions_total = versions->versions();
+    status.unaligned_total = versions->unaligned();
+  }
   status.dead_letters = transfers_->dead_letters(kLettersTold);
 
   std::lock_guard lock(mutex_);

@@ -38,7 +38,8 @@ Json to_json(const SyncProgress& progress) {
   Json json = {{"total", progress.total},         {"replicated", progress.replicated},
                {"skipped", progress.skipped},     {"failed", progress.failed},
                {"extra", progress.extra},         {"deleted", progress.deleted},
-               {"conflicts", progress.conflicts}, {"bytes", progress.bytes},
+               {"conflicts", progress.conflicts}, {"versions", progress.versions},
+               {"unaligned", progress.unaligned}, {"bytes", progress.bytes},
                {"complete", progress.complete},   {"startedAt", to_rfc3339_micro(progress.started_at)}};
   if (progress.completed_at) json["completedAt"] = to_rfc3339_micro(*progress.completed_at);
   if (!progress.error.empty()) json["error"] = progress.error;
@@ -56,6 +57,8 @@ Result<SyncProgress> parse_sync_progress(const Json& json) {
   progress.extra = count_of(json, "extra");
   progress.deleted = count_of(json, "deleted");
   progress.conflicts = count_of(json, "conflicts");
+  progress.versions = count_of(json, "versions");
+  progress.unaligned = count_of(json, "unaligned");
   progress.bytes = integer_of(json, "bytes");
   progress.complete = flag_of(json, "complete");
   progress.error = text_of(json, "error");
@@ -76,6 +79,8 @@ Json to_json(const ReplicationStatus& status) {
                {"failuresTotal", status.failures_total},
                {"bytesTotal", status.bytes_total},
                {"conflictsTotal", status.conflicts_total},
+               {"versionsTotal", status.versions_total},
+               {"unalignedTotal", status.unaligned_total},
                {"deadLetters", Json::array()}};
   if (!status.message.empty()) json["message"] = status.message;
   if (status.lag_seconds) json["lagSeconds"] = *status.lag_seconds;
@@ -102,6 +107,8 @@ Result<ReplicationStatus> parse_replication_status(const Json& json) {
   status.failures_total = count_of(json, "failuresTotal");
   status.bytes_total = integer_of(json, "bytesTotal");
   status.conflicts_total = count_of(json, "conflictsTotal");
+  status.versions_total = count_of(json, "versionsTotal");
+  status.unaligned_total = count_of(json, "unalignedTotal");
   for (const Json& letter : member_of(json, "deadLetters"))
     status.dead_letters.push_back({text_of(letter, "key"), text_of(letter, "error"),
                                    static_cast<int>(integer_of(letter, "tries")),

@@ -28,7 +28,8 @@ struct ReplicationStatus {
   SyncProgress sync{};                             // the last full sync, or the one that runs
   uint64_t objects_total = 0, failures_total = 0;  // since the process began, for rates
   int64_t bytes_total = 0;
-  uint64_t conflicts_total = 0;  // of a two-way link
+  uint64_t versions_total = 0, unaligned_total = 0;  // of a link that carries all versions
+  uint64_t conflicts_total = 0;                      // of a two-way link
   std::vector<DeadLetter> dead_letters{};
   std::optional<VerificationReport> verification{};  // the last one, or the one that runs
 };

@@ -107,13 +107,14 @@ class S3:
                      f"<Status>{status}</Status></VersioningConfiguration>".encode())
 
     def history(self, bucket, key):
-        """Its versions, oldest first: (version id, ETag), the latter None for a delete marker."""
+        """Its versions, oldest first: (version id, ETag, size), the latter two None for a delete marker."""
         tree = _without_namespaces(self.request("GET", bucket, None, {"versions": "", "prefix": key})[1])
         assert tree.findtext("IsTruncated") != "true", "more than a page"
         found = [one for one in tree if one.tag in ("Version", "DeleteMarker") and one.findtext("Key") == key]
         if all(len(one.findtext("VersionId")) == 26 for one in found):  # Versity: ids in the order of time, kinds apart
             found.sort(key=lambda one: one.findtext("VersionId"), reverse=True)
-        return [(one.findtext("VersionId"), one.findtext("ETag").strip('"') if one.tag == "Version" else None) for one in reversed(found)]
+        return [(one.findtext("VersionId"), one.findtext("ETag").strip('"'), int(one.findtext("Size"))) if one.tag == "Version" else
+                (one.findtext("VersionId"), None, None) for one in reversed(found)]
 
     def state(self, bucket):
         """Keys that Twinspan keeps there for itself."""

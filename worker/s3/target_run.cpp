@@ -206,6 +206,7 @@ void TargetRun::replicate(const std::stop_token& stop) {
   use_key(std::move(*key), settings);
   const bool both_ways = settings.both_ways;
   settings.both_ways = both_ways || !record_->reconciled;  // the record is this thread's
+  if (settings.both_ways) settings.all_versions = false;   // two histories can't be made one
   note("", "", std::nullopt);
   s3::ReplicatorSettings more;
   more.listing_interval = std::chrono::seconds(spec_.settings.listing_interval_seconds);

@@ -240,6 +240,10 @@ std::string metrics_text(const std::string& ns, const std::string& link, const M
        [](const auto& engine) { return engine.bytes_total; });
   each("twinspan_s3_conflicts_total", "counter", "Keys that both sides had written, since the worker began.",
        [](const auto& engine) { return engine.conflicts_total; });
+  each("twinspan_s3_versions_total", "counter", "Versions and delete markers carried since the worker began.",
+       [](const auto& engine) { return engine.versions_total; });
+  each("twinspan_s3_unaligned_total", "counter", "Keys whose target did not end with a version of the source.",
+       [](const auto& engine) { return engine.unaligned_total; });
   each("twinspan_s3_success_ratio", "gauge", "Objects copied of those tried; NaN before any.",
        [](const s3::ReplicationStatus& engine) {
          const double tried = static_cast<double>(engine.objects_total + engine.failures_total);

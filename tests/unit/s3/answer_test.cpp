@@ -87,13 +87,14 @@ TEST(Answer, AWrongValueIsShown) {
   EXPECT_EQ(parse_list(text).error().message, "ListBucketResult: Size \"7x\": expected a number");
 }
 
-TEST(Answer, VersionsKeepTheirOrderAndMarkers) {
+TEST(Answer, VersionsComeWithTheirMarkersNewestFirst) {
   const auto page = parse_versions(kVersions);
   ASSERT_TRUE(page) << page.error().message;
   ASSERT_EQ(page->objects.size(), 2u);
-  EXPECT_EQ(page->objects[0].version_id, "v2");
-  EXPECT_FALSE(page->objects[0].latest);
-  EXPECT_TRUE(page->objects[1].delete_marker);
+  EXPECT_TRUE(page->objects[0].delete_marker);
+  EXPECT_TRUE(page->objects[0].latest);
+  EXPECT_EQ(page->objects[1].version_id, "v2");
+  EXPECT_FALSE(page->objects[1].latest);
   EXPECT_EQ(split_marker(page->next), (std::pair<std::string, std::string>("k\nl", "v1")));
 }
 
