@@ -160,14 +160,17 @@ Answer Service::serve_object(const Ask& ask, const std::string& name, const std:
     return out;
   }
   if (object == bucket.objects.end()) return refuse(404, "NoSuchKey", "The key does not exist");
+  return show(ask, object->second);
+}
+
+Answer Service::show(const Ask& ask, const ObjectPointer& object) {
   if (ask.method == "GET" && ask.query.contains("tagging")) {
     Xml out("Tagging");
     out.open("TagSet");
-    for (const auto& [tag, value] : object->second->tags)
-      out.open("Tag").field("Key", tag).field("Value", value).close("Tag");
+    for (const auto& [tag, value] : object->tags) out.open("Tag").field("Key", tag).field("Value", value).close("Tag");
     return xml(out.close("TagSet").finish());
   }
-  if (ask.method == "GET" || ask.method == "HEAD") return get(ask, object->second);
+  if (ask.method == "GET" || ask.method == "HEAD") return get(ask, object);
   return refuse(405, "MethodNotAllowed", ask.method);
 }
 

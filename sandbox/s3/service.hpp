@@ -51,6 +51,7 @@ class Service {
   Answer list_uploads(const Ask& ask, const std::string& name, const Bucket& bucket);
   Answer list_parts(const Ask& ask, const std::string& name, const StoredUpload& upload, const std::string& id);
   Answer remove_many(const Ask& ask, Bucket& bucket, const std::string& name);
+  Answer show(const Ask& ask, const ObjectPointer& object);  // the object, or its tags
   Answer get(const Ask& ask, const ObjectPointer& object);
   Answer put(const Ask& ask, Bucket& bucket, const std::string& name, const std::string& key, bool copy);
   Answer create_upload(const Ask& ask, Bucket& bucket, const std::string& name, const std::string& key);

@@ -48,8 +48,7 @@ Answer Service::serve_version(const Ask& ask, Bucket& bucket, const std::string&
     return out;
   }
   if (!found->object) return refuse(405, "MethodNotAllowed", "The version is a delete marker");
-  if (ask.method == "GET" || ask.method == "HEAD") return get(ask, found->object);
-  return refuse(405, "MethodNotAllowed", ask.method);
+  return show(ask, found->object);
 }
 
 // By key, of one key the latest first.
