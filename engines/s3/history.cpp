@@ -112,6 +112,8 @@ History history_of(const Listed* newest) {
 }
 
 void drop_markers(Histories& both) {
+  both.hidden =
+      both.hidden || (ends_with_marker(both.target) && !both.source.empty() && !ends_with_marker(both.source));
   for (History* history : {&both.source, &both.target})
     std::erase_if(*history, [](const Version& one) { return one.delete_marker; });
 }
@@ -147,24 +149,24 @@ AppendPlan plan(const History& source, const History& target, const std::optiona
     if (!told && (unsure || found.size() > 1)) return {0, false, k};
     if (found.empty()) return unaligned(source, target, k, !unsure || !told->etag.empty());
   }
+  const auto deleted_there = [&](size_t i) { return i + 1 < source.size() && source[i + 1].delete_marker; };
+  if (marker_at_end && std::any_of(found.begin(), found.end(), deleted_there))
+    std::erase_if(found, [&](size_t i) { return !deleted_there(i); });
   const size_t place = best(found, source, target, k);
   if (!marker_at_end) return {place + 1, false, {}};
-  const bool deleted_there = place + 1 < source.size() && source[place + 1].delete_marker;
-  return deleted_there ? AppendPlan{place + 2, false, {}} : on_top(source, place + 1);
+  return deleted_there(place) ? AppendPlan{place + 2, false, {}} : on_top(source, place + 1);
 }
 
 }  // namespace
 
 AppendPlan plan_append(DeleteMode deletes, Histories& both, const std::optional<MadeFrom>& told) {
-  const auto& [source, target] = both;
-  const bool hidden = ends_with_marker(target) && !source.empty() && !ends_with_marker(source);
+  const History &source = both.source, &target = both.target;
   if (deletes == DeleteMode::kIgnore) drop_markers(both);
   AppendPlan planned = plan(source, target, told);
   if (planned.ask) return planned;
   const bool nothing_shown = target.empty() || ends_with_marker(target);
   if (planned.from < source.size() && source[planned.from].delete_marker && nothing_shown) ++planned.from;
-  if (deletes == DeleteMode::kIgnore && hidden && planned.from == source.size())
-    planned = on_top(source, source.size());
+  if (both.hidden && planned.from == source.size()) planned = on_top(source, source.size());
   planned.unaligned = planned.unaligned && planned.from < source.size();
   return planned;
 }

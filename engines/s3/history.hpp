@@ -33,6 +33,7 @@ History history_of(const Listed* newest);
 
 struct Histories {
   History source, target;
+  bool hidden = false;  // by a marker at the target, although the source shows its key; known when markers are dropped
 };
 void drop_markers(Histories& both);
 
