@@ -46,6 +46,32 @@ TEST(Replicator, SyncsThenFindsNewObjectsByListing) {
   EXPECT_EQ(life.replicator->status().objects_total, 2u);
 }
 
+TEST(Replicator, ANotifiedKeysVersionsAreAllCarried) {
+  Life life;
+  life.source.keeps_versions = life.target.keeps_versions = true;
+  life.settings.all_versions = true;
+  life.settings.deletes = {DeleteMode::kReplicate, 1};
+  for (const char* key : {"a", "b", "c"}) life.source.add(key, "1");
+  life.start(hours(1));
+  ASSERT_TRUE(life.eventually([&] { return life.replicator->status().state == ReplicationState::kInSync; }));
+  life.source.add("a", "2");
+  life.source.add("a", "3");
+  life.source.add("b", "2");
+  life.source.erase("b");
+  life.replicator->notify({"a", "b"});
+  using Bodies = std::vector<std::string>;
+  ASSERT_TRUE(life.eventually([&] { return life.target.history("a") == (Bodies{"1", "2", "3"}); }));
+  ASSERT_TRUE(life.eventually([&] { return life.target.history("b") == (Bodies{"1", "2", "DELETED"}); }));
+  // Beyond the cap its contents arrive all the same, and it stays to be seen.
+  life.source.add("c", "2");
+  life.source.erase("c");
+  life.replicator->notify({"c"});
+  ASSERT_TRUE(life.eventually([&] { return life.target.history("c") == (Bodies{"1", "2"}); }));
+  ASSERT_TRUE(life.eventually([&] { return life.replicator->status().queue_length == 0; }));
+  EXPECT_EQ(life.target.history("c"), (Bodies{"1", "2"}));
+  EXPECT_EQ(life.replicator->status().versions_total, 3u + 2 + 2 + 1);
+}
+
 TEST(Replicator, NotifiedKeysArriveWithoutAListing) {
   Life life;
   life.source_prefix = "p/";

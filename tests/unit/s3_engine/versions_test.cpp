@@ -94,6 +94,42 @@ TEST(Versions, AMarkerThatHidesAnObjectIsMadeWithinTheCapOnly) {
   EXPECT_EQ(world.target.history("k0"), (Bodies{"1", "2", "DELETED", "3"}));
 }
 
+TEST(Versions, EachShareCarriesItsKeysAndTheCapIsTheWholeLinks) {
+  VersionWorld world;
+  world.settings.deletes.max_per_sync = 3;
+  const auto sync = [&] {
+    uint64_t deleted = 0;
+    for (int share = 0; share < 3; ++share) {
+      world.settings.share = {share, 3, 1};
+      const SyncProgress progress = world.sync();
+      EXPECT_TRUE(progress.complete) << progress.error;
+      deleted += progress.deleted;
+    }
+    return deleted;
+  };
+  for (int i = 0; i < 20; ++i) world.write(fmt::format("k{}", i), {"1", "2", "DELETED", "1"});
+  EXPECT_EQ(sync(), 0u);
+  world.expect_same_histories();
+  for (int i = 0; i < 6; ++i) world.write(fmt::format("k{}", i), {"DELETED"});
+  EXPECT_EQ(sync(), 0u);
+  for (int i = 0; i < 3; ++i) world.write(fmt::format("k{}", i), {"3"});
+  EXPECT_EQ(sync(), 3u);
+  world.expect_same_histories();
+}
+
+TEST(Versions, AServerThatTellsAVersionTwiceAndMarksNothingAbsentIsUnderstood) {
+  VersionWorld world;
+  world.source.repeats_last = true;
+  world.target.marks_absent = false;
+  world.settings.page_keys = 2;
+  world.write("a", {"DELETED", "1", "DELETED", "DELETED", "2", "2", "1", "2"});
+  world.write("b", {"1", "DELETED", "DELETED"});
+  world.sync();
+  EXPECT_EQ(world.target.history("a"), (Bodies{"1", "DELETED", "2", "2", "1", "2"}));
+  EXPECT_EQ(world.target.history("b"), (Bodies{"1", "DELETED"}));
+  EXPECT_EQ(world.sync().versions, 0u);
+}
+
 TEST(Versions, KeysThatWereDeletedLongAgoAreNoDeletes) {
   VersionWorld world;
   world.settings.deletes.max_per_sync = 1;
