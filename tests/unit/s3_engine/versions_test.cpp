@@ -130,6 +130,59 @@ TEST(Versions, AServerThatTellsAVersionTwiceAndMarksNothingAbsentIsUnderstood) {
   EXPECT_EQ(world.sync().versions, 0u);
 }
 
+// One key with as many versions as one likes, which exist on paper only.
+class LongBucket final : public FakeBucket {
+ public:
+  LongBucket(size_t versions) : FakeBucket("long"), versions_(versions) {}
+  Result<Page> list_versions(const ListRequest& request, std::stop_token) override {
+    Page page;
+    for (size_t i = request.continuation.empty() ? versions_ : std::stoul(request.continuation); i > 0; --i) {
+      if (page.objects.size() == 1000) {
+        page.next = std::to_string(i);
+        break;
+      }
+      Listed& one = page.objects.emplace_back();
+      one.key = "k";
+      one.version_id = std::to_string(i);
+      one.latest = i == versions_;
+    }
+    return page;
+  }
+
+ private:
+  const size_t versions_;
+};
+
+TEST(Versions, OneLongHistoryAtATimeIsHeld) {
+  LongBucket bucket(25000);
+  LongHistories all;
+  std::stop_source stop;
+  std::jthread other;
+  std::atomic<bool> read{false};
+  {
+    LongHistories::Turn turn(all);
+    for (int side = 0; side < 2; ++side) {  // of one key, in one turn
+      const auto history = read_history(bucket, "k", turn, {});
+      ASSERT_TRUE(history);
+      ASSERT_EQ(history->size(), 25000u);
+      EXPECT_EQ(history->front().id, "1");
+      EXPECT_EQ(history->back().id, "25000");
+    }
+    LongBucket usual(900);
+    LongHistories::Turn another(all);
+    EXPECT_TRUE(read_history(usual, "k", another, {}));
+    stop.request_stop();
+    EXPECT_FALSE(read_history(bucket, "k", another, stop.get_token()));
+    other = std::jthread([&] {
+      LongHistories::Turn later(all);
+      read = read_history(bucket, "k", later, {}).has_value();
+    });
+    EXPECT_FALSE(read);
+  }
+  other.join();
+  EXPECT_TRUE(read);
+}
+
 TEST(Versions, KeysThatWereDeletedLongAgoAreNoDeletes) {
   VersionWorld world;
   world.settings.deletes.max_per_sync = 1;
