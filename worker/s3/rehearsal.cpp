@@ -16,8 +16,6 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstLook{20}, kLongestPause{500};
-// A copy that was under way when the object was removed may come after the removal.
-constexpr milliseconds kLate{2000};
 constexpr std::chrono::seconds kMargin{60};
 
 void await(const std::string& key, const std::string& body, const std::vector<RehearsalTarget>& targets,
@@ -58,7 +56,7 @@ std::string rehearsal_key(const std::string& ns, const std::string& link) {
 }
 
 std::vector<Arrival> rehearse(const std::string& key, const std::string& body, const s3::Side& primary,
-                              const std::vector<RehearsalTarget>& targets, milliseconds patience, const Clock& clock,
+                              const std::vector<RehearsalTarget>& targets, RehearsalTimes times, const Clock& clock,
                               const std::stop_token& stop) {
   std::vector<Arrival> arrivals;
   for (const RehearsalTarget& target : targets) arrivals.push_back({target.endpoint, std::nullopt, ""});
@@ -67,11 +65,11 @@ std::vector<Arrival> rehearse(const std::string& key, const std::string& body, c
     for (Arrival& one : arrivals) one.error = "the primary did not take it: " + written.error().message;
     return arrivals;
   }
-  await(key, body, targets, arrivals, patience, clock, stop);
+  await(key, body, targets, arrivals, times.patience, clock, stop);
   std::string left_at_primary;
   remove_at(primary, key, left_at_primary, stop);
   for (size_t i = 0; i < targets.size(); ++i) remove_at(targets[i].side, key, arrivals[i].error, stop);
-  wait_for(kLate, stop);
+  wait_for(times.late, stop);
   for (size_t i = 0; i < targets.size(); ++i) {
     const s3::Side& side = targets[i].side;
     if (side.bucket.head(side.prefix + key, stop)) remove_at(side, key, arrivals[i].error, stop);
@@ -132,7 +130,7 @@ void Rehearsals::run(const std::vector<RouteSpec>& routes, const std::string& re
   // Where nothing notifies, the next listing finds it.
   const milliseconds patience = kMargin + 2 * std::chrono::seconds(first.settings.listing_interval_seconds);
   end(rehearse(rehearsal_key(first.ns, first.link), requested_at, {*primary, first.source.s3->prefix}, targets,
-               std::min<milliseconds>(patience, std::chrono::minutes(9)), clock_, stop));
+               {std::min<milliseconds>(patience, std::chrono::minutes(9))}, clock_, stop));
 }
 
 }  // namespace twinspan::worker_s3

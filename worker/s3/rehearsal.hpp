@@ -22,11 +22,16 @@ struct RehearsalTarget {
   std::string endpoint;
   s3::Side side;
 };
+struct RehearsalTimes {
+  std::chrono::milliseconds patience{60000};
+  // A copy that was under way when the object was removed may come after the removal: then one looks again.
+  std::chrono::milliseconds late{2000};
+};
 // Writes `body`, waits until each target gives it back or `patience` is over, removes it everywhere. Only objects that
 // are this rehearsal's key are touched.
 std::vector<Arrival> rehearse(const std::string& key, const std::string& body, const s3::Side& primary,
-                              const std::vector<RehearsalTarget>& targets, std::chrono::milliseconds patience,
-                              const Clock& clock, const std::stop_token& stop);
+                              const std::vector<RehearsalTarget>& targets, RehearsalTimes times, const Clock& clock,
+                              const std::stop_token& stop);
 
 // The one that is asked for, in a thread of its own. One thread calls apply.
 class Rehearsals {

@@ -1,6 +1,8 @@
 #include "worker/s3/worker_report.hpp"
 
 #include <fmt/format.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -117,22 +119,24 @@ std::optional<api::VerificationStatus> verification_of(const ReportInput& input)
   return sum;
 }
 
-// A line of HELP and TYPE, then a sample per target.
-class Text {
+// Families of one kind of number each, with a sample per target.
+class Families {
  public:
-  Text(const std::string& ns, const std::string& link)
-      : labels_(fmt::format("namespace=\"{}\",link=\"{}\"", ns, link)) {}
-  void family(const char* name, const char* type, const char* help) {
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  Families(const std::string& ns, const std::string& link) : labels_{{"namespace", ns}, {"link", link}} {}
+  void family(const char* name, prometheus::MetricType type, const char* help) {
+    families_.push_back({name, help, type, {}});
   }
-  void sample(const char* name, const std::string& more, double value) {
-    text_ += fmt::format("{}{{{}{}}} {}\n", name, labels_, more, std::isnan(value) ? "NaN" : fmt::format("{}", value));
+  void sample(const std::vector<prometheus::ClientMetric::Label>& more, double value) {
+    prometheus::ClientMetric& metric = families_.back().metric.emplace_back();
+    metric.label = labels_;
+    metric.label.insert(metric.label.end(), more.begin(), more.end());
+    metric.gauge.value = metric.counter.value = value;  // as the family's type says
   }
-  std::string take() { return std::move(text_); }
+  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
  private:
-  const std::string labels_;
-  std::string text_;
+  const std::vector<prometheus::ClientMetric::Label> labels_;
+  std::vector<prometheus::MetricFamily> families_;
 };
 
 }  // namespace
@@ -206,50 +210,51 @@ MemberReport worker_report(const ReportInput& input) {
 
 std::string metrics_text(const std::string& ns, const std::string& link, const MemberReport& report,
                          const std::vector<TargetSnapshot>& targets) {
-  Text text(ns, link);
-  const auto each = [&](const char* name, const char* type, const char* help, auto value) {
-    text.family(name, type, help);
+  constexpr auto kGauge = prometheus::MetricType::Gauge, kCounter = prometheus::MetricType::Counter;
+  Families families(ns, link);
+  const auto each = [&](const char* name, prometheus::MetricType type, const char* help, auto value) {
+    families.family(name, type, help);
     for (const TargetSnapshot& seen : targets)
       if (seen.engine)
-        text.sample(name, fmt::format(",endpoint=\"{}\",share=\"{}\"", seen.name, seen.share),
-                    static_cast<double>(value(*seen.engine)));
+        families.sample({{"endpoint", seen.name}, {"share", std::to_string(seen.share)}},
+                        static_cast<double>(value(*seen.engine)));
   };
-  text.family("twinspan_lease_held", "gauge", "1 while this worker holds its lease.");
-  text.sample("twinspan_lease_held", "", report.holds_lease);
-  each("twinspan_replication_lag_seconds", "gauge", "Seconds behind the source; NaN while not measured.",
+  families.family("twinspan_lease_held", kGauge, "1 while this worker holds its lease.");
+  families.sample({}, report.holds_lease);
+  each("twinspan_replication_lag_seconds", kGauge, "Seconds behind the source; NaN while not measured.",
        [](const auto& engine) { return engine.lag_seconds.value_or(std::nan("")); });
-  each("twinspan_s3_queue_length", "gauge", "Objects that wait to be copied.",
+  each("twinspan_s3_queue_length", kGauge, "Objects that wait to be copied.",
        [](const auto& engine) { return engine.queue_length; });
-  each("twinspan_s3_active_transfers", "gauge", "Objects that are being copied.",
+  each("twinspan_s3_active_transfers", kGauge, "Objects that are being copied.",
        [](const auto& engine) { return engine.active_transfers; });
-  each("twinspan_s3_objects_total", "counter", "Objects copied since the worker began.",
+  each("twinspan_s3_objects_total", kCounter, "Objects copied since the worker began.",
        [](const auto& engine) { return engine.objects_total; });
-  each("twinspan_s3_failures_total", "counter", "Objects given up since the worker began.",
+  each("twinspan_s3_failures_total", kCounter, "Objects given up since the worker began.",
        [](const auto& engine) { return engine.failures_total; });
-  each("twinspan_s3_failed_objects", "gauge", "Objects that could not be copied and wait for the next full sync.",
+  each("twinspan_s3_failed_objects", kGauge, "Objects that could not be copied and wait for the next full sync.",
        [](const s3::ReplicationStatus& engine) {
          return std::max<uint64_t>(engine.sync.failed, engine.dead_letters.size());
        });
-  each("twinspan_s3_verification_consistent", "gauge",
+  each("twinspan_s3_verification_consistent", kGauge,
        "Whether the verification that finished last found both sides the same; NaN before any.",
        [](const s3::ReplicationStatus& engine) {
          const bool known = engine.verification && engine.verification->finished_at;
          return known ? (engine.verification->consistent ? 1.0 : 0.0) : std::nan("");
        });
-  each("twinspan_s3_bytes_total", "counter", "Bytes copied since the worker began.",
+  each("twinspan_s3_bytes_total", kCounter, "Bytes copied since the worker began.",
        [](const auto& engine) { return engine.bytes_total; });
-  each("twinspan_s3_conflicts_total", "counter", "Keys that both sides had written, since the worker began.",
+  each("twinspan_s3_conflicts_total", kCounter, "Keys that both sides had written, since the worker began.",
        [](const auto& engine) { return engine.conflicts_total; });
-  each("twinspan_s3_versions_total", "counter", "Versions and delete markers carried since the worker began.",
+  each("twinspan_s3_versions_total", kCounter, "Versions and delete markers carried since the worker began.",
        [](const auto& engine) { return engine.versions_total; });
-  each("twinspan_s3_unaligned_total", "counter", "Keys whose target did not end with a version of the source.",
+  each("twinspan_s3_unaligned_total", kCounter, "Keys whose target did not end with a version of the source.",
        [](const auto& engine) { return engine.unaligned_total; });
-  each("twinspan_s3_success_ratio", "gauge", "Objects copied of those tried; NaN before any.",
+  each("twinspan_s3_success_ratio", kGauge, "Objects copied of those tried; NaN before any.",
        [](const s3::ReplicationStatus& engine) {
          const double tried = static_cast<double>(engine.objects_total + engine.failures_total);
          return tried > 0 ? static_cast<double>(engine.objects_total) / tried : std::nan("");
        });
-  return text.take();
+  return families.text();
 }
 
 }  // namespace twinspan::worker_s3

@@ -33,7 +33,8 @@ struct Rehearsed {
   FakeBucket primary{"primary"}, target{"target"};
   SystemClock clock;
   std::vector<Arrival> run(milliseconds patience = std::chrono::seconds(20)) {
-    return rehearse("twinspan-drill/a-b", "body", {primary}, {{"nyc", {target, "copy/"}}}, patience, clock, {});
+    return rehearse("twinspan-drill/a-b", "body", {primary}, {{"nyc", {target, "copy/"}}}, {patience, milliseconds(50)},
+                    clock, {});
   }
 };
 
