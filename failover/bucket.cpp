@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <tuple>
+
+#include "failover/names.hpp"
 
 namespace twinspan {
 namespace {
 
-constexpr std::array<std::pair<Reach, std::string_view>, 4> kReaches{{{Reach::kUnknown, "Unknown"},
-                                                                      {Reach::kReachable, "Reachable"},
-                                                                      {Reach::kUnreachable, "Unreachable"},
-                                                                      {Reach::kRefused, "Refused"}}};
+constexpr Names<Reach, 4> kReaches{{{Reach::kUnknown, "Unknown"},
+                                    {Reach::kReachable, "Reachable"},
+                                    {Reach::kUnreachable, "Unreachable"},
+                                    {Reach::kRefused, "Refused"}}};
 
 std::optional<BucketRefused> refusal(const BucketSeen& one, const BucketElection& input) {
   const auto refused = [&](const char* reason, std::string why) {
@@ -39,17 +40,9 @@ std::optional<BucketRefused> refusal(const BucketSeen& one, const BucketElection
 
 }  // namespace
 
-std::string_view to_string(Reach reach) {
-  for (const auto& [known, name] : kReaches)
-    if (known == reach) return name;
-  return "Unknown";
-}
+std::string_view to_string(Reach reach) { return name_of(kReaches, reach); }
 
-std::optional<Reach> parse_reach(std::string_view text) {
-  for (const auto& [known, name] : kReaches)
-    if (name == text) return known;
-  return std::nullopt;
-}
+std::optional<Reach> parse_reach(std::string_view text) { return value_of(kReaches, text); }
 
 std::variant<BucketElected, BucketRefused> elect(const BucketElection& input) {
   std::optional<BucketRefused> first;

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+
+#include "failover/names.hpp"
 
 namespace twinspan {
 namespace {
 
-constexpr std::array<std::pair<BucketStep, std::string_view>, 4> kSteps{{{BucketStep::kWithdrawing, "Withdrawing"},
-                                                                         {BucketStep::kDraining, "Draining"},
-                                                                         {BucketStep::kStopping, "Stopping"},
-                                                                         {BucketStep::kRerouting, "Rerouting"}}};
+constexpr Names<BucketStep, 4> kSteps{{{BucketStep::kWithdrawing, "Withdrawing"},
+                                       {BucketStep::kDraining, "Draining"},
+                                       {BucketStep::kStopping, "Stopping"},
+                                       {BucketStep::kRerouting, "Rerouting"}}};
 
 // After a switchover that had to be given up, clients have peace for so long before they are withdrawn again.
 constexpr std::chrono::milliseconds kPeace{60000};
@@ -332,16 +333,8 @@ BucketDecision decide(const BucketFailoverSeen& seen, const BucketRules& rules) 
   return Decider(seen, rules).decide();
 }
 
-std::string_view to_string(BucketStep step) {
-  for (const auto& [known, name] : kSteps)
-    if (known == step) return name;
-  return "Stopping";
-}
+std::string_view to_string(BucketStep step) { return name_of(kSteps, step); }
 
-std::optional<BucketStep> parse_bucket_step(std::string_view text) {
-  for (const auto& [known, name] : kSteps)
-    if (name == text) return known;
-  return std::nullopt;
-}
+std::optional<BucketStep> parse_bucket_step(std::string_view text) { return value_of(kSteps, text); }
 
 }  // namespace twinspan

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+
+#include "failover/names.hpp"
 
 namespace twinspan {
 namespace {
@@ -397,23 +398,15 @@ Decision decide(const FailoverSeen& seen, const FailoverRules& rules) {
 }
 
 namespace {
-constexpr std::array<std::pair<Step, std::string_view>, 5> kSteps{{{Step::kSteady, "Steady"},
-                                                                   {Step::kFencing, "Fencing"},
-                                                                   {Step::kElecting, "Electing"},
-                                                                   {Step::kPromoting, "Promoting"},
-                                                                   {Step::kRerouting, "Rerouting"}}};
+constexpr Names<Step, 5> kSteps{{{Step::kSteady, "Steady"},
+                                 {Step::kFencing, "Fencing"},
+                                 {Step::kElecting, "Electing"},
+                                 {Step::kPromoting, "Promoting"},
+                                 {Step::kRerouting, "Rerouting"}}};
 }  // namespace
 
-std::string_view to_string(Step step) {
-  for (const auto& [known, name] : kSteps)
-    if (known == step) return name;
-  return "Steady";
-}
+std::string_view to_string(Step step) { return name_of(kSteps, step); }
 
-std::optional<Step> parse_step(std::string_view text) {
-  for (const auto& [known, name] : kSteps)
-    if (name == text) return known;
-  return std::nullopt;
-}
+std::optional<Step> parse_step(std::string_view text) { return value_of(kSteps, text); }
 
 }  // namespace twinspan

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
+
+#include "failover/names.hpp"
 
 namespace twinspan {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::minutes kPatience{10};
-constexpr std::array<std::pair<DrillOutcome, std::string_view>, 3> kOutcomes{
+constexpr Names<DrillOutcome, 3> kOutcomes{
     {{DrillOutcome::kRunning, "Running"}, {DrillOutcome::kPassed, "Passed"}, {DrillOutcome::kFailed, "Failed"}}};
 
 Drill ended(Drill drill, const DrillSeen& seen, DrillOutcome outcome, std::string message) {
@@ -85,17 +86,9 @@ std::optional<Drill> next_drill(const DrillSeen& seen) {
   return drill;
 }
 
-std::string_view to_string(DrillOutcome outcome) {
-  for (const auto& [known, name] : kOutcomes)
-    if (known == outcome) return name;
-  return "Failed";
-}
+std::string_view to_string(DrillOutcome outcome) { return name_of(kOutcomes, outcome); }
 
-std::optional<DrillOutcome> parse_drill_outcome(std::string_view text) {
-  for (const auto& [known, name] : kOutcomes)
-    if (name == text) return known;
-  return std::nullopt;
-}
+std::optional<DrillOutcome> parse_drill_outcome(std::string_view text) { return value_of(kOutcomes, text); }
 
 Json to_json(const RehearsalReport& report) {
   Json json = {{"requestedAt", report.requested_at}, {"finished", report.finished}, {"arrivals", Json::array()}};

@@ -2,15 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
-#include <utility>
+
+#include "failover/names.hpp"
 
 namespace twinspan {
 namespace {
-
-template <class Enum, size_t N>
-using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
 constexpr Names<MemberState, 15> kStates{{{MemberState::kUnknown, "Unknown"},
                                           {MemberState::kEmpty, "Empty"},
@@ -36,20 +33,6 @@ constexpr Names<Cause, 8> kCauses{{{Cause::kInitial, "Initial"},
                                    {Cause::kLeaseExpired, "LeaseExpired"},
                                    {Cause::kSwitchover, "Switchover"},
                                    {Cause::kRestart, "Restart"}}};
-
-template <class Enum, size_t N>
-std::string_view name_of(const Names<Enum, N>& names, Enum value) {
-  for (const auto& [known, name] : names)
-    if (known == value) return name;
-  return "Unknown";
-}
-
-template <class Enum, size_t N>
-std::optional<Enum> value_of(const Names<Enum, N>& names, std::string_view text) {
-  for (const auto& [known, name] : names)
-    if (name == text) return known;
-  return std::nullopt;
-}
 
 std::optional<uint32_t> parse_hex(std::string_view text) {
   uint32_t value = 0;
