@@ -163,7 +163,7 @@ def policy_status(target):
 def test_clients_move_when_a_bucket_dies_and_return_without_a_loss(target, operators, tmp_path):
     def quick(link, policy):
         policy["spec"].update(triggers={"unreachableSeconds": 3, "consecutiveFailures": 3}, failback={"mode": "Automatic", "stableSeconds": 5})
-        link["spec"]["s3"]["listingIntervalSeconds"] = 2
+        link["spec"]["s3"].update(listingIntervalSeconds=2, workers=2)  # each with its share of the keys
         return [link, policy]
 
     at_sgp = ("sgp", BUCKETS[0], "sgp1.digitaloceanspaces.com")
