@@ -72,6 +72,10 @@ void check_clients_of_s3(const FailoverPolicy& policy, const ReplicationLink& li
                                                                   : "clientEncryption") +
                           ": its copies are of another form than their originals, and clients could not use them as "
                           "they use the source"});
+  if (s3.versions == ObjectVersions::kAll)
+    errors.push_back({"spec.linkRef.name", "link " + link.metadata.name +
+                                               " has spec.s3.versions All: what both sides have written can be "
+                                               "reconciled by this version only where Latest is kept"});
   for (size_t i = 0; i < policy.spec.services.size(); ++i) {
     const PolicyService& service = policy.spec.services[i];
     const std::string field = "spec.services[" + std::to_string(i) + "]";
