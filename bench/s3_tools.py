@@ -24,11 +24,11 @@ class Twinspan:
 class Rclone:
     name = "rclone"
     settings = ["--checksum", "--fast-list", "--transfers", str(AT_ONCE), "--checkers", str(AT_ONCE), "--s3-no-check-bucket",
-                "--s3-no-head-object", "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M",
+                "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M",
                 "--s3-use-unsigned-payload", "true", "--no-update-modtime", "--stats", "0"]
-    why = ("--checksum compares size and MD5 as the listing has them, without a HEAD per object; with small objects --s3-no-head, "
-           "too, which spares the one after each upload, and with it the proof that the object arrived; not with large ones, "
-           "whose uploads fail with it")
+    why = ("--checksum compares size and MD5 as the listing has them, without a HEAD per object; with small objects "
+           "--s3-no-head-object and --s3-no-head, which spare those before and after each transfer, and with them the proof that the "
+           "object arrived; not with large ones, whose uploads fail with them")
 
     def __init__(self, options):
         self.program = os.path.join(options.tools, "rclone")
@@ -39,7 +39,7 @@ class Rclone:
 
     def command(self, servers, source, target):
         # With it uploads in parts end with "corrupted on transfer", as this gateway tells no size of them by itself.
-        no_head = [] if source == "large" else ["--s3-no-head"]
+        no_head = [] if source == "large" else ["--s3-no-head-object", "--s3-no-head"]
         return [self.program, "sync", "--ca-cert", servers.ca, *self.settings, *no_head, f"source:{source}", f"target:{target}"]
 
 
