@@ -1,12 +1,13 @@
 """The outages, each from both servers to the other unless it says why not. Each is a function of a Trial."""
 import json
 import re
+import subprocess
 import time
 
 from proxy import Refuse, Reset, Rewrite, Silence
 from servers import ACCESS_KEY, SECRET_KEY
 from trial import MIB, body_of
-from world import ROOT, until
+from world import BIN, ROOT, until
 
 ALL, LARGE = [], []  # the latter only with --large
 BOTH = (("minio", "versitygw"), ("versitygw", "minio"))
@@ -350,6 +351,31 @@ def killed(trial):
     assert set(trial.keys("target")) == set(ours) | set(extra)
     seen = link.verify("in-the-end")
     assert (seen["missing"], seen["different"], seen["extra"]) == (0, 0, 3), seen
+    trial.nothing_left()
+
+
+@scenario(pairs=(("versitygw", "minio"),))
+def sealed(trial):
+    """Copies compressed and encrypted on the way; a killed worker goes on; `mc cat … | twinspan-s3-open` gives the originals back."""
+    trial.fill(20, 1)
+    trial.put("empty", b"")
+    trial.put("text", b"the same words again and again " * 100000)
+    link = trial.link({"compression": "Zstd", "clientEncryption": {"keySecretRef": {"name": "key", "key": "key"}}})
+    key = trial.folder / "link/s3/client_encryption/key"
+    key.parent.mkdir(parents=True)
+    key.write_bytes(trial.world.random.randbytes(32))
+    link.start()
+    until("it is under way", lambda: len(trial.keys("target")) > 3, 30, 0.01)
+    link.kill()
+    link.start()
+    until("everything is there", link.synced())
+    for name in trial.keys("source"):
+        stored = trial.target.cat(trial.bucket["target"], name)
+        assert stored != trial.source.s3.get(trial.bucket["source"], name), name
+        opened = subprocess.run([BIN / "twinspan-s3-open", "--key-file", key, "--name", name], input=stored, capture_output=True, check=True).stdout
+        assert opened == trial.source.s3.get(trial.bucket["source"], name), name
+    assert trial.keys("target")["text"][1] < 100000, "it is not compressed"
+    assert link.verify("sealed")["consistent"]
     trial.nothing_left()
 
 

@@ -130,6 +130,10 @@ class Minio(Server):
     def admin(self, *words):
         run(TOOLS / "mc", "--config-dir", self.folder / "mc", "--quiet", *words)
 
+    def cat(self, bucket, key):
+        return subprocess.run([TOOLS / "mc", "--config-dir", self.folder / "mc", "--quiet", "cat", f"own/{bucket}/{key}"], check=True,
+                              capture_output=True).stdout
+
     def alias(self):
         (self.folder / "mc/certs/CAs").mkdir(parents=True, exist_ok=True)
         (self.folder / "mc/certs/CAs/ca.crt").write_bytes(self.ca.read_bytes())
