@@ -15,7 +15,11 @@ using std::chrono::seconds;
 struct Worker {
   Worker(kube::Client& client, const Clock& clock, int ordinal, const std::string& life = "x")
       : leases(
-            client, clock, config(ordinal, life), [] {}, [this](const std::string& lease) { lost = lease; }) {}
+            client, clock, config(ordinal, life), [] {},
+            [this](const std::string& lease) {
+              std::lock_guard lock(mutex);
+              lost_lease = lease;
+            }) {}
   ~Worker() { stop(); }
 
   static ShareLeasesConfig config(int ordinal, const std::string& life) {
@@ -44,7 +48,13 @@ struct Worker {
     return eventually([&] { return copy(division) == shares; });
   }
 
-  std::string lost;
+  std::string lost() {
+    std::lock_guard lock(mutex);
+    return lost_lease;
+  }
+
+  std::mutex mutex;
+  std::string lost_lease;
   ShareLeases leases;
   std::jthread thread;
 };
@@ -86,7 +96,7 @@ TEST_F(ShareLeasesTest, AWorkerAloneAsksForNothingButItsLease) {
   worker.stop();
   EXPECT_EQ(spec(0)["holderIdentity"], "");
   EXPECT_EQ(spec(0)["leaseDurationSeconds"], 1);
-  EXPECT_EQ(worker.lost, "");
+  EXPECT_EQ(worker.lost(), "");
 }
 
 TEST_F(ShareLeasesTest, ALeaseThatIsAnothersOrCantBeRenewedIsLost) {
@@ -106,7 +116,7 @@ TEST_F(ShareLeasesTest, ALeaseThatIsAnothersOrCantBeRenewedIsLost) {
       put(0, {{"holderIdentity", "thief"}, {"leaseDurationSeconds", 15}});
       clock.advance(seconds(2));
     }
-    EXPECT_TRUE(eventually([&] { return worker.lost == "b-s3-0"; })) << silent;
+    EXPECT_TRUE(eventually([&] { return worker.lost() == "b-s3-0"; })) << silent;
   }
 }
 
@@ -142,7 +152,7 @@ TEST_F(ShareLeasesTest, EachHasItsOwnShareAndADeadOnesIsCarriedOnUntilItAsks) {
   EXPECT_EQ(first->copy(three), std::set{0});
   EXPECT_EQ(second->copy(three), std::set{1});
   EXPECT_EQ(note(2, "twinspan.dev/wanted-by"), "");
-  EXPECT_EQ(first->lost + second->lost, "");
+  EXPECT_EQ(first->lost() + second->lost(), "");
 }
 
 TEST_F(ShareLeasesTest, AShareThatIsStillCopiedIsNotLetGo) {
@@ -192,7 +202,7 @@ TEST_F(ShareLeasesTest, ANewDivisionBeginsOnlyWhenTheOldOneHasEnded) {
   EXPECT_EQ(spec(1)["holderIdentity"], "");
   EXPECT_EQ(spec(2)["holderIdentity"], "");
   EXPECT_EQ(note(0, "twinspan.dev/division"), "2");
-  EXPECT_EQ(first.lost + second.lost + third.lost, "");
+  EXPECT_EQ(first.lost() + second.lost() + third.lost(), "");
 }
 
 }  // namespace
