@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "api/conditions.hpp"
+#include "controllers/failover/chronicle.hpp"
+#include "controllers/failover/failover_rules.hpp"
 #include "failover/drill.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const BucketSeen* bucket(const BucketFailoverSeen& seen, const std::string& name) {
@@ -24,19 +24,10 @@ std::optional<int64_t> count(std::optional<uint64_t> keys) {
   return keys ? std::optional(static_cast<int64_t>(*keys)) : std::nullopt;
 }
 
-void keep(std::optional<std::string>& time, bool reached, const std::string& now) {
-  if (reached && !time) time = now;
-}
-
 api::FailoverStep step_of(const BucketMove& move, const std::optional<api::FailoverStep>& before,
                           const BucketFailoverSeen& seen, const BucketDecision& decision, WallTime now_time) {
   const std::string now = to_rfc3339_micro(now_time);
-  api::FailoverStep step;
-  if (before && before->epoch == move.epoch.value) step = *before;
-  const std::string name(to_string(move.step));
-  if (step.step != name) step.started_at = now;
-  step.step = name;
-  step.epoch = move.epoch.value;
+  api::FailoverStep step = step_named(to_string(move.step), move.epoch.value, before, now);
   step.from = move.from;
   step.to = move.to;
   step.cause = std::string(to_string(move.cause));
@@ -59,32 +50,12 @@ api::FailoverStep step_of(const BucketMove& move, const std::optional<api::Failo
 std::string keys_for_people(int64_t keys) { return keys == 1 ? "1 key" : fmt::format("{} keys", keys); }
 
 void finish(api::PolicyStatus& status, const api::FailoverStep& done, const BucketDecision& decision, WallTime now) {
-  api::FailoverRecord record;
-  record.epoch = done.epoch;
-  record.from = done.from;
-  record.to = done.to.value_or("");
-  record.reason = done.cause;
-  record.detected_at = done.detected_at;
-  record.confirmed_at = done.confirmed_at;
-  record.fenced_at = done.fenced_at;
-  record.elected_at = done.elected_at;
-  record.promoted_at = done.promoted_at;
-  record.rerouted_at = to_rfc3339_micro(now);
+  api::FailoverRecord record =
+      record_of(done, done.to.value_or(""), decision.outcome, decision.message, to_rfc3339_micro(now));
   record.missing_keys = record.to == record.from ? std::optional<int64_t>(0) : done.missing_keys;
   record.listed_at = done.listed_at;
-  record.outcome = decision.outcome;
-  record.message = decision.message;
-  if (const auto began = parse_rfc3339(done.detected_at.value_or("")))
-    record.recovery_milliseconds = duration_cast<milliseconds>(now - *began).count();
-  status.last_failover = record.rerouted_at;
-  status.took = !record.recovery_milliseconds ? std::nullopt
-                : *record.recovery_milliseconds < 10'000
-                    ? std::optional(fmt::format("{} ms", *record.recovery_milliseconds))
-                    : std::optional(fmt::format("{} s", *record.recovery_milliseconds / 1000));
-  status.lost = record.missing_keys ? std::optional(keys_for_people(*record.missing_keys)) : std::nullopt;
-  status.history.insert(status.history.begin(), std::move(record));
-  constexpr size_t kHistoryKept = 10;
-  if (status.history.size() > kHistoryKept) status.history.resize(kHistoryKept);
+  auto lost = record.missing_keys ? std::optional(keys_for_people(*record.missing_keys)) : std::nullopt;
+  remember(status, std::move(record), std::move(lost));
 }
 
 api::ConditionStatus truth(std::optional<bool> holds) {
@@ -92,25 +63,12 @@ api::ConditionStatus truth(std::optional<bool> holds) {
   return *holds ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse;
 }
 
-void observe(api::PolicyStatus& status, const std::string& name, const std::string& sees, const std::string& now) {
-  for (api::Observer& known : status.observers) {
-    if (known.name != name) continue;
-    if (known.sees == sees) return;
-    known.sees = sees;
-    known.since = now;
-    return;
-  }
-  status.observers.push_back({name, sees, now});
-}
-
 }  // namespace
 
 BucketRules bucket_rules_of(const api::FailoverPolicy& policy) {
   const api::PolicySpec& spec = policy.spec;
   BucketRules rules;
-  rules.mode = spec.mode == api::FailoverMode::kAutomatic ? Mode::kAutomatic
-               : spec.mode == api::FailoverMode::kManual  ? Mode::kManual
-                                                          : Mode::kDryRun;
+  rules.mode = mode_of(spec.mode);
   rules.desired_primary = spec.desired_primary;
   rules.unreachable = seconds(spec.triggers.unreachable_seconds);
   rules.consecutive_failures = static_cast<int>(spec.triggers.consecutive_failures);
@@ -118,9 +76,7 @@ BucketRules bucket_rules_of(const api::FailoverPolicy& policy) {
     rules.max_missing_keys = static_cast<uint64_t>(*spec.candidates.max_missing_keys);
   rules.prefer = spec.candidates.prefer;
   rules.promotion_timeout = seconds(spec.promotion.timeout_seconds);
-  rules.failback = spec.failback.mode == api::FailbackMode::kAutomatic ? FailbackMode::kAutomatic
-                   : spec.failback.mode == api::FailbackMode::kManual  ? FailbackMode::kManual
-                                                                       : FailbackMode::kNever;
+  rules.failback = failback_of(spec.failback.mode);
   rules.failback_stable = seconds(spec.failback.stable_seconds);
   return rules;
 }

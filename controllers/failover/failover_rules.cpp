@@ -6,17 +6,31 @@ namespace twinspan::controllers {
 
 using std::chrono::seconds;
 
+Mode mode_of(api::FailoverMode mode) {
+  switch (mode) {
+    case api::FailoverMode::kAutomatic: return Mode::kAutomatic;
+    case api::FailoverMode::kManual: return Mode::kManual;
+    case api::FailoverMode::kDryRun: break;
+  }
+  return Mode::kDryRun;
+}
+
+FailbackMode failback_of(api::FailbackMode mode) {
+  switch (mode) {
+    case api::FailbackMode::kAutomatic: return FailbackMode::kAutomatic;
+    case api::FailbackMode::kManual: return FailbackMode::kManual;
+    case api::FailbackMode::kNever: break;
+  }
+  return FailbackMode::kNever;
+}
+
 FailoverRules rules_of(const api::ReplicationLink& link, const api::FailoverPolicy* policy) {
   FailoverRules rules;
   const api::Durability& durability = link.spec.postgres.durability;
   rules.durability = {durability.mode == api::DurabilityMode::kSync, static_cast<int>(durability.replicas)};
   if (!policy) return rules;
   const api::PolicySpec& spec = policy->spec;
-  switch (spec.mode) {
-    case api::FailoverMode::kAutomatic: rules.mode = Mode::kAutomatic; break;
-    case api::FailoverMode::kManual: rules.mode = Mode::kManual; break;
-    case api::FailoverMode::kDryRun: rules.mode = Mode::kDryRun; break;
-  }
+  rules.mode = mode_of(spec.mode);
   rules.desired_primary = spec.desired_primary;
   rules.unreachable = seconds(spec.triggers.unreachable_seconds);
   rules.consecutive_failures = static_cast<int>(spec.triggers.consecutive_failures);
@@ -25,11 +39,7 @@ FailoverRules rules_of(const api::ReplicationLink& link, const api::FailoverPoli
   rules.promotion_timeout = seconds(spec.promotion.timeout_seconds);
   rules.lease.duration = seconds(spec.lease.duration_seconds);
   rules.lease.renew = seconds(spec.lease.renew_seconds);
-  switch (spec.failback.mode) {
-    case api::FailbackMode::kNever: rules.failback = FailbackMode::kNever; break;
-    case api::FailbackMode::kManual: rules.failback = FailbackMode::kManual; break;
-    case api::FailbackMode::kAutomatic: rules.failback = FailbackMode::kAutomatic; break;
-  }
+  rules.failback = failback_of(spec.failback.mode);
   rules.failback_stable = seconds(spec.failback.stable_seconds);
   return rules;
 }

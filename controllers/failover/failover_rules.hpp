@@ -6,6 +6,9 @@
 
 namespace twinspan::controllers {
 
+Mode mode_of(api::FailoverMode mode);
+FailbackMode failback_of(api::FailbackMode mode);
+
 // `policy` nullptr: there is none, and a primary is only ever restarted in place.
 FailoverRules rules_of(const api::ReplicationLink& link, const api::FailoverPolicy* policy);
 

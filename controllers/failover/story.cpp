@@ -5,20 +5,15 @@
 #include <algorithm>
 
 #include "api/conditions.hpp"
+#include "controllers/failover/chronicle.hpp"
 
 namespace twinspan::controllers {
 namespace {
-
-constexpr size_t kHistoryKept = 10;
 
 std::string bytes_for_people(int64_t bytes) {
   if (bytes >= 10 << 20) return fmt::format("{} MiB", bytes >> 20);
   if (bytes >= 10 << 10) return fmt::format("{} KiB", bytes >> 10);
   return fmt::format("{} B", bytes);
-}
-
-std::string milliseconds_for_people(int64_t milliseconds) {
-  return milliseconds < 10'000 ? fmt::format("{} ms", milliseconds) : fmt::format("{} s", milliseconds / 1000);
 }
 
 api::Condition condition(std::string type, bool holds, std::string reason, std::string message) {
@@ -30,20 +25,11 @@ api::Condition condition(std::string type, bool holds, std::string reason, std::
   return made;
 }
 
-void keep(std::optional<std::string>& time, bool reached, const std::string& now) {
-  if (reached && !time) time = now;
-}
-
 // The step that is about to be carried out, with the times reached so far.
 api::FailoverStep step_of(const Transition& transition, const std::optional<api::FailoverStep>& before,
                           const FailoverSeen& seen, const Decision& decision, WallTime detected,
                           const std::string& now) {
-  api::FailoverStep step;
-  if (before && before->epoch == transition.epoch.value) step = *before;
-  const std::string name(to_string(transition.step));
-  if (step.step != name) step.started_at = now;
-  step.step = name;
-  step.epoch = transition.epoch.value;
+  api::FailoverStep step = step_named(to_string(transition.step), transition.epoch.value, before, now);
   step.from = transition.from;
   step.to = transition.to.empty() ? std::nullopt : std::optional(transition.to);
   step.cause = std::string(to_string(transition.cause));
@@ -63,30 +49,11 @@ api::FailoverStep step_of(const Transition& transition, const std::optional<api:
 
 void finish(api::PolicyStatus& status, const api::FailoverStep& done, const Decision& decision,
             const std::string& primary, const std::string& now) {
-  api::FailoverRecord record;
-  record.epoch = done.epoch;
-  record.from = done.from;
-  record.to = primary;
-  record.reason = done.cause;
-  record.detected_at = done.detected_at;
-  record.confirmed_at = done.confirmed_at;
-  record.fenced_at = done.fenced_at;
-  record.elected_at = done.elected_at;
-  record.promoted_at = done.promoted_at;
-  record.rerouted_at = now;
-  record.outcome = decision.outcome;
+  api::FailoverRecord record = record_of(done, primary, decision.outcome, decision.message, now);
   record.lost_bytes = done.lost_bytes;
   if (done.cause == to_string(Cause::kSwitchover) || primary == done.from) record.lost_bytes = 0;
-  if (done.detected_at)
-    if (const auto began = parse_rfc3339(*done.detected_at), ended = parse_rfc3339(now); began && ended)
-      record.recovery_milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*ended - *began).count();
-  record.message = decision.message;
-  status.last_failover = now;
-  status.took = record.recovery_milliseconds ? std::optional(milliseconds_for_people(*record.recovery_milliseconds))
-                                             : std::nullopt;
-  status.lost = record.lost_bytes ? std::optional(bytes_for_people(*record.lost_bytes)) : std::nullopt;
-  status.history.insert(status.history.begin(), std::move(record));
-  if (status.history.size() > kHistoryKept) status.history.resize(kHistoryKept);
+  auto lost = record.lost_bytes ? std::optional(bytes_for_people(*record.lost_bytes)) : std::nullopt;
+  remember(status, std::move(record), std::move(lost));
 }
 
 std::string sight_of_primary(const FailoverSeen& seen, const std::string& primary) {
@@ -96,18 +63,6 @@ std::string sight_of_primary(const FailoverSeen& seen, const std::string& primar
     return one.report->sql_healthy == false ? "Failing" : "Reachable";
   }
   return "Unknown";
-}
-
-void observe(api::PolicyStatus& status, const std::string& name, const std::string& sees, const std::string& now) {
-  for (api::Observer& known : status.observers) {
-    if (known.name != name) continue;
-    if (known.sees != sees) {
-      known.sees = sees;
-      known.since = now;
-    }
-    return;
-  }
-  status.observers.push_back({name, sees, now});
 }
 
 }  // namespace

@@ -13,9 +13,7 @@ constexpr size_t kCompared = 1000;  // how far two histories are followed back
 Likeness likeness(const Version& source, const Version& target) {
   if (source.delete_marker || target.delete_marker)
     return source.delete_marker == target.delete_marker ? Likeness::kEqual : Likeness::kDifferent;
-  if (source.size_bytes != target.size_bytes) return Likeness::kDifferent;
-  if (source.etag == target.etag || source.size_bytes == 0) return Likeness::kEqual;
-  return Likeness::kUnsure;
+  return likeness_of(source, target);
 }
 
 // Different bytes for certain: two digests of the same kind that differ, of bytes as they are.

@@ -30,12 +30,6 @@ std::optional<std::string> md5_in(std::string_view etag) {
   return bytes;
 }
 
-Likeness likeness(const Listed& source, const Listed& target) {
-  if (source.size_bytes != target.size_bytes) return Likeness::kDifferent;
-  if (source.etag == target.etag || source.size_bytes == 0) return Likeness::kEqual;
-  return Likeness::kUnsure;
-}
-
 Likeness likeness(const Settings& settings, const Listed& source, const Listed& target) {
   if (settings.restore)
     return source.size_bytes == target.size_bytes && source.etag == target.etag ? Likeness::kEqual : Likeness::kUnsure;

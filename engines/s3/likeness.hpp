@@ -26,7 +26,14 @@ enum class Likeness {
   kDifferent,
   kUnsure,  // same size, ETags that differ: by content, or by how they came about. The marker (kSourceEtagName) tells
 };
-Likeness likeness(const Listed& source, const Listed& target);
+// Of objects, or of versions of one.
+template <class One>
+Likeness likeness_of(const One& source, const One& target) {
+  if (source.size_bytes != target.size_bytes) return Likeness::kDifferent;
+  if (source.etag == target.etag || source.size_bytes == 0) return Likeness::kEqual;
+  return Likeness::kUnsure;
+}
+inline Likeness likeness(const Listed& source, const Listed& target) { return likeness_of(source, target); }
 // Where copies are stored in another form, or are brought back from it, listings say little.
 Likeness likeness(const Settings& settings, const Listed& source, const Listed& target);
 

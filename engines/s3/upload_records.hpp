@@ -21,10 +21,9 @@ struct UploadRecord {
   // As StoredForm::mark() has it. Only what is sealed and not compressed can be gone on with, by the salt it began
   // with.
   std::string form{}, salt{};
-  // Once it is answered for: the upload, and the ETags of the parts that the server has acknowledged, by part number -
-  // 1
-  // ("": not yet). A part that is merely there proves nothing: servers were seen to keep a part whose upload was cut
-  // off, in its full size, with zeros for what did not come.
+  // Once it is answered for: the upload, and the ETags of acknowledged parts, by part number - 1 ("": not yet). A part
+  // that is merely there proves nothing: servers were seen to keep a part whose upload was cut off, in its full size,
+  // with zeros for what did not come.
   std::string upload_id{};
   std::vector<std::string> part_etags{};
   bool operator==(const UploadRecord&) const = default;

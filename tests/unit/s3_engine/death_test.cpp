@@ -27,24 +27,12 @@ TEST(Death, AtAnyCallLeavesNothingThatTheNextWorkerDoesNotMend) {
   whole.expect_mirrored();
   const int source_calls = whole.source.calls(), target_calls = whole.target.calls();
   ASSERT_GT(target_calls, 8);
-  for (FakeBucket::Death death : {FakeBucket::Death::kBefore, FakeBucket::Death::kAfter})
-    for (bool at_source : {true, false})
-      for (int k = 1; k <= (at_source ? source_calls : target_calls) + 1; ++k) {
-        SCOPED_TRACE(fmt::format("{} call {} {}", at_source ? "source" : "target", k, static_cast<int>(death)));
-        World world;
-        plant(world);
-        FakeBucket& deadly = at_source ? world.source : world.target;
-        deadly.death = death;
-        deadly.die_at = k;
-        deadly.died = nullptr;
-        (void)world.sync();
+  die_at_every_call<World>(
+      source_calls, target_calls, plant,
+      [](World& world) {
         for (const char* key : {"same", "changed"}) EXPECT_TRUE(world.target.objects().contains(key));
-        deadly.revive();
-        const SyncProgress again = world.sync();
-        EXPECT_TRUE(again.complete) << again.error;
-        world.expect_mirrored();
-        if (testing::Test::HasFailure()) return;
-      }
+      },
+      [](World& world) { world.expect_mirrored(); });
 }
 
 TEST(Death, PartsThatArrivedAreNotCarriedAgain) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 
 #include "engines/s3/sync.hpp"
@@ -95,5 +96,30 @@ struct World {
     for (const auto& [key, object] : target.objects()) EXPECT_FALSE(key.starts_with(".twinspan/uploads/")) << key;
   }
 };
+
+// Worlds that `plant` fills, in each of which a worker dies at another call of one bucket, before it took effect or
+// with its answer lost, until one doesn't. `died` looks at what it left; then another worker comes, and `expect` looks.
+template <class AnyWorld>
+void die_at_every_call(int source_calls, int target_calls, const std::function<void(AnyWorld&)>& plant,
+                       const std::function<void(AnyWorld&)>& died, const std::function<void(AnyWorld&)>& expect) {
+  for (FakeBucket::Death death : {FakeBucket::Death::kBefore, FakeBucket::Death::kAfter})
+    for (bool at_source : {true, false})
+      for (int k = 1; k <= (at_source ? source_calls : target_calls) + 1; ++k) {
+        SCOPED_TRACE(fmt::format("{} call {} {}", at_source ? "source" : "target", k, static_cast<int>(death)));
+        AnyWorld world;
+        plant(world);
+        FakeBucket& deadly = at_source ? world.source : world.target;
+        deadly.death = death;
+        deadly.die_at = k;
+        deadly.died = nullptr;
+        (void)world.sync();
+        died(world);
+        deadly.revive();
+        const SyncProgress again = world.sync();
+        EXPECT_TRUE(again.complete) << again.error;
+        expect(world);
+        if (testing::Test::HasFailure()) return;
+      }
+}
 
 }  // namespace twinspan::s3

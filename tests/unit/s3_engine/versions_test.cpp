@@ -333,23 +333,9 @@ TEST(Versions, DeathAtAnyCallLosesNothingAndMakesNothingTwice) {
   ASSERT_TRUE(whole.sync().complete);
   whole.expect_same_histories();
   const int source_calls = whole.source.calls(), target_calls = whole.target.calls();
-  for (FakeBucket::Death death : {FakeBucket::Death::kBefore, FakeBucket::Death::kAfter})
-    for (bool at_source : {true, false})
-      for (int k = 1; k <= (at_source ? source_calls : target_calls) + 1; ++k) {
-        SCOPED_TRACE(fmt::format("{} call {} {}", at_source ? "source" : "target", k, static_cast<int>(death)));
-        VersionWorld world;
-        plant(world);
-        FakeBucket& deadly = at_source ? world.source : world.target;
-        deadly.death = death;
-        deadly.die_at = k;
-        deadly.died = nullptr;
-        (void)world.sync();
-        deadly.revive();
-        const SyncProgress again = world.sync();
-        EXPECT_TRUE(again.complete) << again.error;
-        world.expect_same_histories();
-        if (testing::Test::HasFailure()) return;
-      }
+  die_at_every_call<VersionWorld>(
+      source_calls, target_calls, plant, [](VersionWorld&) {},
+      [](VersionWorld& world) { world.expect_same_histories(); });
 }
 
 TEST(Versions, AVerificationNamesTheVersionsThatAreMissing) {
