@@ -15,7 +15,7 @@ RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
 # What both images start from: the user, name resolution, certificates, the UTF-8 locale, time zones, folders for volumes.
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tzdata \
-      libcpp-httplib0.11 libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
+      libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libsimdjson14 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /root-fs/etc/ssl/certs /root-fs/usr/lib/locale /root-fs/usr/lib/ssl /root-fs/usr/share /root-fs/tmp /root-fs/run/twinspan \
       /root-fs/var/lib/twinspan /root-fs/usr/bin \
@@ -31,8 +31,8 @@ RUN apt-get update -qq \
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libbrotli-dev libcli11-dev \
-      libcpp-httplib-dev libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev ninja-build nlohmann-json3-dev \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libcli11-dev \
+      libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev ninja-build nlohmann-json3-dev \
       prometheus-cpp-dev python3 python3-yaml zlib1g-dev libzstd-dev libcurl4-openssl-dev >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -44,11 +44,13 @@ COPY pki pki
 COPY kube kube
 COPY crds crds
 COPY api api
+COPY contract contract
 COPY failover failover
 COPY s3 s3
 COPY engines engines
 COPY controllers controllers
 COPY worker worker
+COPY webhooks webhooks
 COPY operator operator
 COPY sandbox sandbox
 RUN cmake --preset release -DTWINSPAN_TESTS=OFF \

@@ -3,18 +3,18 @@ SHELL := /bin/bash
 PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
 SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
-SEEDS ?= 100000
+SEEDS ?= 30000
 DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,twinspan-demo)
 CACHE := $(HOME)/.cache/twinspan
-PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 pkg-config git \
-  libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libspdlog-dev libfmt-dev \
+PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 clang-19 pkg-config git \
+  libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev libspdlog-dev libfmt-dev \
   prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 \
-  python3 python3-yaml jq curl openssl
+  python3 python3-yaml python3-pytest python3-psycopg2 jq curl openssl
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize chart e2e bench bench-s3 clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist kind-demo e2e bench bench-s3 clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,7 +36,7 @@ demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buck
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-sandbox-shim twinspan-sandbox $(DEMO)
 	@build/release/bin/$(firstword $(DEMO)) $(if $(KEEP),--keep)
 
-test: ## everything: format, build, unit, simulation, integration, conformance, sanitizers, chart, real cluster
+test: ## everything: format, build, locks, unit, simulation, integration, conformance, sanitizers, chart, real cluster
 	@tests/all
 
 format: deps ## format every C++ file
@@ -54,6 +54,15 @@ simulation: build ## failover over SEEDS schedules
 integration: build ## rooms together: real PostgreSQL, the sandbox, injected faults
 	@ctest --test-dir build/release -L integration --output-on-failure
 
+chart-crds: ## the chart's copies of crds/: a chart that is packed or fetched by Flux carries no link
+	@mkdir -p charts/twinspan/files/crds && cp crds/*.yaml charts/twinspan/files/crds/
+
+dist: ## dist/twinspan.yaml, the plain manifests (Helm: from PATH, or as e2e/cluster builds it)
+	@PATH=$$PATH:$${CLUSTER_HOME:-$$HOME/.cache/clusters}/bin; helm template twinspan charts/twinspan --namespace twinspan --kube-version 1.34.4 --skip-tests | charts/manifests.py >dist/twinspan.yaml
+
+kind-demo: ## a failover on a cluster of kind's (needs kind, Docker or Podman, kubectl and Helm)
+	@e2e/kind-demo
+
 e2e: build ## scenarios on a real cluster (E2E_KUBECONFIG: one of yours)
 	@e2e/run
 
@@ -61,6 +70,10 @@ sanitize: deps ## unit, simulation and integration tests under both sanitizers, 
 	@for preset in asan tsan; do cmake --preset $$preset >/dev/null && ninja -C build/$$preset -j $(JOBS) --quiet && \
 	  TWINSPAN_SEEDS=2000 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/tsan.supp' ctest --test-dir build/$$preset \
 	  -L 'unit|simulation|integration' --output-on-failure --no-tests=error || exit 1; done
+
+fuzz: deps ## what peers may send to net/message, by libFuzzer for FOR seconds (60)
+	@$(MAKE) --no-print-directory deps PACKAGES='clang-14 libclang-rt-14-dev'
+	@tests/fuzz/run $(or $(FOR),60)
 
 bench: build ## figures into bench/results, half an hour (etcd and kube-apiserver are built where missing)
 	@bench/prepare

@@ -46,13 +46,14 @@ SHAPES = {
     "ReplicationLink.status.sync.failedSample[]": "FailedKey",
     "ReplicationLink.status.verification": "VerificationStatus",
     "ReplicationLink.status.verification.reports[]": "VerificationReportKey",
+    "*.status.accepted": "AcceptedSpec",
+    "ReplicationLink.status.trial": "TrialStatus",
     "*.conditions[]": "Condition",
     "FailoverPolicy.spec": "PolicySpec",
     "FailoverPolicy.spec.services[]": "PolicyService",
     "FailoverPolicy.spec.configMaps[]": "PolicyConfigMap",
     "FailoverPolicy.spec.lease": "LeaseSettings",
     "FailoverPolicy.spec.triggers": "Triggers",
-    "FailoverPolicy.spec.quorum": "QuorumSettings",
     "FailoverPolicy.spec.candidates": "Candidates",
     "FailoverPolicy.spec.candidates.scoring": "Scoring",
     "FailoverPolicy.spec.promotion": "Promotion",
@@ -70,6 +71,7 @@ SHAPES = {
     "*.linkRef": "LinkReference",
     "*.urlSecretRef": "SecretKeyReference",
     "*.keySecretRef": "SecretKeyReference",
+    "*.imagePullSecrets[]": "SecretReference",
     "*.ownerSecretRef": "SecretReference",
     "*.credentialsSecretRef": "SecretReference",
     "*.caSecretRef": "SecretReference",
@@ -77,6 +79,7 @@ SHAPES = {
 }
 ENUMS = {
     "*.engine": "Engine",
+    "*.deletionPolicy": "DeletionPolicy",
     "*.topology": "Topology",
     "*.durability.mode": "DurabilityMode",
     "*.standby": "Standby",
@@ -331,7 +334,9 @@ class Generator:
             out += ["  return {};", "}",
                     f"Result<{name}> parse_{snake(name)}(const Json& json) {{ return parse_as<{name}>(json); }}",
                     f"Json to_json(const {name}& value) {{", "  Json json = Json::object();"]
-            out += [f'  write(json, "{field["key"]}", value.{field["member"]});' for field in struct["fields"]]
+            # An empty list that its own schema would refuse stands for none: what is written can always be read again.
+            write = lambda field: "write_unless_empty" if field["need"] == "defaulted" and "min_items = " in field["rule"].split(".items")[0] else "write"
+            out += [f'  {write(field)}(json, "{field["key"]}", value.{field["member"]});' for field in struct["fields"]]
             out += ["  return json;", "}", ""]
         for kind, crd, spec, status, doc in self.roots:
             out += [f"Result<{kind}> parse_{snake(kind)}(const Json& json) {{ return parse_root<{kind}>(json); }}",

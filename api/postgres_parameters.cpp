@@ -1,5 +1,8 @@
 #include "api/postgres_parameters.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 
 #include "core/text.hpp"
@@ -9,63 +12,32 @@ namespace twinspan::api {
 namespace {
 
 constexpr std::string_view kAddresses =
-    "belongs to the agent: it listens on the pod's address, port 5432, with mutual TLS for replication; leave it out";
-constexpr std::string_view kFiles = "belongs to the agent: it places and writes PostgreSQL's files; leave it out";
-constexpr std::string_view kReplication =
-    "belongs to the agent: it follows from the link and from who is primary; leave it out";
-constexpr std::string_view kArchive = "belongs to the agent: archiving and recovery follow from the link; leave it out";
-constexpr std::string_view kLogs = "belongs to the agent: logs go to the container's output; leave it out";
-
-struct Owned {
-  std::string_view name;
-  std::string_view why;
-};
-
-constexpr Owned kOwned[] = {
-    {"listen_addresses", kAddresses},
-    {"port", kAddresses},
-    {"unix_socket_directories", kAddresses},
-    {"unix_socket_group", kAddresses},
-    {"unix_socket_permissions", kAddresses},
-    {"ssl", kAddresses},
-    {"bonjour", kAddresses},
-    {"bonjour_name", kAddresses},
-    {"data_directory", kFiles},
-    {"config_file", kFiles},
-    {"hba_file", kFiles},
-    {"ident_file", kFiles},
-    {"external_pid_file", kFiles},
-    {"include", kFiles},
-    {"include_dir", kFiles},
-    {"include_if_exists", kFiles},
-    {"krb_server_keyfile", kFiles},
-    {"primary_conninfo", kReplication},
-    {"primary_slot_name", kReplication},
-    {"promote_trigger_file", kReplication},
-    {"synchronous_standby_names", kReplication},
-    {"hot_standby", kReplication},
-    {"cluster_name", kReplication},
-    {"restart_after_crash", kReplication},
-    {"wal_log_hints", kReplication},
-    {"restore_command", kArchive},
-    {"logging_collector", kLogs},
-    {"log_directory", kLogs},
-    {"log_filename", kLogs},
-    {"log_destination", kLogs},
-    {"event_source", kLogs},
-};
-constexpr Owned kOwnedPrefixes[] = {{"ssl_", kAddresses}, {"archive_", kArchive}, {"recovery_", kArchive}};
+    "it belongs to the agent, which listens on the pod's address, port 5432, with mutual TLS for replication";
+constexpr std::string_view kFiles = "it belongs to the agent, which places and writes PostgreSQL's files";
+constexpr std::string_view kReplication = "it belongs to the agent: it follows from the link and from who is primary";
+constexpr std::string_view kArchive = "it belongs to the agent: archiving and recovery follow from the link";
+constexpr std::string_view kLogs = "it belongs to the agent: logs go to the container's output";
+constexpr std::string_view kCrash = "a crash would corrupt the data";
+constexpr std::string_view kDamage = "damaged data would count as right, and be copied";
+constexpr std::string_view kCatalogue = "the agent works with PostgreSQL's own tables and roles as they are made";
 
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-// PostgreSQL takes any unambiguous beginning of true, false, yes and no, and on, off, 1, 0 (guc.c,
+// PostgreSQL takes any unambiguous beginning of true, false, yes and no, and on, off, 1, 0 (bool.c,
 // parse_bool_with_len).
-bool is_off(const std::string& value) {
-  return value == "0" || value == "of" || value == "off" ||
-         (!value.empty() &&
-          (std::string_view("false").starts_with(value) || std::string_view("no").starts_with(value)));
+std::optional<bool> boolean(std::string_view value) {
+  const auto begins = [&](std::string_view word) { return !value.empty() && word.starts_with(value); };
+  if (value == "1" || value == "on" || begins("true") || begins("yes")) return true;
+  if (value == "0" || value == "of" || value == "off" || begins("false") || begins("no")) return false;
+  return std::nullopt;
+}
+
+bool same_value(std::string_view a, std::string_view b) {
+  if (a == b) return true;
+  const auto left = boolean(a), right = boolean(b);
+  return left && left == right;
 }
 
 bool is_name(std::string_view name) {
@@ -75,15 +47,93 @@ bool is_name(std::string_view name) {
          !(name.front() >= '0' && name.front() <= '9') && name.front() != '.' && name.back() != '.';
 }
 
-std::optional<std::string> refuse_below(const std::string& value, int64_t least, std::string_view why) {
+std::optional<std::string> refuse_below(std::string_view value, int64_t least, std::string_view why) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc{} || end != value.data() + value.size()) return "must be an integer";
-  if (number < least) return "must be at least " + std::to_string(least) + ": " + std::string(why);
+  if (error != std::errc{} || end != value.data() + value.size())
+    return fmt::format("is \"{}\", must be an integer", value);
+  if (number < least) return fmt::format("is {}, must be at least {}: {}", number, least, why);
   return std::nullopt;
 }
 
 }  // namespace
+
+const std::vector<ParameterRule>& parameter_rules() {
+  static const std::vector<ParameterRule> rules{
+      {"listen_addresses", true, "", false, kAddresses},
+      {"port", true, "5432", false, kAddresses},
+      {"unix_socket_directories", true, "", false, kAddresses},
+      {"unix_socket_group", true, "", false, kAddresses},
+      {"unix_socket_permissions", true, "0700", false, kAddresses},
+      {"ssl", true, "on", false, kAddresses},
+      {"ssl_*", true, "", false, kAddresses},
+      {"bonjour", true, "off", false, kAddresses},
+      {"bonjour_name", true, "", false, kAddresses},
+      {"data_directory", true, "", false, kFiles},
+      {"config_file", true, "", false, kFiles},
+      {"hba_file", true, "", false, kFiles},
+      {"ident_file", true, "", false, kFiles},
+      {"external_pid_file", true, "", false, kFiles},
+      {"include", true, "", false, kFiles},
+      {"include_dir", true, "", false, kFiles},
+      {"include_if_exists", true, "", false, kFiles},
+      {"krb_server_keyfile", true, "", false, kFiles},
+      {"jit_provider", true, "llvmjit", false, kFiles},
+      {"primary_conninfo", true, "", false, kReplication},
+      {"primary_slot_name", true, "", false, kReplication},
+      {"promote_trigger_file", true, "", false, kReplication},
+      {"synchronous_standby_names", true, "", false, kReplication},
+      {"hot_standby", true, "on", false, kReplication},
+      {"cluster_name", true, "", false, kReplication},
+      {"restart_after_crash", true, "off", false, kReplication},
+      {"wal_log_hints", true, "on", false, kReplication},
+      {"archive_mode", true, "off", false, kArchive},
+      {"archive_*", true, "", false, kArchive},
+      {"restore_command", true, "", false, kArchive},
+      {"recovery_target_timeline", true, "latest", false, kArchive},
+      {"recovery_*", true, "", false, kArchive},
+      {"logging_collector", true, "off", false, kLogs},
+      {"log_directory", true, "", false, kLogs},
+      {"log_filename", true, "", false, kLogs},
+      {"log_destination", true, "stderr", false, kLogs},
+      {"event_source", true, "", false, kLogs},
+      {"fsync", true, "on", false, kCrash},
+      {"full_page_writes", true, "on", false, kCrash},
+      {"data_sync_retry", true, "off", false, "data that could not be written would count as written"},
+      {"zero_damaged_pages", true, "off", false, kDamage},
+      {"ignore_checksum_failure", true, "off", false, kDamage},
+      {"ignore_invalid_pages", true, "off", false, kDamage},
+      {"allow_system_table_mods", true, "off", false, kCatalogue},
+      {"db_user_namespace", true, "off", false, kCatalogue},
+      {"max_connections", false, "", true, ""},
+      {"max_prepared_transactions", false, "", true, ""},
+      {"max_locks_per_transaction", false, "", true, ""},
+      {"max_wal_senders", false, "", true, ""},
+      {"max_worker_processes", false, "", true, ""},
+      {"wal_level", false, "", true, ""},
+  };
+  return rules;
+}
+
+const ParameterRule* rule_of_parameter(std::string_view given) {
+  const std::string name = to_lower(given);
+  const ParameterRule* family = nullptr;
+  for (const ParameterRule& rule : parameter_rules()) {
+    if (rule.name == name) return &rule;
+    if (rule.name.ends_with('*') && name.starts_with(rule.name.substr(0, rule.name.size() - 1))) family = &rule;
+  }
+  return family;
+}
+
+bool belongs_to_agent(std::string_view name) {
+  const ParameterRule* rule = rule_of_parameter(name);
+  return rule && rule->agents;
+}
+
+bool must_be_equal_everywhere(std::string_view name) {
+  const ParameterRule* rule = rule_of_parameter(name);
+  return rule && rule->equal;
+}
 
 std::optional<std::string> refuse_parameter(std::string_view given, std::string_view given_value,
                                             const ParameterBounds& bounds) {
@@ -91,19 +141,19 @@ std::optional<std::string> refuse_parameter(std::string_view given, std::string_
   if (!is_name(name)) return "is no name of a PostgreSQL setting: letters, digits, '_' and '.'";
   if (std::any_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
     return "must not contain line breaks or other control characters";
-  for (const Owned& owned : kOwned)
-    if (name == owned.name) return std::string(owned.why);
-  for (const Owned& owned : kOwnedPrefixes)
-    if (name.starts_with(owned.name)) return std::string(owned.why);
-
+  if (const ParameterRule* rule = rule_of_parameter(name); rule && rule->agents) {
+    if (rule->value.empty()) return fmt::format("can't be set: {}; leave it out", rule->why);
+    if (same_value(value, rule->value)) return std::nullopt;  // it is so
+    return fmt::format("is \"{}\", must be {} or left out: {}", given_value, rule->value, rule->why);
+  }
   if (name == "wal_level" && !is_one_of(value, {"replica", "logical"}))
-    return "must be replica or logical, or nothing can follow";
-  if (is_one_of(name, {"fsync", "full_page_writes"}) && is_off(value))
-    return "must stay on: a crash would corrupt the data";
+    return fmt::format("is \"{}\", must be replica or logical, or nothing can follow", given_value);
   if (name == "synchronous_commit" && bounds.durability != DurabilityMode::kAsync &&
-      (is_off(value) || is_one_of(value, {"local", "remote_write"})))
-    return "must be on or remote_apply where spec.postgres.durability.mode is " +
-           std::string(to_string(bounds.durability)) + ": a commit would not wait for a replica's disk";
+      (boolean(value) == false || is_one_of(value, {"local", "remote_write"})))
+    return fmt::format(
+        "is \"{}\", must be on or remote_apply where spec.postgres.durability.mode is {}: a commit would not wait for "
+        "a replica's disk",
+        given_value, to_string(bounds.durability));
   // Every other endpoint streams; a clone takes two senders for a while.
   if (name == "max_wal_senders")
     return refuse_below(value, bounds.endpoints + 2, "every other endpoint streams, and a clone takes two more");
@@ -111,15 +161,34 @@ std::optional<std::string> refuse_parameter(std::string_view given, std::string_
   if (name == "max_connections") return refuse_below(value, 10, "the agent needs some itself");
   if (name == "superuser_reserved_connections")
     return refuse_below(value, 3, "the agent must get in when all others are taken");
-  if (name == "data_sync_retry" && !is_off(value))
-    return "must stay off: data that could not be written would count as written";
   return std::nullopt;
 }
 
-bool must_be_equal_everywhere(std::string_view name) {
+Parameters peoples_parameters(const Parameters& parameters) {
+  Parameters out;
+  for (const auto& [name, value] : parameters)
+    if (!belongs_to_agent(name)) out[to_lower(name)] = value;
+  return out;
+}
+
+std::string fingerprint(const Parameters& parameters) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  const auto add = [&](std::string_view bytes) {
+    for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
+    hash = (hash ^ 0xff) * 1099511628211u;
+  };
+  for (const auto& [name, value] : peoples_parameters(parameters)) {
+    add(name);
+    add(value);
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+bool may_be_altered(std::string_view name, std::string_view value, const Parameters& of_link,
+                    const ParameterBounds& bounds) {
   const std::string key = to_lower(name);
-  return is_one_of(key, {"max_connections", "max_prepared_transactions", "max_locks_per_transaction", "max_wal_senders",
-                         "max_worker_processes", "wal_level"});
+  return !belongs_to_agent(key) && !must_be_equal_everywhere(key) && !of_link.contains(key) &&
+         !refuse_parameter(key, value, bounds);
 }
 
 }  // namespace twinspan::api

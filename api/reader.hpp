@@ -179,5 +179,9 @@ void write(Json& json, const char* key, const std::map<std::string, T>& values) 
 inline void write(Json& json, const char* key, const Json& value) {
   if (!value.is_null()) json[key] = value;
 }
+template <class List>
+void write_unless_empty(Json& json, const char* key, const List& values) {
+  if (!values.empty()) write(json, key, values);
+}
 
 }  // namespace twinspan::api

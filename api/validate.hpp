@@ -29,12 +29,15 @@ std::vector<FieldError> validate(const FailoverPolicy& policy);
 // count.
 std::vector<FieldError> validate(const FailoverPolicy& policy, const ReplicationLink* link,
                                  const std::vector<FailoverPolicy>& others);
+// Of the latter only what concerns the link and the other policies.
+std::vector<FieldError> validate_beside(const FailoverPolicy& policy, const ReplicationLink* link,
+                                        const std::vector<FailoverPolicy>& others);
+// What the former says where there is no link: wrong for whoever would act by it, and no more than early for whoever
+// applies it.
+FieldError missing_link(const FailoverPolicy& policy);
 std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after);
 
 // spec.lagThreshold.seconds, or what absence means for the link's engine.
 int64_t lag_threshold_seconds(const LinkSpec& spec);
-
-// "orders-east-0": the name of an endpoint's pod.
-std::string pod_name(const ReplicationLink& link, const Endpoint& endpoint);
 
 }  // namespace twinspan::api

@@ -1,9 +1,10 @@
+#include "api/endpoints.hpp"
+#include "api/engine_rules.hpp"
 #include "api/patterns.hpp"
-#include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "api/validate.hpp"
-#include "api/validate_s3.hpp"
+#include "core/text.hpp"
 
 namespace twinspan::api {
 
@@ -14,31 +15,27 @@ constexpr size_t kLinkNameMax = 30;                    // LINK-ENDPOINT-0 is a h
 
 using Errors = std::vector<FieldError>;
 
-struct Place {  // an endpoint and its field
-  const Endpoint* endpoint;
-  std::string field;
-};
-
-std::vector<Place> places(const ReplicationLink& link) {
-  std::vector<Place> all{{&link.spec.source, "spec.source"}};
-  for (size_t i = 0; i < link.spec.targets.size(); ++i)
-    all.push_back({&link.spec.targets[i], "spec.targets[" + std::to_string(i) + "]"});
-  return all;
+std::string supported_list() {
+  const std::vector<Engine> all = supported_engines();
+  std::string text;
+  for (size_t i = 0; i < all.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < all.size() ? ", " : " and ") + std::string(to_string(all[i]));
+  return text;
 }
 
-const PostgresSettings& settings(const ReplicationLink& link) { return link.spec.postgres; }
-
 void check_supported(const ReplicationLink& link, Errors& errors) {
-  if (link.spec.engine == Engine::kKafka)
-    errors.push_back({"spec.engine", "is Kafka: this version supports Postgres and S3 only"});
-  const bool both_ways = link.spec.topology == Topology::kActiveActive && link.spec.engine == Engine::kS3;
+  const EngineRules* rules = engine_rules(link.spec.engine);
+  if (!rules)
+    errors.push_back({"spec.engine", "is " + std::string(to_string(link.spec.engine)) + ": this version supports " +
+                                         supported_list() + " only"});
+  const bool both_ways = link.spec.topology == Topology::kActiveActive && rules && rules->may_go_both_ways;
   if (link.spec.topology != Topology::kActivePassive && !both_ways)
     errors.push_back(
         {"spec.topology", "is " + std::string(to_string(link.spec.topology)) +
                               ": this version supports ActivePassive and, where spec.engine is S3, ActiveActive"});
-  if (settings(link).durability.mode == DurabilityMode::kSemiSync)
+  if (link.spec.postgres.durability.mode == DurabilityMode::kSemiSync)
     errors.push_back({"spec.postgres.durability.mode", "SemiSync is not supported by this version: use Sync or Async"});
-  for (const Place& place : places(link)) {
+  for (const EndpointPlace& place : endpoint_places(link)) {
     if (place.endpoint->site)
       errors.push_back(
           {place.field + ".site", "endpoints in other clusters are not supported by this version, leave it out"});
@@ -54,7 +51,7 @@ void check_names(const ReplicationLink& link, Errors& errors) {
                       "\"" + link.metadata.name +
                           "\" must be a DNS label of at most 30 characters, because pods are named LINK-ENDPOINT-0"});
   std::set<std::string_view> seen;
-  for (const Place& place : places(link)) {
+  for (const EndpointPlace& place : endpoint_places(link)) {
     const std::string& name = place.endpoint->name;
     if (name == kNobody)
       errors.push_back({place.field + ".name", "twinspan-none is reserved: a Service without a primary selects it"});
@@ -67,8 +64,8 @@ void check_names(const ReplicationLink& link, Errors& errors) {
 void check_upstreams(const ReplicationLink& link, Errors& errors) {
   if (link.spec.source.from) errors.push_back({"spec.source.from", "the source follows nobody, leave it out"});
   std::map<std::string_view, const Endpoint*> by_name;
-  for (const Place& place : places(link)) by_name.emplace(place.endpoint->name, place.endpoint);
-  for (const Place& place : places(link)) {
+  for (const EndpointPlace& place : endpoint_places(link)) by_name.emplace(place.endpoint->name, place.endpoint);
+  for (const EndpointPlace& place : endpoint_places(link)) {
     if (!place.endpoint->from || place.endpoint == &link.spec.source) continue;
     const std::string field = place.field + ".from";
     if (*place.endpoint->from == place.endpoint->name) {
@@ -94,69 +91,6 @@ void check_upstreams(const ReplicationLink& link, Errors& errors) {
   }
 }
 
-void check_durability(const ReplicationLink& link, Errors& errors) {
-  if (settings(link).durability.mode == DurabilityMode::kAsync) return;
-  const auto direct = std::count_if(link.spec.targets.begin(), link.spec.targets.end(),
-                                    [&](const Endpoint& t) { return !t.from || *t.from == link.spec.source.name; });
-  if (settings(link).durability.replicas > direct)
-    errors.push_back({"spec.postgres.durability.replicas",
-                      "is " + std::to_string(settings(link).durability.replicas) + ", but only " +
-                          std::to_string(direct) +
-                          " targets follow the source directly: no commit would ever be answered"});
-}
-
-void check_managed(const ReplicationLink& link, const ManagedPostgres& managed, const std::string& field,
-                   Errors& errors) {
-  const auto size = parse_quantity(managed.storage.size);
-  if (!size || *size <= 0)
-    errors.push_back(
-        {field + ".storage.size", "is \"" + managed.storage.size + "\", must be a size greater than 0 such as 10Gi"});
-  if (managed.storage.ephemeral && managed.storage.storage_class_name)
-    errors.push_back({field + ".storage.storageClassName", "means nothing with ephemeral, leave one of them out"});
-  check_resources(managed.resources, field + ".resources", errors);
-  const ParameterBounds bounds{settings(link).durability.mode, static_cast<int64_t>(1 + link.spec.targets.size())};
-  for (const auto& [name, value] : managed.parameters)
-    if (auto refused = refuse_parameter(name, value, bounds))
-      errors.push_back({field + ".parameters[" + name + "]", std::move(*refused)});
-}
-
-void check_postgres(const ReplicationLink& link, Errors& errors) {
-  for (const Place& place : places(link))
-    if (place.endpoint->s3)
-      errors.push_back({place.field + ".s3", "means nothing unless spec.engine is S3, leave it out"});
-  const std::string& database = settings(link).database;
-  if (database == "postgres" || database == "template0" || database == "template1")
-    errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
-  const ManagedPostgres* source = nullptr;
-  if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
-  for (const Place& place : places(link)) {
-    const std::string field = place.field + ".postgres";
-    const auto& postgres = place.endpoint->postgres;
-    if (!postgres) {
-      errors.push_back({field, "is required where spec.engine is Postgres"});
-      continue;
-    }
-    if (postgres->managed.has_value() == postgres->external.has_value())
-      errors.push_back({field, "exactly one of managed and external must be set"});
-    if (!postgres->managed) continue;
-    check_managed(link, *postgres->managed, field + ".managed", errors);
-    if (!source || source == &*postgres->managed) continue;
-    std::set<std::string> names;
-    for (const auto* parameters : {&source->parameters, &postgres->managed->parameters})
-      for (const auto& [name, value] : *parameters)
-        if (must_be_equal_everywhere(name)) names.insert(name);
-    for (const std::string& name : names) {
-      const auto here = postgres->managed->parameters.find(name), there = source->parameters.find(name);
-      const bool same = here != postgres->managed->parameters.end() && there != source->parameters.end() &&
-                        here->second == there->second;
-      if (!same)
-        errors.push_back(
-            {field + ".managed.parameters[" + name + "]",
-             "must be set to the same value on every endpoint: a replica with less than its primary stops following"});
-    }
-  }
-}
-
 }  // namespace
 
 std::string to_string(const std::vector<FieldError>& errors) {
@@ -165,26 +99,16 @@ std::string to_string(const std::vector<FieldError>& errors) {
   return text;
 }
 
-std::string pod_name(const ReplicationLink& link, const Endpoint& endpoint) {
-  return link.metadata.name + "-" + endpoint.name + "-0";
-}
-
 int64_t lag_threshold_seconds(const LinkSpec& spec) {
-  return spec.lag_threshold.seconds.value_or(spec.engine == Engine::kS3 ? 300 : 1);
+  const EngineRules* rules = engine_rules(spec.engine);
+  return spec.lag_threshold.seconds.value_or(rules ? rules->lag_seconds : 1);
 }
 
 namespace {
 
-struct PodName {
-  std::string field, name, of;
-};
-
 std::vector<PodName> pod_names(const ReplicationLink& link) {
-  if (link.spec.engine == Engine::kS3) return {{"metadata.name", link.metadata.name + "-s3-0", "the S3 workers"}};
-  std::vector<PodName> names;
-  for (const Place& place : places(link))
-    names.push_back({place.field + ".name", pod_name(link, *place.endpoint), "endpoint " + place.endpoint->name});
-  return names;
+  const EngineRules* rules = engine_rules(link.spec.engine);
+  return rules ? rules->pod_names(link) : std::vector<PodName>();
 }
 
 }  // namespace
@@ -195,11 +119,7 @@ std::vector<FieldError> validate(const ReplicationLink& link) {
   check_names(link, errors);
   if (link.spec.targets.empty()) errors.push_back({"spec.targets", "must name at least one endpoint"});
   check_upstreams(link, errors);
-  if (link.spec.engine == Engine::kPostgres) {
-    check_durability(link, errors);
-    check_postgres(link, errors);
-  }
-  if (link.spec.engine == Engine::kS3) check_s3(link, errors);
+  if (const EngineRules* rules = engine_rules(link.spec.engine)) rules->check_link(link, errors);
   return errors;
 }
 
@@ -225,10 +145,10 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
   if (before.spec.source.name != after.spec.source.name)
     errors.push_back(
         {"spec.source.name", "is immutable; to move the primary set desiredPrimary in the FailoverPolicy"});
-  if (settings(before).database != settings(after).database)
+  if (before.spec.postgres.database != after.spec.postgres.database)
     errors.push_back({"spec.postgres.database", "is immutable, renaming a database is not supported"});
-  for (const Place& now : places(after))
-    for (const Place& then : places(before)) {
+  for (const EndpointPlace& now : endpoint_places(after))
+    for (const EndpointPlace& then : endpoint_places(before)) {
       if (now.endpoint->name != then.endpoint->name || !now.endpoint->postgres || !then.endpoint->postgres) continue;
       if (!now.endpoint->postgres->managed || !then.endpoint->postgres->managed) continue;
       const PostgresStorage &wanted = now.endpoint->postgres->managed->storage,
@@ -236,9 +156,6 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
       const std::string field = now.field + ".postgres.managed.storage";
       if (wanted.ephemeral != had.ephemeral)
         errors.push_back({field + ".ephemeral", "is immutable, add another target instead"});
-      else if (!wanted.ephemeral && parse_quantity(wanted.size) < parse_quantity(had.size))
-        errors.push_back(
-            {field + ".size", "is " + wanted.size + " and was " + had.size + ": a volume can grow but never shrink"});
       if (wanted.storage_class_name != had.storage_class_name)
         errors.push_back({field + ".storageClassName", "is immutable, add another target instead"});
     }

@@ -1,3 +1,5 @@
+#include "api/endpoints.hpp"
+#include "api/engine_rules.hpp"
 #include "api/patterns.hpp"
 #include "api/validate.hpp"
 #include "core/cron.hpp"
@@ -7,17 +9,6 @@ namespace twinspan::api {
 namespace {
 
 using Errors = std::vector<FieldError>;
-
-bool has_endpoint(const ReplicationLink& link, const std::string& name) {
-  return link.spec.source.name == name || std::any_of(link.spec.targets.begin(), link.spec.targets.end(),
-                                                      [&](const Endpoint& target) { return target.name == name; });
-}
-
-std::string endpoints(const ReplicationLink& link) {
-  std::string text = link.spec.source.name;
-  for (const Endpoint& target : link.spec.targets) text += ", " + target.name;
-  return text;
-}
 
 void check_services(const FailoverPolicy& policy, Errors& errors) {
   std::set<std::string_view> seen;
@@ -38,86 +29,20 @@ void check_services(const FailoverPolicy& policy, Errors& errors) {
                         "\"" + policy.spec.config_maps[i].name + "\" stands there twice"});
 }
 
-// A Service of an S3 link says for every endpoint where it is; nothing else does.
-template <class Value>
-void check_places(const std::map<std::string, Value>& places, const std::string& field, const ReplicationLink& link,
-                  Errors& errors) {
-  for (const auto& [name, place] : places)
-    if (!has_endpoint(link, name))
-      errors.push_back(
-          {field, "\"" + name + "\" is no endpoint of link " + link.metadata.name + " (" + endpoints(link) + ")"});
-  const auto check = [&](const std::string& name) {
-    if (!places.contains(name)) errors.push_back({field, "says nothing of endpoint " + name});
-  };
-  check(link.spec.source.name);
-  for (const Endpoint& target : link.spec.targets) check(target.name);
-  for (auto one = places.begin(); one != places.end(); ++one)
-    for (auto other = places.begin(); other != one; ++other)
-      if (one->second == other->second)
-        errors.push_back({field, "says the same of " + other->first + " and " + one->first +
-                                     ": a Service that points at both can't be flipped"});
-}
-
-void check_clients_of_s3(const FailoverPolicy& policy, const ReplicationLink& link, Errors& errors) {
-  if (link.spec.topology != Topology::kActivePassive)
-    errors.push_back({"spec.linkRef.name", "link " + link.metadata.name + " is of topology " +
-                                               std::string(to_string(link.spec.topology)) +
-                                               ": a primary that could move is only in ActivePassive"});
-  const S3Settings& s3 = link.spec.s3;
-  if (s3.compression != Compression::kNone || s3.client_encryption || s3.restore)
-    errors.push_back({"spec.linkRef.name",
-                      "link " + link.metadata.name + " has spec.s3." +
-                          (s3.restore                             ? "restore"
-                           : s3.compression != Compression::kNone ? "compression"
-                                                                  : "clientEncryption") +
-                          ": its copies are of another form than their originals, and clients could not use them as "
-                          "they use the source"});
-  if (s3.versions == ObjectVersions::kAll)
-    errors.push_back({"spec.linkRef.name", "link " + link.metadata.name +
-                                               " has spec.s3.versions All: what both sides have written can be "
-                                               "reconciled by this version only where Latest is kept"});
-  for (size_t i = 0; i < policy.spec.services.size(); ++i) {
-    const PolicyService& service = policy.spec.services[i];
-    const std::string field = "spec.services[" + std::to_string(i) + "]";
-    if (service.selects != Selects::kPrimary)
-      errors.push_back({field + ".selects", "must be Primary: Services of S3 links point at the primary"});
-    if (service.external_names.empty() && service.selectors.empty())
-      errors.push_back({field + ".externalNames", "or selectors must say where each endpoint of an S3 link is"});
-    if (!service.external_names.empty()) check_places(service.external_names, field + ".externalNames", link, errors);
-    if (!service.selectors.empty()) check_places(service.selectors, field + ".selectors", link, errors);
-  }
-}
-
-void check_clients_of_postgres(const FailoverPolicy& policy, Errors& errors) {
-  const std::string only = "only for policies of S3 links, leave it out";
-  for (size_t i = 0; i < policy.spec.services.size(); ++i) {
-    const std::string field = "spec.services[" + std::to_string(i) + "]";
-    if (!policy.spec.services[i].external_names.empty()) errors.push_back({field + ".externalNames", only});
-    if (!policy.spec.services[i].selectors.empty()) errors.push_back({field + ".selectors", only});
-  }
-  if (!policy.spec.config_maps.empty()) errors.push_back({"spec.configMaps", only});
-  if (policy.spec.drill) errors.push_back({"spec.drill", only});
-  if (policy.spec.candidates.max_missing_keys) errors.push_back({"spec.candidates.maxMissingKeys", only});
-}
-
 void check_link(const FailoverPolicy& policy, const ReplicationLink* link, Errors& errors) {
   if (!link) {
-    errors.push_back({"spec.linkRef.name", "there is no ReplicationLink \"" + policy.spec.link_ref.name +
-                                               "\" in namespace " + policy.metadata.ns});
+    errors.push_back(missing_link(policy));
     return;
   }
-  if (link->spec.engine == Engine::kS3)
-    check_clients_of_s3(policy, *link, errors);
-  else
-    check_clients_of_postgres(policy, errors);
-  if (!policy.spec.desired_primary.empty() && !has_endpoint(*link, policy.spec.desired_primary))
+  if (const EngineRules* rules = engine_rules(link->spec.engine)) rules->check_clients(policy, *link, errors);
+  if (!policy.spec.desired_primary.empty() && !find_endpoint(link->spec, policy.spec.desired_primary))
     errors.push_back({"spec.desiredPrimary", "\"" + policy.spec.desired_primary + "\" is no endpoint of link " +
-                                                 link->metadata.name + " (" + endpoints(*link) + ")"});
+                                                 link->metadata.name + " (" + endpoint_list(*link) + ")"});
   for (size_t i = 0; i < policy.spec.candidates.prefer.size(); ++i)
-    if (!has_endpoint(*link, policy.spec.candidates.prefer[i]))
+    if (!find_endpoint(link->spec, policy.spec.candidates.prefer[i]))
       errors.push_back({"spec.candidates.prefer[" + std::to_string(i) + "]",
                         "\"" + policy.spec.candidates.prefer[i] + "\" is no endpoint of link " + link->metadata.name +
-                            " (" + endpoints(*link) + ")"});
+                            " (" + endpoint_list(*link) + ")"});
 }
 
 void check_others(const FailoverPolicy& policy, const std::vector<FailoverPolicy>& others, Errors& errors) {
@@ -165,9 +90,6 @@ std::vector<FieldError> validate(const FailoverPolicy& policy) {
     errors.push_back({"spec.lease.renewSeconds",
                       "is " + std::to_string(spec.lease.renew_seconds) + ", must be less than durationSeconds - 1 (" +
                           std::to_string(spec.lease.duration_seconds - 1) + "), so that one renewal may fail"});
-  if (spec.quorum.agree > spec.quorum.observers)
-    errors.push_back(
-        {"spec.quorum.agree", "must not exceed spec.quorum.observers (" + std::to_string(spec.quorum.observers) + ")"});
   check_services(policy, errors);
   return errors;
 }
@@ -175,9 +97,22 @@ std::vector<FieldError> validate(const FailoverPolicy& policy) {
 std::vector<FieldError> validate(const FailoverPolicy& policy, const ReplicationLink* link,
                                  const std::vector<FailoverPolicy>& others) {
   Errors errors = validate(policy);
+  const Errors more = validate_beside(policy, link, others);
+  errors.insert(errors.end(), more.begin(), more.end());
+  return errors;
+}
+
+std::vector<FieldError> validate_beside(const FailoverPolicy& policy, const ReplicationLink* link,
+                                        const std::vector<FailoverPolicy>& others) {
+  Errors errors;
   check_link(policy, link, errors);
   check_others(policy, others, errors);
   return errors;
+}
+
+FieldError missing_link(const FailoverPolicy& policy) {
+  return {"spec.linkRef.name",
+          "there is no ReplicationLink \"" + policy.spec.link_ref.name + "\" in namespace " + policy.metadata.ns};
 }
 
 std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after) {

@@ -2,6 +2,7 @@
 
 In a variant every link has a FailoverPolicy too.
 """
+import base64
 import json
 import os
 import queue
@@ -250,6 +251,68 @@ def changes(server, operator, count, how_many):
             "cpuMillisecondsPerChange": round(1000 * (operator.process.cpu_seconds() - cpu) / how_many, 2)}
 
 
+def admission(server, program, arguments, count, how_many):
+    """One operator that serves the webhooks with all links in its caches, asked as the API server asks: a spec change of a
+    link and a new policy, by turns, on one connection. Then the same change through the API server, as a dry run.
+    """
+    import yaml  # Debian's python3-yaml
+    port = machinery.free_port()
+    clear = [f"/apis/admissionregistration.k8s.io/v1/{kind}/twinspan"
+             for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")]
+    connection = server.connect()
+    without = dry_runs(connection, count, how_many)
+    with open(os.path.join(server.source, "tests/webhooks/configurations.yaml")) as file:
+        for one in yaml.safe_load_all(file.read().replace("PORT", str(port))):
+            machinery.call(connection, "POST", f"/apis/{one['apiVersion']}/{one['kind'].lower()}s", one)
+    operator = machinery.Operator(program, server, [
+        *arguments, "--webhook-address", f"127.0.0.1:{port}", "--webhook-namespace", NAMESPACE, "--webhook-configuration", "twinspan"])
+    try:
+        operator.wait(operator.ready, 120, 0.05)
+        time.sleep(3)
+        trusted = machinery.call(connection, "GET", clear[0])["webhooks"][0]["clientConfig"]["caBundle"]
+        webhook = machinery.tls_connection("localhost", port, base64.b64decode(trusted).decode())
+        cpu = operator.process.cpu_seconds()
+        taken = [reviewed(webhook, number) for number in range(how_many)]
+        cpu = 1000 * (operator.process.cpu_seconds() - cpu) / how_many
+        return {"milliseconds": figures.summary(taken, 2), "cpuMillisecondsPerReview": round(cpu, 2),
+                "dryRunMilliseconds": figures.summary(dry_runs(connection, count, how_many), 2),
+                "dryRunMillisecondsWithout": figures.summary(without, 2)}
+    finally:
+        operator.stop()
+        for path in clear:
+            machinery.call(server.connect(), "DELETE", path)
+
+
+def dry_runs(connection, count, how_many):
+    out = []
+    for number in range(how_many):
+        patch = {"spec": {"source": {"postgres": {"managed": {"parameters": {"work_mem": f"{1024 + number}kB"}}}}}}
+        began = time.monotonic()
+        machinery.call(connection, "PATCH", f"{PATH}/link-{number * 37 % count:05d}?dryRun=All", patch, MERGE)
+        out.append(1000 * (time.monotonic() - began))
+    return out
+
+
+def reviewed(webhook, number):
+    """Milliseconds of one admission review, which must be allowed."""
+    new = link(number) if number % 2 == 0 else policy(number)
+    resource = {"group": "twinspan.dev", "version": "v1alpha1", "resource": new["kind"].lower().replace("policy", "policie") + "s"}
+    request = {"uid": f"bench-{number}", "kind": {"group": "twinspan.dev", "version": "v1alpha1", "kind": new["kind"]},
+               "resource": resource, "operation": "CREATE", "namespace": NAMESPACE, "name": new["metadata"]["name"],
+               "userInfo": {"username": "bench"}, "object": new, "dryRun": True}
+    if number % 2 == 0:
+        old = link(number)
+        new["spec"]["source"]["postgres"]["managed"]["parameters"]["work_mem"] = "8MB"
+        request |= {"operation": "UPDATE", "oldObject": old}
+    body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    began = time.monotonic()
+    answer = machinery.call(webhook, "POST", "/validate", body)
+    taken = 1000 * (time.monotonic() - began)
+    if not answer["response"]["allowed"]:
+        raise RuntimeError(f"admission of {new['metadata']['name']}: {answer['response']}")
+    return taken
+
+
 def scrape(operator):
     """What one full scrape of /metrics costs: the links' own metrics are many."""
     before, began = operator.process.cpu_seconds(), time.monotonic()
@@ -300,6 +363,8 @@ def measure(source, options, count, policies):
             result["scrape"] = scrape(operator)
         finally:
             operator.stop()
+        if not policies:  # the policies that are reviewed are new ones
+            result["admission"] = admission(server, program, options.operator_argument, count, options.changes)
         return result
     finally:
         if options.keep:
@@ -319,6 +384,7 @@ def judge(result):
         "warmPeakMiB": (result["warm"]["peakMiB"], reference["warm"]["peakMiB"] / 3),
         "changeMedianMilliseconds": (result["change"]["milliseconds"]["median"], reference["changeMilliseconds"]["median"]),
         "changeP99Milliseconds": (result["change"]["milliseconds"]["p99"], reference["changeMilliseconds"]["p99"]),
+        "admissionP99Milliseconds": (result["admission"]["milliseconds"]["p99"], 10.0),
     }
     return {name: {"measured": measured, "target": round(target, 2), "met": measured <= target}
             for name, (measured, target) in targets.items()}
@@ -336,6 +402,12 @@ def show(result):
     figures.table("spec change until its status is seen, milliseconds", figures.SUMMARY_COLUMNS,
                   [figures.summary_row("from sending", result["change"]["milliseconds"]),
                    figures.summary_row("from the answer", result["change"]["millisecondsAfterAnswer"])])
+    if "admission" in result:
+        one = result["admission"]
+        figures.table("admission, milliseconds", figures.SUMMARY_COLUMNS,
+                      [figures.summary_row("one review", one["milliseconds"]),
+                       figures.summary_row("a dry run through the API server", one["dryRunMilliseconds"]),
+                       figures.summary_row("the same without webhooks", one["dryRunMillisecondsWithout"])])
     print(f"  of a warm start the API server takes {result['warm']['listAloneSeconds']} s to list the links to anybody")
     if "targets" in result:
         figures.table("targets", ["", "measured", "target", ""],
@@ -363,6 +435,8 @@ def run(source, options):
         "change": "PATCH of one spec sent until a watch saw the status that speaks of it, one at a time",
         "cpuSeconds": "utime + stime of the operator in the phase", "peakMiB": "VmHWM since its start",
         "serversShareOfMachine": "CPU time of kube-apiserver and etcd by the time that all cores had",
+        "admission": "with all links in its caches: one AdmissionReview sent until it is answered, on a kept TLS connection; and a "
+                     "change of one spec as a dry run through kube-apiserver, with both webhooks and without any",
         "scrape": "one GET /metrics with every link's series",
     }
     result["compare"] = {"controller-runtime 0.25, 10,000 objects": CONTROLLER_RUNTIME}

@@ -40,6 +40,7 @@ class ApiServer:
     """etcd and kube-apiserver of e2e/apiserver in a folder of their own."""
 
     def __init__(self, source, port):
+        self.source = source
         self.script = os.path.join(source, "e2e/apiserver")
         self.folder = tempfile.mkdtemp(prefix="ts-bench-")
         self.kubeconfig = os.path.join(self.folder, "kubeconfig")
@@ -62,10 +63,17 @@ class ApiServer:
         return {name: process.cpu_seconds() for name, process in self.processes.items()}
 
     def connect(self, timeout=60):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=timeout)
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        return tls_connection("127.0.0.1", self.port, self.tls, timeout)
+
+
+def tls_connection(host, port, trusted, timeout=60):
+    """`trusted`: a context, or the authority's certificate as PEM."""
+    if isinstance(trusted, str):
+        trusted = ssl.create_default_context(cadata=trusted)
+    connection = http.client.HTTPSConnection(host, port, context=trusted, timeout=timeout)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def call(connection, method, path, body=None, content_type="application/json"):

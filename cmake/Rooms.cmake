@@ -59,12 +59,13 @@ function(twinspan_test_headers)
   target_precompile_headers(twinspan_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp <gtest/gtest.h>)
 endfunction()
 
-# The tests of one room: every .cpp file of tests/<kind>/<name>/ becomes one program with a ctest entry of that kind.
+# The tests of one room: every .cpp file of tests/<kind>/<name>/ becomes one program with a ctest entry of that kind. With SHARDS n it
+# gets n entries, each with a share of the tests: those that mostly wait run beside each other.
 function(twinspan_tests kind name)
-  cmake_parse_arguments(TESTS "" "TIMEOUT" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(TESTS "" "TIMEOUT;SHARDS" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${kind}/${name}/*.cpp)
   if(NOT sources)
-    return()
+    message(FATAL_ERROR "tests/${kind}/${name}: no .cpp file is there, and so no test")
   endif()
   set(target test_${kind}_${name})
   add_executable(${target} ${sources})
@@ -80,6 +81,17 @@ function(twinspan_tests kind name)
   if(NOT TESTS_TIMEOUT)
     set(TESTS_TIMEOUT 120)
   endif()
-  add_test(NAME ${kind}_${name} COMMAND ${target})
-  set_tests_properties(${kind}_${name} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT})
+  if(NOT TESTS_SHARDS)
+    add_test(NAME ${kind}_${name} COMMAND ${target})
+    set_tests_properties(${kind}_${name} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT})
+    return()
+  endif()
+  foreach(shard RANGE 1 ${TESTS_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${kind}_${name}_${shard} COMMAND ${target})
+    # Where GTEST_OUTPUT names a folder, each share gets a file of its own in it.
+    set_tests_properties(${kind}_${name}_${shard} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT}
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${TESTS_SHARDS};GTEST_SHARD_INDEX=${index}"
+      ENVIRONMENT_MODIFICATION "GTEST_OUTPUT=string_append:${target}_${shard}.xml")
+  endforeach()
 endfunction()

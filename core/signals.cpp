@@ -13,7 +13,7 @@ Signals::Signals(std::chrono::seconds patience, std::initializer_list<int> numbe
   for (const int number : numbers) sigaddset(&taken_, number);
   pthread_sigmask(SIG_BLOCK, &taken_, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  thread_ = std::jthread([this](const std::stop_token& over) { run(over); });
+  thread_.start([this](const std::stop_token& over) { run(over); });
 }
 
 int Signals::take(std::chrono::milliseconds time) const {

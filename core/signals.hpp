@@ -4,7 +4,8 @@
 #include <csignal>
 #include <initializer_list>
 #include <stop_token>
-#include <thread>
+
+#include "core/role_thread.hpp"
 
 namespace twinspan {
 
@@ -23,7 +24,7 @@ class Signals {
   std::chrono::seconds patience_;
   sigset_t taken_;
   std::stop_source stop_;
-  std::jthread thread_;
+  RoleThread thread_{"signals"};
 };
 
 }  // namespace twinspan

@@ -2,17 +2,18 @@
 #pragma once
 #include <chrono>
 #include <condition_variable>
-#include <mutex>
 #include <stop_token>
 #include <utility>
+
+#include "core/guarded.hpp"
 
 namespace twinspan {
 
 // Returns false where `stop` was set before the time was up. Wakes at once on stop.
 inline bool wait_for(std::chrono::nanoseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable_any waker;
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   waker.wait_for(lock, stop, time, [] { return false; });
   return !stop.stop_requested();
 }
@@ -22,22 +23,22 @@ class Signal {
  public:
   void raise() {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       raised_ = true;
     }
     waker_.notify_all();
   }
   // Waits until raised, stopped or `time` is over; takes the flag down. True where it was raised.
   bool wait(std::chrono::nanoseconds time, const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    waker_.wait_for(lock, stop, time, [this] { return raised_; });
+    MutexLock lock(mutex_);
+    waker_.wait_for(lock, stop, time, [this]() REQUIRES(mutex_) { return raised_; });
     return std::exchange(raised_, false);
   }
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable_any waker_;
-  bool raised_ = false;
+  bool raised_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace twinspan

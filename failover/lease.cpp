@@ -1,34 +1,62 @@
 #include "failover/lease.hpp"
 
+#include <algorithm>
+
 namespace twinspan {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
+namespace {
+
+// What a policy's lease lasts at most (crds/failoverpolicies.yaml). Its holder acts by what it asked for itself: a
+// longer time in the lease is a hand's, and remembered it would hold up every failover until then.
+constexpr milliseconds kPromisedMost = std::chrono::seconds(300);
+
+}  // namespace
+
+bool free_at_once(const LeaseRecord& lease, const Assignment& assignment, const MemberMemory& memory) {
+  if (lease.held() || assignment.epoch != lease.epoch.next() || memory.epoch_seen > lease.epoch) return false;
+  if (lease.epoch > Epoch{0}) return lease.release && !lease.release->endpoint.empty();
+  return assignment.cause == Cause::kInitial && memory.data_epoch == Epoch{0};
+}
+
 LeaseTenure::LeaseTenure(LeaseTiming timing, Epoch epoch, BootTime acquire_sent_at)
-    : timing_(timing), epoch_(epoch), last_sent_(acquire_sent_at) {}
+    : timing_(timing),
+      epoch_(epoch),
+      last_sent_(acquire_sent_at),
+      fence_at_(acquire_sent_at + timing.duration - timing.margin) {}
+
+void LeaseTenure::sent(BootTime at, milliseconds duration) {
+  fence_at_ = std::min<BootTime>(fence_at_, at + duration - timing_.margin);
+}
 
 void LeaseTenure::renewed(BootTime sent_at) {
-  if (sent_at > last_sent_) last_sent_ = sent_at;
+  if (sent_at <= last_sent_) return;
+  last_sent_ = sent_at;
+  fence_at_ = last_sent_ + timing_.duration - timing_.margin;
 }
 
 BootTime LeaseTenure::renew_at() const { return last_sent_ + timing_.renew; }
-BootTime LeaseTenure::fence_at() const { return last_sent_ + timing_.duration - timing_.margin; }
 
-void LeaseObservation::observe(const LeaseRecord& record, BootTime received_at) {
-  if (!record_ || record_->version != record.version) since_ = received_at;
+void LeaseObservation::observe(const LeaseRecord& record, BootTime received_at, milliseconds promised) {
+  if (unchanged_.observe(record.version, received_at))
+    promised_until_ = std::max<BootTime>(promised_until_, received_at + std::min(promised, kPromisedMost));
+  if (!begun_) begun_ = received_at;
   record_ = record;
 }
 
-void LeaseObservation::forget() { record_.reset(); }
-
-bool LeaseObservation::may_be_taken(BootTime now) const {
-  if (!record_) return false;
-  return !record_->held() || now - since_ >= timing_.duration;
+void LeaseObservation::forget() {
+  record_.reset();
+  unchanged_.forget();
+  begun_.reset();
+  promised_until_ = {};
 }
 
-milliseconds LeaseObservation::unchanged_for(BootTime now) const {
-  return record_ ? duration_cast<milliseconds>(now - since_) : milliseconds(0);
+bool LeaseObservation::stood(BootTime now, milliseconds remembered) const {
+  if (!record_ || now < promised_until_ || !unchanged_.stood(timing_.duration, now)) return false;
+  remembered = std::min(remembered, kPromisedMost);
+  // Of a free lease nobody says any more what its last holder was promised: it may have been just before.
+  return record_->held() ? now - *begun_ >= remembered : unchanged_.stood(remembered, now);
 }
 
 }  // namespace twinspan

@@ -41,6 +41,8 @@ std::optional<uint32_t> parse_hex(std::string_view text) {
   return value;
 }
 
+constexpr Names<Ending, 2> kEndings{{{Ending::kCompleted, "Completed"}, {Ending::kCancelled, "Cancelled"}}};
+
 }  // namespace
 
 std::string to_string(Position position) {
@@ -69,5 +71,7 @@ std::string_view to_string(MemberState state) { return name_of(kStates, state); 
 std::optional<MemberState> parse_member_state(std::string_view text) { return value_of(kStates, text); }
 std::string_view to_string(Cause cause) { return name_of(kCauses, cause); }
 std::optional<Cause> parse_cause(std::string_view text) { return value_of(kCauses, text); }
+std::string_view to_string(Ending ending) { return name_of(kEndings, ending); }
+std::optional<Ending> parse_ending(std::string_view text) { return value_of(kEndings, text); }
 
 }  // namespace twinspan

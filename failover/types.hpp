@@ -64,4 +64,9 @@ enum class Cause {
 std::string_view to_string(Cause cause);  // "ProcessDied" …
 std::optional<Cause> parse_cause(std::string_view text);
 
+// How a change of primary ended, as people read it in history.
+enum class Ending { kCompleted, kCancelled };
+std::string_view to_string(Ending ending);  // "Completed", "Cancelled"
+std::optional<Ending> parse_ending(std::string_view text);
+
 }  // namespace twinspan

@@ -28,6 +28,26 @@ Code code_of(int status, std::string_view reason) {
   }
 }
 
+// Nothing is created in a namespace that is being deleted: as if it were gone.
+bool is_terminating_namespace(const Json& status) {
+  for (const Json& cause : member_of(member_of(status, "details"), "causes"))
+    if (text_of(cause, "reason") == "NamespaceTerminating") return true;
+  return false;
+}
+
+// What was judged by its uid is another object by now: a PUT is answered by a conflict, a patch by this.
+bool is_another_object(const Json& status) {
+  for (const Json& cause : member_of(member_of(status, "details"), "causes"))
+    if (text_of(cause, "field") == "metadata.uid") return true;
+  return false;
+}
+
+// The admission of pods reads ServiceAccounts from a cache of its own, which may be behind what was just written. There
+// is no cause in the answer that tells.
+bool is_behind(const std::string& message) {
+  return message.find("error looking up service account") != std::string::npos;
+}
+
 std::string causes_of(const Json& status, const std::string& message) {
   std::string out;
   const auto details = status.find("details");
@@ -53,7 +73,10 @@ Error error_of_status(const Json& status) {
     number = found->get<int>();
   const std::string reason = text_of(status, "reason");
   if (reason == "Expired" || reason == "Gone") number = 410;
+  if (number == 403 && is_terminating_namespace(status)) number = 404;
+  if (number == 422 && is_another_object(status)) number = 409;
   std::string message = text_of(status, "message");
+  if (number == 403 && is_behind(message)) number = 409;
   if (message.empty()) message = reason.empty() ? fmt::format("HTTP status {}", number) : reason;
   message += causes_of(status, message);
   return fail(code_of(number, reason), std::move(message)).error();

@@ -8,6 +8,7 @@
 
 namespace twinspan::kube {
 
+// kNotFound, too, where something can't be created because its namespace is being deleted.
 // An answer other than 2xx. The message is the Status' own, followed by the fields at fault it does not mention yet.
 Error error_of(const net::Response& response);
 // A Status object, as it also comes inside a watch.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/guarded.hpp"
 #include "core/wait.hpp"
 #include "kube/api_error.hpp"
 #include "kube/credential.hpp"
@@ -82,7 +83,7 @@ struct Client::Impl {
 
   // The connections for `credential`: a new set where a plugin handed out another certificate.
   std::shared_ptr<net::Client> wire(const Credential& credential) {
-    std::lock_guard lock(wire_mutex);
+    MutexLock lock(wire_mutex);
     if (!wire_now || wire_certificate != credential.certificate_pem) {
       net::ClientTls tls;
       tls.ca_pem = config.ca_pem;
@@ -171,17 +172,18 @@ struct Client::Impl {
 
   // One page; the list without its items.
   Result<Json> page(std::string path, const std::function<void(Json&&)>& each,
-                    const std::function<bool(const ObjectHead&)>& known, const std::stop_token& stop) {
+                    const std::function<bool(const ObjectHead&)>& known, milliseconds timeout,
+                    const std::stop_token& stop) {
+    if (timeout.count() == 0) timeout = std::max<milliseconds>(config.request_timeout, kPageTime);
     net::Request request;
     request.path = std::move(path);
     request.headers.emplace_back("Accept", "application/json");
     std::optional<ListSplitter> splitter;
-    auto answer = call(std::move(request), std::max<milliseconds>(config.request_timeout, kPageTime), stop,
-                       [&](net::Client& connections, net::Request& attempt) {
-                         splitter.emplace(each, known);
-                         return connections.receive(
-                             attempt, [&](std::string_view chunk) { return splitter->push(chunk); }, stop);
-                       });
+    auto answer = call(std::move(request), timeout, stop, [&](net::Client& connections, net::Request& attempt) {
+      splitter.emplace(each, known);
+      return connections.receive(
+          attempt, [&](std::string_view chunk) { return splitter->push(chunk); }, stop);
+    });
     if (!answer) return std::unexpected(answer.error());
     return splitter->finish();
   }
@@ -190,9 +192,9 @@ struct Client::Impl {
   CredentialSource credentials;
   Pace pace;
   std::string host;  // the metrics' label
-  std::mutex wire_mutex;
-  std::shared_ptr<net::Client> wire_now;
-  std::string wire_certificate;
+  Mutex wire_mutex;
+  std::shared_ptr<net::Client> wire_now GUARDED_BY(wire_mutex);
+  std::string wire_certificate GUARDED_BY(wire_mutex);
 };
 
 Client::Client(Config config) : impl_(std::make_unique<Impl>(std::move(config))) {}
@@ -223,7 +225,7 @@ Result<std::string> Client::list(const Resource& resource, std::string_view ns, 
     } else {
       query.add("continue", token);
     }
-    auto page = impl_->page(query.take(), completed, options.known, stop);
+    auto page = impl_->page(query.take(), completed, options.known, options.page_timeout, stop);
     if (!page) return std::unexpected(page.error());
     const auto metadata = page->find("metadata");
     if (metadata == page->end() || !metadata->is_object())
@@ -234,10 +236,23 @@ Result<std::string> Client::list(const Resource& resource, std::string_view ns, 
   return version;
 }
 
-Result<Json> Client::create(const Resource& resource, const Json& object, std::stop_token stop) {
+Result<std::string> Client::present_version(const Resource& resource, std::string_view ns, const ListOptions& options,
+                                            std::stop_token stop) {
+  Query query(resource.path(ns, ""));
+  query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector).add("limit", "1");
+  const auto page = impl_->page(
+      query.take(), [](Json&&) {}, [](const ObjectHead&) { return true; }, options.page_timeout, std::move(stop));
+  if (!page) return std::unexpected(page.error());
+  return text_of(member_of(*page, "metadata"), "resourceVersion");
+}
+
+Result<Json> Client::create(const Resource& resource, const Json& object, std::stop_token stop,
+                            std::string_view manager) {
   const auto key = key_of(object, resource);
   if (!key) return std::unexpected(key.error());
-  return impl_->send_json("POST", resource.path(key->ns, ""), &object, "application/json", stop);
+  Query query(resource.path(key->ns, ""));
+  query.add("fieldManager", manager);
+  return impl_->send_json("POST", query.take(), &object, "application/json", stop);
 }
 
 namespace {

@@ -23,6 +23,7 @@ struct ListOptions {
   std::string field_selector{};
   std::string resource_version{};  // "0": any, from the API server's cache; empty: a quorum read
   int page = 500;                  // 0: everything in one answer; else a version other than "0" means exactly it
+  std::chrono::milliseconds page_timeout{0};  // of one page; 0: a minute, or the client's where that is longer
   // Asked of each object before it is parsed, where set. True: it is no news, and passed over.
   std::function<bool(const ObjectHead&)> known{};
 };
@@ -60,7 +61,13 @@ class Client {
   // resourceVersion. kGone: the list's version was compacted between two pages; `each` has seen a part of it.
   Result<std::string> list(const Resource& resource, std::string_view ns, const ListOptions& options,
                            const std::function<void(Json&&)>& each, std::stop_token stop = {});
-  Result<Json> create(const Resource& resource, const Json& object, std::stop_token stop = {});
+  // The version that the API is at, read with a quorum: lower than one that was known when it was asked for proves that
+  // its history went back (etcd restored from a backup).
+  Result<std::string> present_version(const Resource& resource, std::string_view ns, const ListOptions& options,
+                                      std::stop_token stop = {});
+  // `manager`: who owns the fields; empty: whoever the user agent names.
+  Result<Json> create(const Resource& resource, const Json& object, std::stop_token stop = {},
+                      std::string_view manager = {});
   // PUT; metadata.resourceVersion in `object` is the precondition.
   Result<Json> update(const Resource& resource, const Json& object, Subresource sub = Subresource::kNone,
                       std::stop_token stop = {});

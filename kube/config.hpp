@@ -1,4 +1,4 @@
-// Where the API server is and who we are there (CTL-1).
+// Where the API server is and who we are there.
 #pragma once
 #include <chrono>
 #include <string>

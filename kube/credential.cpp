@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kExpiryMargin{10};
 }  // namespace
 
 Result<Credential> CredentialSource::current(const std::stop_token& stop) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (!known_) {
     last_ = {config_.token, config_.client_certificate_pem, config_.client_key_pem};
     known_ = true;
@@ -35,7 +35,7 @@ Result<Credential> CredentialSource::current(const std::stop_token& stop) {
 }
 
 bool CredentialSource::rejected(const Credential& used) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (used.token != last_.token || used.certificate_pem != last_.certificate_pem)
     return true;  // another thread was first
   if (!config_.exec.command.empty()) {

@@ -1,10 +1,10 @@
 // Who we are to the API server, now: tokens rotate and plugins' credentials expire.
 #pragma once
 #include <chrono>
-#include <mutex>
 #include <stop_token>
 #include <string>
 
+#include "core/guarded.hpp"
 #include "core/result.hpp"
 #include "kube/config.hpp"
 
@@ -25,15 +25,16 @@ class CredentialSource {
 
  private:
   using Clock = std::chrono::steady_clock;
-  Status read_token_file();
-  Status run_plugin(const std::stop_token& stop);
+  Status read_token_file() REQUIRES(mutex_);
+  Status run_plugin(const std::stop_token& stop) REQUIRES(mutex_);
 
   const Config& config_;
-  std::mutex mutex_;
-  Credential last_;
-  bool known_ = false;
-  Clock::time_point read_again_{};                                                                // token file
-  std::chrono::system_clock::time_point expires_ = std::chrono::system_clock::time_point::max();  // plugin
+  Mutex mutex_;
+  Credential last_ GUARDED_BY(mutex_);
+  bool known_ GUARDED_BY(mutex_) = false;
+  Clock::time_point read_again_ GUARDED_BY(mutex_){};  // token file
+  std::chrono::system_clock::time_point expires_ GUARDED_BY(mutex_) =
+      std::chrono::system_clock::time_point::max();  // plugin
 };
 
 }  // namespace twinspan::kube

@@ -1,4 +1,4 @@
-// Leader election over a Lease, as client-go does it: expiry by local observation, jitter 1.2, release on exit (CTL-3).
+// Leader election over a Lease, as client-go does it: expiry by local observation, jitter 1.2, release on exit.
 #pragma once
 #include <chrono>
 #include <functional>

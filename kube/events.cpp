@@ -5,11 +5,11 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
+#include "core/guarded.hpp"
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 
 namespace twinspan::kube {
 namespace {
@@ -38,7 +38,7 @@ struct EventRecorder::Impl {
   void record(const ObjectRef& object, const char* type, std::string_view reason, std::string message) {
     if (message.size() > kMessageBytes) message.resize(kMessageBytes);
     {
-      std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       if (queue.size() >= kQueued) {
         if (dropped++ == 0) log::warn("events are dropped: the API server does not take them fast enough", {});
         return;
@@ -49,9 +49,9 @@ struct EventRecorder::Impl {
   }
 
   void run(const std::stop_token& stop) {
-    std::unique_lock lock(mutex);
+    MutexLock lock(mutex);
     while (!stop.stop_requested()) {
-      waker.wait(lock, stop, [this] { return !queue.empty(); });
+      waker.wait(lock, stop, [this]() REQUIRES(mutex) { return !queue.empty(); });
       if (queue.empty()) break;
       const Occurrence now =
           queue.front();  // stays in the queue until it is written: the destructor waits for an empty one
@@ -112,28 +112,27 @@ struct EventRecorder::Impl {
   Client& client;
   const Clock& clock;
   const std::string component, instance;
-  std::mutex mutex{};
+  Mutex mutex{};
   std::condition_variable_any waker{};
-  std::deque<Occurrence> queue{};
-  size_t dropped = 0;
+  std::deque<Occurrence> queue GUARDED_BY(mutex){};
+  size_t dropped GUARDED_BY(mutex) = 0;
   std::map<std::string, Series> series{};  // only the thread's
   unsigned number = 0;
-  std::jthread thread{};
+  RoleThread thread{"events"};
 };
 
 EventRecorder::EventRecorder(Client& client, const Clock& clock, std::string component, std::string instance)
     : impl_(new Impl{
           .client = client, .clock = clock, .component = std::move(component), .instance = std::move(instance)}) {
-  impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+  impl_->thread.start([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }
 
 EventRecorder::~EventRecorder() {
   {
-    std::unique_lock lock(impl_->mutex);
-    impl_->waker.wait_for(lock, kFarewell, [this] { return impl_->queue.empty(); });
+    MutexLock lock(impl_->mutex);
+    impl_->waker.wait_for(lock, kFarewell, [this]() REQUIRES(impl_->mutex) { return impl_->queue.empty(); });
   }
-  impl_->thread.request_stop();  // a request under way is given up
-  impl_->thread.join();
+  impl_->thread.stop();  // a request under way is given up
 }
 
 void EventRecorder::normal(const ObjectRef& object, std::string_view reason, std::string message) {

@@ -3,14 +3,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/guarded.hpp"
 #include "core/json.hpp"
 #include "kube/client.hpp"
 #include "kube/reflector.hpp"
@@ -32,21 +30,23 @@ class Informer final : private ReflectorSink {
       : plural_(resource.plural), decode_(std::move(decode)), reflector_(client, resource, std::move(options), *this) {}
 
   void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }  // before start()
-  void start() { reflector_.start(); }                                            // one thread
-  void stop() { reflector_.stop(); }                                              // joins it
-  bool synced() const { return reflector_.synced(); }                             // the first list is in the cache
+  // Called before what is told next, which may be older than anything told so far. Before start().
+  void on_history_went_back(std::function<void()> handler) { went_back_handlers_.push_back(std::move(handler)); }
+  void start() { reflector_.start(); }                 // one thread
+  void stop() { reflector_.stop(); }                   // joins it
+  bool synced() const { return reflector_.synced(); }  // the first list is in the cache
 
   Value find(const Key& key) const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     const auto found = values_.find(key);
     return found == values_.end() ? nullptr : found->second.value;
   }
   size_t size() const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     return values_.size();
   }
   std::vector<std::pair<Key, Value>> all() const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     std::vector<std::pair<Key, Value>> out;
     out.reserve(values_.size());
     for (const auto& [key, entry] : values_) out.emplace_back(key, entry.value);
@@ -69,18 +69,21 @@ class Informer final : private ReflectorSink {
   bool has(const Key& key, uint64_t version) const override;
   void erase(const Key& key, uint64_t version) override;
   void retain(const std::vector<Key>& keys, uint64_t list_version) override;
-  void bury(const Key& key, uint64_t version);  // under mutex_
+  void went_back() override;
+  void bury(const Key& key, uint64_t version) REQUIRES(mutex_);
   void notify(const Key& key, const Value& before, const Value& after) const {
     for (const Handler& handler : handlers_) handler(key, before, after);
   }
 
   const std::string plural_;
   Decode decode_;
-  std::mutex order_;  // held over a change and its notification, so that handlers see changes in their order
-  mutable std::shared_mutex mutex_;
-  std::map<Key, Entry> values_;
-  std::map<Key, Tombstone> tombstones_;  // versions at which keys were deleted: a late wrote() must not revive them
+  Mutex order_;  // held over a change and its notification, so that handlers see changes in their order
+  mutable SharedMutex mutex_;
+  std::map<Key, Entry> values_ GUARDED_BY(mutex_);
+  std::map<Key, Tombstone> tombstones_
+      GUARDED_BY(mutex_);  // versions at which keys were deleted: a late wrote() must not revive them
   std::vector<Handler> handlers_;
+  std::vector<std::function<void()>> went_back_handlers_;
   Reflector reflector_;  // last: its thread uses all of the above
 };
 

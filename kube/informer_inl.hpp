@@ -5,6 +5,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "core/guarded.hpp"
 #include "kube/informer.hpp"
 #include "kube/object.hpp"
 
@@ -12,7 +13,7 @@ namespace twinspan::kube {
 
 template <class T>
 bool Informer<T>::has(const Key& key, uint64_t version) const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   if (const auto found = values_.find(key); found != values_.end() && found->second.version >= version) return true;
   const auto grave = tombstones_.find(key);
   return grave != tombstones_.end() && grave->second.version >= version;
@@ -23,7 +24,7 @@ template <class T>
 void Informer<T>::take(const Json& object) {
   const Key key = key_of(object);
   const uint64_t version = version_number(resource_version_of(object));
-  std::lock_guard ordered(order_);
+  MutexLock ordered(order_);
   if (has(key, version)) return;
   Result<T> decoded = fail(Code::kInternal, "");
   try {
@@ -35,7 +36,7 @@ void Informer<T>::take(const Json& object) {
   const Value after = std::make_shared<const T>(std::move(*decoded));
   Value before;
   {
-    std::unique_lock lock(mutex_);
+    WriteLock lock(mutex_);
     Entry& entry = values_[key];
     before = std::move(entry.value);
     entry = {version, after};
@@ -46,10 +47,10 @@ void Informer<T>::take(const Json& object) {
 
 template <class T>
 void Informer<T>::erase(const Key& key, uint64_t version) {
-  std::lock_guard ordered(order_);
+  MutexLock ordered(order_);
   Value before;
   {
-    std::unique_lock lock(mutex_);
+    WriteLock lock(mutex_);
     bury(key, version);
     const auto found = values_.find(key);
     if (found == values_.end() || found->second.version > version) return;
@@ -60,13 +61,24 @@ void Informer<T>::erase(const Key& key, uint64_t version) {
 }
 
 template <class T>
+void Informer<T>::went_back() {
+  MutexLock ordered(order_);
+  {
+    WriteLock lock(mutex_);
+    for (auto& [key, entry] : values_) entry.version = 0;
+    tombstones_.clear();
+  }
+  for (const auto& handler : went_back_handlers_) handler();
+}
+
+template <class T>
 void Informer<T>::retain(const std::vector<Key>& keys, uint64_t list_version) {
   std::vector<Key> kept = keys;
   std::sort(kept.begin(), kept.end());
-  std::lock_guard ordered(order_);
+  MutexLock ordered(order_);
   std::vector<std::pair<Key, Value>> gone;
   {
-    std::unique_lock lock(mutex_);
+    WriteLock lock(mutex_);
     for (auto it = values_.begin(); it != values_.end();) {
       // What was written after the list was taken is not in it.
       if (it->second.version > list_version || std::binary_search(kept.begin(), kept.end(), it->first)) {

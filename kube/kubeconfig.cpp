@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "core/base64.hpp"
 #include "core/file.hpp"
-#include "kube/base64.hpp"
 #include "kube/config.hpp"
 
 namespace twinspan::kube {

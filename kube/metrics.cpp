@@ -75,6 +75,8 @@ Metrics& metrics() {
       histogram("workqueue_work_duration_seconds", "How long in seconds processing an item from workqueue takes."),
       counter("controller_runtime_reconcile_total", "Total number of reconciliations per controller."),
       counter("controller_runtime_reconcile_errors_total", "Total number of reconciliation errors per controller."),
+      counter("controller_runtime_terminal_reconcile_errors_total",
+              "Total number of terminal reconciliation errors per controller."),
       histogram("controller_runtime_reconcile_time_seconds", "Length of time per reconciliation per controller."),
       gauge("controller_runtime_active_workers", "Number of currently used workers per controller."),
       gauge("controller_runtime_max_concurrent_reconciles", "Maximum number of concurrent reconciles per controller."),

@@ -1,9 +1,9 @@
 // The client's own limit on requests: a token bucket of one second's worth.
 #pragma once
 #include <chrono>
-#include <mutex>
 #include <stop_token>
 
+#include "core/guarded.hpp"
 #include "core/wait.hpp"
 
 namespace twinspan::kube {
@@ -18,7 +18,7 @@ class Pace {
     const auto step = std::chrono::nanoseconds(static_cast<int64_t>(1e9 / per_second_));
     std::chrono::nanoseconds pause;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       const auto now = std::chrono::steady_clock::now();
       next_ = std::max(next_, now - std::chrono::seconds(1));
       pause = next_ - now;
@@ -30,8 +30,8 @@ class Pace {
 
  private:
   const double per_second_;
-  std::mutex mutex_;
-  std::chrono::steady_clock::time_point next_{};
+  Mutex mutex_;
+  std::chrono::steady_clock::time_point next_ GUARDED_BY(mutex_){};
 };
 
 }  // namespace twinspan::kube

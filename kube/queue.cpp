@@ -3,9 +3,9 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <set>
 
+#include "core/guarded.hpp"
 #include "kube/metrics.hpp"
 
 namespace twinspan::kube {
@@ -36,7 +36,7 @@ struct WorkQueue::Impl {
         waited(metrics().queue_duration_seconds.Add({{"name", config.name}}, seconds_buckets())),
         worked(metrics().work_duration_seconds.Add({{"name", config.name}}, seconds_buckets())) {}
 
-  void add(States::iterator it, bool low_priority) {
+  void add(States::iterator it, bool low_priority) REQUIRES(mutex) {
     State& state = it->second;
     if (state.working) {
       state.again_low = state.again ? state.again_low && low_priority : low_priority;
@@ -60,7 +60,7 @@ struct WorkQueue::Impl {
     waker.notify_one();
   }
 
-  void add_due(BootTime now) {
+  void add_due(BootTime now) REQUIRES(mutex) {
     while (!due.empty() && due.begin()->first <= now) {
       const auto it = states.find(due.begin()->second);
       due.erase(due.begin());
@@ -69,7 +69,7 @@ struct WorkQueue::Impl {
     }
   }
 
-  std::optional<Key> pop_from(std::deque<Key>& keys, bool is_low) {
+  std::optional<Key> pop_from(std::deque<Key>& keys, bool is_low) REQUIRES(mutex) {
     while (!keys.empty()) {
       Key key = std::move(keys.front());
       keys.pop_front();
@@ -85,18 +85,18 @@ struct WorkQueue::Impl {
     }
     return std::nullopt;
   }
-  std::optional<Key> pop() {
+  std::optional<Key> pop() REQUIRES(mutex) {
     add_due(clock.boot_now());
     if (auto key = pop_from(high, false)) return key;
     return pop_from(low, true);
   }
 
-  void drop_if_idle(States::iterator it) {
+  void drop_if_idle(States::iterator it) REQUIRES(mutex) {
     const State& state = it->second;
     if (!state.queued && !state.working && !state.due && state.failures == 0) states.erase(it);
   }
 
-  void add_after(States::iterator it, std::chrono::milliseconds delay) {
+  void add_after(States::iterator it, std::chrono::milliseconds delay) REQUIRES(mutex) {
     const BootTime now = clock.boot_now();
     add_due(now);  // a delay that is over is an addition of its own and must not swallow this one
     State& state = it->second;
@@ -116,11 +116,11 @@ struct WorkQueue::Impl {
   prometheus::Histogram& waited;
   prometheus::Histogram& worked;
 
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable_any waker;
-  States states;
-  std::deque<Key> high, low;
-  std::set<std::pair<BootTime, Key>> due;
+  States states GUARDED_BY(mutex);
+  std::deque<Key> high GUARDED_BY(mutex), low GUARDED_BY(mutex);
+  std::set<std::pair<BootTime, Key>> due GUARDED_BY(mutex);
 };
 
 WorkQueue::WorkQueue(QueueConfig config, const Clock& clock)
@@ -128,12 +128,12 @@ WorkQueue::WorkQueue(QueueConfig config, const Clock& clock)
 WorkQueue::~WorkQueue() = default;
 
 void WorkQueue::add(const Key& key, bool low_priority) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   impl_->add(impl_->states.try_emplace(key).first, low_priority);
 }
 
 void WorkQueue::add_after(const Key& key, std::chrono::milliseconds delay) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto it = impl_->states.try_emplace(key).first;
   if (delay.count() <= 0) {
     impl_->add(it, false);
@@ -143,7 +143,7 @@ void WorkQueue::add_after(const Key& key, std::chrono::milliseconds delay) {
 }
 
 void WorkQueue::retry(const Key& key) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto it = impl_->states.try_emplace(key).first;
   const unsigned doublings = std::min(it->second.failures++, 40u);
   const auto limit = impl_->config.backoff_limit.count(), base = impl_->config.backoff_base.count();
@@ -153,7 +153,7 @@ void WorkQueue::retry(const Key& key) {
 }
 
 void WorkQueue::forget(const Key& key) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto it = impl_->states.find(key);
   if (it == impl_->states.end()) return;
   it->second.failures = 0;
@@ -161,32 +161,33 @@ void WorkQueue::forget(const Key& key) {
 }
 
 std::optional<Key> WorkQueue::try_take() {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   return impl_->pop();
 }
 
 std::optional<Key> WorkQueue::take(std::stop_token stop) {
-  std::unique_lock lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   while (!stop.stop_requested()) {
     if (auto key = impl_->pop()) return key;
-    const auto ready = [this] {
+    const auto ready = [this]() REQUIRES(impl_->mutex) {
       return !impl_->high.empty() || !impl_->low.empty() ||
              (!impl_->due.empty() && impl_->due.begin()->first <= impl_->clock.boot_now());
     };
     if (impl_->due.empty()) {
-      impl_->waker.wait(lock, stop, [&] { return ready() || !impl_->due.empty(); });
+      impl_->waker.wait(lock, stop, [&]() REQUIRES(impl_->mutex) { return ready() || !impl_->due.empty(); });
     } else {
       // Woken early where something with an earlier time was added: then it is looked at afresh.
       const BootTime first = impl_->due.begin()->first;
-      impl_->waker.wait_for(lock, stop, first - impl_->clock.boot_now(),
-                            [&] { return ready() || impl_->due.empty() || impl_->due.begin()->first < first; });
+      impl_->waker.wait_for(lock, stop, first - impl_->clock.boot_now(), [&]() REQUIRES(impl_->mutex) {
+        return ready() || impl_->due.empty() || impl_->due.begin()->first < first;
+      });
     }
   }
   return std::nullopt;
 }
 
 void WorkQueue::done(const Key& key) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto it = impl_->states.find(key);
   if (it == impl_->states.end() || !it->second.working) return;
   auto& state = it->second;

@@ -27,7 +27,7 @@ class WorkQueue {
   void add(const Key& key, bool low_priority = false);  // low: initial lists, behind everything that changed since
   void add_after(const Key& key, std::chrono::milliseconds delay);  // the earliest of several delays counts
   void retry(const Key& key);                                       // after backoff_base * 2^failures
-  void forget(const Key& key);  // it succeeded: the next retry starts from the base again
+  void forget(const Key& key);  // it succeeded, or was given up: the next retry starts from the base again
   // Blocks; nullopt once stopped. The key is the caller's until done(); if it was added meanwhile it is handed out
   // again then.
   std::optional<Key> take(std::stop_token stop);

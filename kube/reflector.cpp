@@ -32,19 +32,32 @@ Reflector::Reflector(Client& client, const Resource& resource, ReflectorOptions 
 Reflector::~Reflector() { stop(); }
 
 void Reflector::start() {
-  if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token token) { run(std::move(token)); });
+  thread_.start([this](const std::stop_token& stop) { run(stop); });
 }
 
-void Reflector::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
-  thread_.join();
-}
+void Reflector::stop() { thread_.stop(); }
 
 void Reflector::connected(bool now) {
   if (told_ == now) return;
   told_ = now;
   if (options_.on_connection) options_.on_connection(now);
+}
+
+// A server whose data were restored from an older backup answers a watch at a version it has yet to reach with nothing
+// at all, perhaps for hours. What a quorum read says after that version was known can't be lower by any other cause.
+bool Reflector::history_went_back(const std::stop_token& stop) {
+  const uint64_t known = version_number(last_seen_);
+  if (known == 0) return false;
+  const ListOptions options{.label_selector = options_.label_selector, .field_selector = options_.field_selector};
+  const auto present = client_.present_version(resource_, options_.ns, options, stop);
+  if (!present || present->empty() || version_number(*present) >= known) return false;
+  const std::string plural(resource_.plural);
+  log::warn("the API's history went back: it was restored from a backup; everything is read anew",
+            {{"resource", plural}, {"known", last_seen_}, {"present", *present}});
+  metrics().watch_restarts_total.Add({{"resource", plural}, {"reason", "HistoryWentBack"}}).Increment();
+  sink_.went_back();
+  last_seen_.clear();
+  return true;
 }
 
 Status Reflector::list(const std::stop_token& stop) {
@@ -137,12 +150,14 @@ void Reflector::run(std::stop_token stop) {
   };
   bool relisted = false;  // without a healthy watch since
   while (!stop.stop_requested()) {
+    history_went_back(stop);
     if (auto listed = list(stop); !listed) {
       if (!stop.stop_requested()) pause("list", listed.error());
       continue;
     }
     connected(true);
-    while (!stop.stop_requested()) {
+    for (bool again = false; !stop.stop_requested(); again = true) {
+      if (again && history_went_back(stop)) break;
       const auto ended = watch(stop);
       if (stop.stop_requested()) return;
       if (healthy_) {

@@ -1,5 +1,5 @@
-// List and watch of one kind, for ever: pages, bookmarks, time-outs, 410, dropped streams, back-off (peers.md,
-// client-go's reflector).
+// List and watch of one kind, for ever: pages, bookmarks, time-outs, 410, dropped streams, back-off, as
+// client-go's reflector does it.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -7,11 +7,11 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/json.hpp"
 #include "core/result.hpp"
+#include "core/role_thread.hpp"
 #include "kube/client.hpp"
 #include "kube/resource.hpp"
 
@@ -35,6 +35,8 @@ class ReflectorSink {
   virtual void erase(const Key& key, uint64_t version) = 0;
   // Whether the sink has this version of the object or a newer one, so that it needs no parsing.
   virtual bool has(const Key& /*key*/, uint64_t /*version*/) const { return false; }
+  // History went back: whatever version the sink has, what comes next is newer.
+  virtual void went_back() {}
   virtual void retain(const std::vector<Key>& keys, uint64_t list_version) = 0;  // after a list: whatever else is gone
 };
 
@@ -48,6 +50,7 @@ class Reflector {
 
  private:
   void run(std::stop_token stop);
+  bool history_went_back(const std::stop_token& stop);
   Status list(const std::stop_token& stop);
   Status watch(const std::stop_token& stop);
   void observe(WatchType type, Json&& object);
@@ -61,7 +64,7 @@ class Reflector {
   bool healthy_ = false;         // this watch was accepted and brought something
   std::optional<bool> told_;
   std::atomic<bool> synced_{false};
-  std::jthread thread_;
+  RoleThread thread_{"reflector"};
 };
 
 }  // namespace twinspan::kube

@@ -35,6 +35,10 @@ inline constexpr Resource kRoles{"rbac.authorization.k8s.io", "v1", "roles", "Ro
 inline constexpr Resource kRoleBindings{"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"};
 inline constexpr Resource kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",
                                                      "CustomResourceDefinition", false};
+inline constexpr Resource kValidatingWebhooks{"admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
+                                              "ValidatingWebhookConfiguration", false};
+inline constexpr Resource kMutatingWebhooks{"admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations",
+                                            "MutatingWebhookConfiguration", false};
 inline constexpr Resource kReplicationLinks{"twinspan.dev", "v1alpha1", "replicationlinks", "ReplicationLink"};
 inline constexpr Resource kFailoverPolicies{"twinspan.dev", "v1alpha1", "failoverpolicies", "FailoverPolicy"};
 

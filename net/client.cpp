@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "core/guarded.hpp"
 #include "net/dial.hpp"
 #include "net/message.hpp"
 #include "net/resumption.hpp"
@@ -226,10 +227,10 @@ struct Client::Impl {
   std::string tls_name, host_header;
   Resumption resumption;
 
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable_any freed;
-  std::vector<std::unique_ptr<Line>> idle;  // the last used is at the back and is used next
-  size_t in_use = 0;
+  std::vector<std::unique_ptr<Line>> idle GUARDED_BY(mutex);  // the last used is at the back and is used next
+  size_t in_use GUARDED_BY(mutex) = 0;
 
   std::unique_ptr<Line> open() {
     return std::make_unique<Line>(*peer, *context, tls_name, options.connect_timeout,
@@ -244,8 +245,9 @@ struct Client::Impl {
   // nullptr: stopped, or none came free in time.
   std::unique_ptr<Line> take(SteadyClock::time_point deadline, const std::stop_token& stop) {
     std::vector<std::unique_ptr<Line>> stale;  // closed after the lock is given back
-    std::unique_lock lock(mutex);
-    const bool free = freed.wait_until(lock, stop, deadline, [this] { return in_use < options.connections; });
+    MutexLock lock(mutex);
+    const bool free =
+        freed.wait_until(lock, stop, deadline, [this]() REQUIRES(mutex) { return in_use < options.connections; });
     if (!free || stop.stop_requested()) return nullptr;
     ++in_use;
     const auto now = SteadyClock::now();
@@ -267,7 +269,7 @@ struct Client::Impl {
   Status exchange(const Outgoing& request, Intake& intake, const Request& given, const std::stop_token& stop);
   void give_back(std::unique_ptr<Line> line) {  // nullptr: it is not to be used again
     {
-      std::lock_guard lock(mutex);
+      MutexLock lock(mutex);
       --in_use;
       if (line) {
         line->idle_since = SteadyClock::now();

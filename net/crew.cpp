@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/role_thread.hpp"
+
 namespace twinspan::net {
 namespace {
 constexpr std::chrono::seconds kIdle{10};
 }
 
 void Crew::enqueue(std::function<void()> job) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (stopping_) return;
   jobs_.push_back(std::move(job));
   if (idle_ >= jobs_.size()) {
@@ -26,12 +28,14 @@ void Crew::hire() {
 }
 
 void Crew::work() {
-  std::unique_lock lock(mutex_);
+  name_this_thread("http-crew");
+  MutexLock lock(mutex_);
   while (true) {
     if (jobs_.empty()) {
       if (stopping_ || working_.size() > limit_ + lent_) break;
       ++idle_;
-      const bool found = job_.wait_for(lock, kIdle, [this] { return stopping_ || !jobs_.empty(); });
+      const bool found =
+          job_.wait_for(lock.native(), kIdle, [this]() REQUIRES(mutex_) { return stopping_ || !jobs_.empty(); });
       --idle_;
       if (!found) break;
       continue;
@@ -51,16 +55,16 @@ void Crew::work() {
 }
 
 void Crew::stop() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   stopping_ = true;
   job_.notify_all();
-  gone_.wait(lock, [this] { return working_.empty(); });
+  gone_.wait(lock.native(), [this]() REQUIRES(mutex_) { return working_.empty(); });
   for (std::thread& one : leaving_) one.join();
   leaving_.clear();
 }
 
 void Crew::lend() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   ++lent_;
   if (!jobs_.empty() && idle_ == 0 && !stopping_) {
     hire();
@@ -68,7 +72,7 @@ void Crew::lend() {
 }
 
 void Crew::take_back() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   --lent_;
 }
 

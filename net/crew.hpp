@@ -3,9 +3,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "core/guarded.hpp"
 
 namespace twinspan::net {
 
@@ -21,16 +22,17 @@ class Crew {
   void take_back();
 
  private:
-  void hire();  // under the mutex
+  void hire() REQUIRES(mutex_);
   void work();
 
   const size_t limit_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable job_, gone_;
-  std::deque<std::function<void()>> jobs_;
-  std::vector<std::thread> working_, leaving_;  // every thread is joined: what libraries do at its end is part of it
-  size_t idle_ = 0, lent_ = 0;
-  bool stopping_ = false;
+  std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+  std::vector<std::thread> working_ GUARDED_BY(mutex_), leaving_
+      GUARDED_BY(mutex_);  // every thread is joined: what libraries do at its end is part of it
+  size_t idle_ GUARDED_BY(mutex_) = 0, lent_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace twinspan::net

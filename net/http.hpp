@@ -108,6 +108,9 @@ struct OutgoingResponse {
   std::function<bool(const std::function<bool(std::string_view)>& write, const std::stop_token& stop)> stream;
 };
 
+// For people and probes.
+OutgoingResponse plain_text(int status, std::string body);
+
 // Thrown by a handler or by its stream: the connection is closed at once, without an answer or without its proper end.
 struct CutConnection {};
 

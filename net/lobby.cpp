@@ -4,17 +4,19 @@
 
 namespace twinspan::net {
 
-Lobby::Lobby() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Lobby::Lobby() {
+  thread_.start([this](const std::stop_token& stop) { run(stop); });
+}
 Lobby::~Lobby() { stop(); }
 
 void Lobby::stop() {
-  if (!thread_.joinable()) return;
+  if (!thread_.started()) return;
   thread_.request_stop();
   waker_.wake();
-  thread_.join();
+  thread_.stop();
   std::map<int, Guest> left;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     left.swap(guests_);
   }
   for (auto& [fd, guest] : left) guest.streaming ? guest.gone() : guest.ready(false);
@@ -25,8 +27,8 @@ void Lobby::wait_for_input(int fd, std::chrono::milliseconds time, Ready ready) 
   guest.until = Connection::Clock::now() + time;
   guest.ready = std::move(ready);
   {
-    std::lock_guard lock(mutex_);
-    if (thread_.get_stop_token().stop_requested()) {
+    MutexLock lock(mutex_);
+    if (thread_.stopping()) {
       // Falls through: answered outside the lock.
     } else {
       guest.number = ++arrivals_;
@@ -39,8 +41,8 @@ void Lobby::wait_for_input(int fd, std::chrono::milliseconds time, Ready ready) 
 }
 
 void Lobby::watch_for_close(int fd, std::function<void()> gone) {
-  std::unique_lock lock(mutex_);
-  if (thread_.get_stop_token().stop_requested()) {
+  MutexLock lock(mutex_);
+  if (thread_.stopping()) {
     lock.unlock();
     gone();
     return;
@@ -54,7 +56,7 @@ void Lobby::watch_for_close(int fd, std::function<void()> gone) {
 }
 
 void Lobby::forget(int fd) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   guests_.erase(fd);
   waker_.wake();
 }
@@ -68,7 +70,7 @@ void Lobby::run(const std::stop_token& stop) {
     numbers.assign(1, 0);
     auto next = Connection::Clock::time_point::max();
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       for (const auto& [fd, guest] : guests_) {
         fds.push_back({fd, static_cast<short>(guest.streaming ? POLLRDHUP : POLLIN | POLLRDHUP), 0});
         numbers.push_back(guest.number);
@@ -85,7 +87,7 @@ void Lobby::run(const std::stop_token& stop) {
     std::vector<std::pair<Ready, bool>> called;
     {
       // `gone` runs under the lock, so that forget() waits for it; it only sets a stop token.
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       for (size_t i = 1; i < fds.size(); ++i) {
         const auto found = guests_.find(fds[i].fd);
         if (found == guests_.end() || found->second.number != numbers[i]) continue;

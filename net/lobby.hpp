@@ -4,10 +4,10 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <mutex>
-#include <thread>
 #include <vector>
 
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
 #include "net/connection.hpp"
 
 namespace twinspan::net {
@@ -37,10 +37,10 @@ class Lobby {
   void run(const std::stop_token& stop);
 
   Waker waker_;
-  std::mutex mutex_;
-  std::map<int, Guest> guests_;  // by descriptor
-  uint64_t arrivals_ = 0;
-  std::jthread thread_;
+  Mutex mutex_;
+  std::map<int, Guest> guests_ GUARDED_BY(mutex_);  // by descriptor
+  uint64_t arrivals_ GUARDED_BY(mutex_) = 0;
+  RoleThread thread_{"http-lobby"};
 };
 
 }  // namespace twinspan::net

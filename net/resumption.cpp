@@ -20,20 +20,20 @@ void Resumption::attach(SSL_CTX* context) {
 
 int Resumption::keep(SSL* session, SSL_SESSION* ticket) {
   auto* self = static_cast<Resumption*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(session), own_index()));
-  std::lock_guard lock(self->mutex_);
+  MutexLock lock(self->mutex_);
   if (!SSL_session_reused(session)) self->verified_at_ = std::chrono::steady_clock::now();
   self->ticket_.reset(ticket);
   return 1;  // it is ours now
 }
 
 void Resumption::offer(SSL* session) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (ticket_ && std::chrono::steady_clock::now() - verified_at_ > kTrusted) ticket_.reset();
   if (ticket_) SSL_set_session(session, ticket_.get());
 }
 
 void Resumption::forget() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   ticket_.reset();
 }
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <chrono>
 #include <memory>
-#include <mutex>
 
+#include "core/guarded.hpp"
 #include "net/tls.hpp"
 
 namespace twinspan::net {
@@ -24,9 +24,9 @@ class Resumption {
   };
   static int keep(SSL* session, SSL_SESSION* ticket);
 
-  std::mutex mutex_;
-  std::unique_ptr<SSL_SESSION, Free> ticket_;
-  std::chrono::steady_clock::time_point verified_at_{};  // when the certificate was looked at
+  Mutex mutex_;
+  std::unique_ptr<SSL_SESSION, Free> ticket_ GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point verified_at_ GUARDED_BY(mutex_){};  // when the certificate was looked at
 };
 
 }  // namespace twinspan::net

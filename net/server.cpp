@@ -1,14 +1,15 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <httplib.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/guarded.hpp"
 #include "core/log.hpp"
 #include "net/connection.hpp"
 #include "net/crew.hpp"
 #include "net/http.hpp"
+#include "net/listener.hpp"
 #include "net/lobby.hpp"
 #include "net/message.hpp"
 
@@ -98,15 +99,9 @@ std::string head_of(int status, const OutgoingResponse& out) {
 
 }  // namespace
 
-struct Server::Impl final : httplib::Server {
+struct Server::Impl {
   Impl(ServerOptions given, net::Server::Handler handle)
       : options(std::move(given)), handler(std::move(handle)), crew(std::max<size_t>(options.threads, 1)) {}
-
-  // cpp-httplib hands accepted sockets over through a TaskQueue; here they go straight to the lobby.
-  struct Door final : httplib::TaskQueue {
-    void enqueue(std::function<void()> job) override { job(); }
-    void shutdown() override {}
-  };
 
   // Reads one request and answers it. False: the connection is to be closed.
   bool converse(Connection& connection) {
@@ -206,10 +201,7 @@ struct Server::Impl final : httplib::Server {
     return whole && connection.send("0\r\n\r\n", {});
   }
 
-  // Called by cpp-httplib for each accepted socket.
-  bool process_and_close_socket(socket_t fd) override {
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
+  void admit(int fd) {
     const int yes = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
@@ -217,11 +209,10 @@ struct Server::Impl final : httplib::Server {
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
     SslSession ssl;
     if (options.identity) {
-      std::lock_guard lock(context_mutex);
+      MutexLock lock(context_mutex);
       ssl.reset(SSL_new(context.get()));
     }
     park(std::make_shared<Session>(fd, std::move(ssl), waker), kHandshakeTime);
-    return true;
   }
 
   void park(const std::shared_ptr<Session>& session, std::chrono::milliseconds time) {
@@ -260,32 +251,15 @@ struct Server::Impl final : httplib::Server {
     if (options.identity) {
       auto made = server_context(*options.identity, options.client_ca_pem, options.require_client_certificate);
       if (!made) return std::unexpected(made.error());
+      MutexLock lock(context_mutex);
       context = *made;
     }
-    new_task_queue = [] { return new Door; };
-    set_socket_options([](int fd) {  // not SO_REUSEPORT, by which two programs would share a port unseen
-      const int yes = 1;
-      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    });
-    if (options.port == 0) {
-      port = bind_to_any_port(options.address);
-    } else {
-      port = bind_to_port(options.address, options.port) ? options.port : -1;
-    }
-    if (port <= 0)
-      return fail(Code::kUnavailable,
-                  fmt::format("listen on {}:{}: {}", options.address, options.port, strerror(errno)));
-    ::listen(svr_sock_, 1024);  // cpp-httplib's backlog of 5 makes clients wait a second under load
-    listener = std::jthread([this] { listen_after_bind(); });
-    while (!is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    return {};
+    return listener.start(options.address, options.port, [this](int fd) { admit(fd); });
   }
 
   void halt() {
-    if (!listener.joinable()) return;
     stopping = true;
-    httplib::Server::stop();
-    listener.join();
+    listener.stop();
     lobby.stop();  // streams see their stop token
     waker.wake();  // whoever waits for a peer gives up
     crew.stop();
@@ -293,14 +267,13 @@ struct Server::Impl final : httplib::Server {
 
   ServerOptions options;
   const net::Server::Handler handler;
-  int port = 0;
-  std::mutex context_mutex;
-  SslContext context;
+  Mutex context_mutex;
+  SslContext context GUARDED_BY(context_mutex);
   Waker waker;
   std::atomic<bool> stopping{false};
   Crew crew;
   Lobby lobby;
-  std::jthread listener;
+  Listener listener;
 };
 
 Server::Server(ServerOptions options, Handler handler)
@@ -308,7 +281,7 @@ Server::Server(ServerOptions options, Handler handler)
 Server::~Server() { stop(); }
 Status Server::start() { return impl_->start(); }
 void Server::stop() { impl_->halt(); }
-int Server::port() const { return impl_->port; }
+int Server::port() const { return impl_->listener.port(); }
 
 void Server::replace_identity(TlsIdentity identity) {
   auto made = server_context(identity, impl_->options.client_ca_pem, impl_->options.require_client_certificate);
@@ -316,7 +289,7 @@ void Server::replace_identity(TlsIdentity identity) {
     log::error("TLS identity not replaced", {{"error", made.error().message}});
     return;
   }
-  std::lock_guard lock(impl_->context_mutex);
+  MutexLock lock(impl_->context_mutex);
   impl_->context = *made;
 }
 

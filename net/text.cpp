@@ -1,4 +1,4 @@
-// Percent encoding and header look-up.
+// Percent encoding, header look-up, and answers in words.
 #include "net/message.hpp"
 
 namespace twinspan::net {
@@ -58,6 +58,14 @@ std::string percent_decode(std::string_view text) {
     out += text[i];
   }
   return out;
+}
+
+OutgoingResponse plain_text(int status, std::string body) {
+  OutgoingResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
 }
 
 }  // namespace twinspan::net

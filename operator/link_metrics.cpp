@@ -5,6 +5,7 @@
 #include <map>
 
 #include "api/conditions.hpp"
+#include "contract/rows.hpp"
 #include "kube/metrics.hpp"
 #include "operator/build_info.hpp"
 
@@ -66,9 +67,9 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
     ready.add(of_link(key), word == "True");
     if (status.epoch) epoch.add(of_link(key), static_cast<double>(*status.epoch));
     for (const api::EndpointStatus& row : status.endpoints) {
-      primary.add(of_endpoint(key, row.name), row.role == "Primary");
-      if (row.role == "Primary") continue;
-      streaming.add(of_endpoint(key, row.name), row.state == "Streaming");
+      primary.add(of_endpoint(key, row.name), role_of(row) == Role::kPrimary);
+      if (role_of(row) == Role::kPrimary) continue;
+      streaming.add(of_endpoint(key, row.name), state_of(row) == MemberState::kStreaming);
       if (row.lag_seconds) lag_seconds.add(of_endpoint(key, row.name), *row.lag_seconds);
       if (row.lag_bytes) lag_bytes.add(of_endpoint(key, row.name), static_cast<double>(*row.lag_bytes));
     }

@@ -1,4 +1,4 @@
-// Metrics of links and policies, read from the caches when they are asked for (OPS-1).
+// Metrics of links and policies, read from the caches when they are asked for.
 #pragma once
 #include <prometheus/metric_family.h>
 

@@ -3,26 +3,24 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/cluster/names.hpp"
-#include "controllers/failover/failover_caches.hpp"
-#include "controllers/failover/failover_reconciler.hpp"
 #include "controllers/link/link_reconciler.hpp"
+#include "controllers/policy/failover_caches.hpp"
+#include "controllers/policy/policy_reconciler.hpp"
 #include "controllers/reports/worker_reports.hpp"
-#include "controllers/s3/s3_reconciler.hpp"
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "core/wait.hpp"
 #include "kube/controller.hpp"
 #include "kube/election.hpp"
 #include "kube/events.hpp"
 #include "operator/build_info.hpp"
+#include "operator/engines.hpp"
 #include "operator/link_metrics.hpp"
 #include "operator/probe_server.hpp"
 #include "pki/random.hpp"
+#include "webhooks/webhooks.hpp"
 
 namespace twinspan {
 namespace {
@@ -53,25 +51,34 @@ class Operator {
         failover_caches_(client_, cluster_, options.watch_namespaces),
         events_(client_, clock, "twinspan-operator", identity_),
         reports_({}, clock),
-        links_(client_, cluster_, reports_, events_, clock, link_config(options)),
-        s3_links_(client_, cluster_, reports_, events_, clock, link_config(options).render),
-        failovers_(client_, clock, cluster_, failover_caches_, reports_, events_),
+        link_engines_(make_link_engines({clock, render_config(options), options.pretend_workers})),
+        links_(client_, cluster_, reports_, events_, clock, link_engines_),
+        movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
+        failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
         link_controller_(
             "replicationlink", options.link_workers, clock,
-            [this](const kube::Key& key, const std::stop_token& stop) { return reconcile_link(key, stop); }),
+            [this](const kube::Key& key, const std::stop_token& stop) { return links_.reconcile(key, stop); }),
         failover_controller_(
             "failoverpolicy", options.failover_workers, clock,
             [this](const kube::Key& key, const std::stop_token& stop) { return failovers_.reconcile(key, stop); }) {
     connect();
+    if (options_.webhook.address)
+      webhooks_ = std::make_unique<webhooks::Webhooks>(webhook_config(), client_, clock_, cluster_, failover_caches_);
   }
 
   int run(const std::stop_token& stop) {
+    if (auto complete = check_complete(link_engines_, movers_); !complete) {
+      log::error("can't start", {{"error", complete.error().message}});
+      return 1;
+    }
     if (!start_servers()) return 1;
+    if (webhooks_) webhooks_->start();
     cluster_.start();
     failover_caches_.start();
     const bool synced = await_caches(stop);
     const int code = synced ? lead(stop) : 0;
     ready_ = false;
+    if (webhooks_) webhooks_->stop();
     failover_caches_.stop();
     cluster_.stop();
     health_->stop();
@@ -81,19 +88,27 @@ class Operator {
   }
 
  private:
-  static controllers::LinkReconcilerConfig link_config(const Options& options) {
-    controllers::LinkReconcilerConfig config;
-    config.render.worker_image = options.worker_image;
-    config.render.s3_worker_image = options.s3_worker_image;
-    config.render.image_pull_policy = options.worker_image_pull_policy;
-    config.pretend_workers = options.pretend_workers;
+  static controllers::RenderConfig render_config(const Options& options) {
+    controllers::RenderConfig config;
+    config.worker_image = options.worker_image;
+    config.s3_worker_image = options.s3_worker_image;
+    config.image_pull_policy = options.worker_image_pull_policy;
+    config.image_pull_secrets = options.worker_image_pull_secrets;
+    config.trial.patience = std::chrono::seconds(options.change_trial_seconds);
     return config;
   }
 
-  Result<kube::Requeue> reconcile_link(const kube::Key& key, const std::stop_token& stop) {
-    if (s3_links_.is_mine(key) && !options_.pretend_workers) return s3_links_.reconcile(key, stop);
-    if (!cluster_.links.find(key)) s3_links_.forget(key);
-    return links_.reconcile(key, stop);
+  webhooks::WebhookConfig webhook_config() const {
+    const Options::Webhook& wanted = options_.webhook;
+    webhooks::WebhookConfig config;
+    config.host = wanted.address->host;
+    config.port = wanted.address->port;
+    config.certificate.directory = wanted.certificate_dir;
+    config.certificate.ns = wanted.ns.empty() ? client_.config().default_namespace : wanted.ns;
+    config.certificate.service = wanted.service;
+    config.certificate.secret = wanted.secret.empty() ? wanted.service + "-ca" : wanted.secret;
+    config.certificate.configuration = wanted.configuration;
+    return config;
   }
 
   // Whatever changes enqueues the link it belongs to; nothing else is done on the threads that bring the news.
@@ -106,17 +121,24 @@ class Operator {
     if (options_.pretend_workers) return;
     reports_.add_listener([this](const kube::Key& link, const std::string&,
                                  const std::optional<controllers::Seen>& before, const controllers::Seen& after) {
-      if (controllers::FailoverReconciler::worth_a_look(before, after)) failover_controller_.queue().add(link);
-      if (controllers::LinkReconciler::worth_a_look(before, after))
-        link_controller_.queue().add(link);
-      else if (before && before->report && after.report && before->report->received != after.report->received)
-        link_controller_.queue().add_after(link, 2s);  // positions that moved are shown in a while
+      if (failovers_.is_news(link, before, after)) failover_controller_.queue().add(link);
+      using News = controllers::LinkReconciler::News;
+      const News news = links_.news(link, before, after);
+      if (news == News::kNow) link_controller_.queue().add(link);
+      if (news == News::kInAWhile) link_controller_.queue().add_after(link, 2s);
     });
   }
 
   bool start_servers() {
-    health_ = health_server(options_.health, [this] { return ready_ ? std::string() : "caches are not filled yet"; });
-    metrics_ = metrics_server(options_.metrics, [this](bool links) { return all_metrics_text(cluster_, links); });
+    health_ = health_server(options_.health, [this]() -> std::string {
+      if (!ready_) return "caches are not filled yet";
+      // Its Service leads to replicas that are ready: to those that can judge.
+      if (webhooks_ && webhooks_->port() == 0) return "the webhook does not listen yet";
+      return "";
+    });
+    metrics_ = metrics_server(options_.metrics, [this](bool links) {
+      return all_metrics_text(cluster_, links && leads_);  // once, whatever the number of replicas
+    });
     for (const auto& [server, what] : {std::pair{health_.get(), "health"}, {metrics_.get(), "metrics"}})
       if (auto started = server->start(); !started) {
         log::error("can't listen", {{"server", what}, {"error", started.error().message}});
@@ -130,6 +152,7 @@ class Operator {
     while (!cluster_.synced() || !failover_caches_.synced())
       if (!wait_for(5ms, stop)) return false;
     ready_ = true;
+    if (webhooks_) webhooks_->set_ready(true);
     log::info(
         "caches filled",
         {{"duration_ms", std::chrono::duration_cast<std::chrono::milliseconds>(clock_.boot_now() - began).count()},
@@ -157,7 +180,7 @@ class Operator {
     log::info("elected", {{"identity", identity_}, {"lease", config.lease.str()}});
     // The lease is released only after the reconcilers have stopped: the next leader never meets this one.
     std::stop_source release, over;
-    std::jthread holding([&] {
+    RoleThread holding("election", [&](const std::stop_token&) {
       election.hold(release.get_token());
       over.request_stop();
     });
@@ -169,7 +192,7 @@ class Operator {
     const bool lost = !stop.stop_requested();
     if (lost) log::error("leadership lost, leaving", {{"leader", election.leader()}});
     release.request_stop();
-    holding.join();
+    holding.stop();
     return lost ? 1 : 0;
   }
 
@@ -179,7 +202,9 @@ class Operator {
     if (!options_.pretend_workers) reports_.start();
     link_controller_.start();
     failover_controller_.start();
+    leads_ = true;
     block();
+    leads_ = false;
     failover_controller_.stop();
     link_controller_.stop();
     reports_.stop();
@@ -193,11 +218,13 @@ class Operator {
   controllers::FailoverCaches failover_caches_;
   kube::EventRecorder events_;
   controllers::WorkerReports reports_;
+  const controllers::LinkEngines link_engines_;
   controllers::LinkReconciler links_;
-  controllers::S3Reconciler s3_links_;
-  controllers::FailoverReconciler failovers_;
+  const controllers::PrimaryMovers movers_;
+  controllers::PolicyReconciler failovers_;
   kube::Controller link_controller_, failover_controller_;
-  std::atomic<bool> ready_{false};
+  std::unique_ptr<webhooks::Webhooks> webhooks_;  // after the caches, whose handlers it adds
+  std::atomic<bool> ready_{false}, leads_{false};
   std::unique_ptr<net::Server> health_, metrics_;
 };
 

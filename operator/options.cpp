@@ -19,6 +19,96 @@ CLI::Validator address_validator() {
       "HOST:PORT");
 }
 
+// What is read as text, and then parsed.
+struct Texts {
+  std::string health = ":8081", metrics = ":8080", level = "info", webhook;
+};
+
+void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
+  app.add_option("--watch-namespace", options.watch_namespaces,
+                 "Namespace to watch; repeat it for several. Default: all")
+      ->envname("TWINSPAN_WATCH_NAMESPACES")
+      ->delimiter(',');
+  app.add_option("--worker-image", options.worker_image, "Image of worker pods, where a link names none")
+      ->envname("TWINSPAN_WORKER_IMAGE")
+      ->capture_default_str();
+  app.add_option("--s3-worker-image", options.s3_worker_image,
+                 "Image of the workers of S3 links, where a link names none; the operator's own holds them")
+      ->envname("TWINSPAN_S3_WORKER_IMAGE")
+      ->capture_default_str();
+  app.add_option("--worker-image-pull-policy", options.worker_image_pull_policy, "imagePullPolicy of worker pods")
+      ->envname("TWINSPAN_WORKER_IMAGE_PULL_POLICY")
+      ->check(CLI::IsMember({"", "Always", "IfNotPresent", "Never"}));
+  app.add_option("--worker-image-pull-secret", options.worker_image_pull_secrets,
+                 "Secret of each link's namespace to pull workers' images with; repeat it for several")
+      ->envname("TWINSPAN_WORKER_IMAGE_PULL_SECRETS")
+      ->delimiter(',');
+  app.add_option("--health-address", texts.health, "Where /healthz and /readyz are served")
+      ->envname("TWINSPAN_HEALTH_ADDRESS")
+      ->check(address_validator())
+      ->capture_default_str();
+  app.add_option("--metrics-address", texts.metrics, "Where /metrics is served")
+      ->envname("TWINSPAN_METRICS_ADDRESS")
+      ->check(address_validator())
+      ->capture_default_str();
+  app.add_flag("--leader-elect", options.leader_elect, "Run with several replicas, one of which acts")
+      ->envname("TWINSPAN_LEADER_ELECT");
+}
+
+void add_webhook(CLI::App& app, Options& options, Texts& texts) {
+  app.add_option("--webhook-address", texts.webhook,
+                 "Where the admission webhooks are served, such as :9443. Default: nowhere")
+      ->envname("TWINSPAN_WEBHOOK_ADDRESS")
+      ->check(address_validator());
+  app.add_option("--webhook-service", options.webhook.service,
+                 "Service that the API server reaches the webhooks by: their certificate is for SERVICE.NAMESPACE.svc")
+      ->envname("TWINSPAN_WEBHOOK_SERVICE")
+      ->capture_default_str();
+  app.add_option("--webhook-namespace", options.webhook.ns,
+                 "Namespace of that Service, and of the Secret. Default: the operator's own")
+      ->envname("TWINSPAN_WEBHOOK_NAMESPACE");
+  app.add_option("--webhook-secret", options.webhook.secret,
+                 "Secret that keeps the webhooks' certificate authority. Default: SERVICE-ca")
+      ->envname("TWINSPAN_WEBHOOK_SECRET");
+  app.add_option("--webhook-configuration", options.webhook.configuration,
+                 "Name of the ValidatingWebhookConfiguration and of the MutatingWebhookConfiguration whose caBundle is "
+                 "kept. Default: none")
+      ->envname("TWINSPAN_WEBHOOK_CONFIGURATION");
+  app.add_option("--webhook-certificate-dir", options.webhook.certificate_dir,
+                 "Folder with tls.crt and tls.key that somebody else renews, such as cert-manager. Default: an "
+                 "authority of the operator's own")
+      ->envname("TWINSPAN_WEBHOOK_CERTIFICATE_DIR");
+}
+
+void add_election_and_work(CLI::App& app, Options& options, Texts& texts) {
+  app.add_option("--leader-election-namespace", options.leader_election_namespace,
+                 "Namespace of the election's Lease. Default: the operator's own")
+      ->envname("TWINSPAN_LEADER_ELECTION_NAMESPACE");
+  app.add_option("--leader-election-lease-seconds", options.leader_election_lease_seconds,
+                 "After so long without a renewal another replica acts")
+      ->envname("TWINSPAN_LEADER_ELECTION_LEASE_SECONDS")
+      ->check(CLI::Range(3, 300))
+      ->capture_default_str();
+  app.add_option("--log-level", texts.level, "debug, info, warn or error")
+      ->envname("TWINSPAN_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--kubeconfig", options.kubeconfig, "Default: $KUBECONFIG, the pod's own account, ~/.kube/config");
+  app.add_option("--change-trial-seconds", options.change_trial_seconds,
+                 "A change that its first endpoint does not run with after so long is undone; pulling an image counts")
+      ->envname("TWINSPAN_CHANGE_TRIAL_SECONDS")
+      ->check(CLI::Range(10, 86400))
+      ->capture_default_str();
+  app.add_option("--link-workers", options.link_workers, "Links looked after at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--failover-workers", options.failover_workers, "Failovers carried on at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  // For benchmarks of the operator alone: every worker is taken to run and stream, and only statuses are written.
+  app.add_flag("--pretend-workers", options.pretend_workers)->group("");
+}
+
 }  // namespace
 
 Result<ListenAddress> parse_listen_address(const std::string& text) {
@@ -36,54 +126,12 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
 
 std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   Options options;
-  std::string health = ":8081", metrics = ":8080", level = "info";
+  Texts texts;
   CLI::App app{"Twinspan: replication links and failover for Kubernetes", "twinspan-operator"};
   app.set_version_flag("--version", std::string(build_info().version) + " (" + std::string(build_info().commit) + ")");
-  app.add_option("--watch-namespace", options.watch_namespaces,
-                 "Namespace to watch; repeat it for several. Default: all")
-      ->envname("TWINSPAN_WATCH_NAMESPACES")
-      ->delimiter(',');
-  app.add_option("--worker-image", options.worker_image, "Image of worker pods, where a link names none")
-      ->envname("TWINSPAN_WORKER_IMAGE")
-      ->capture_default_str();
-  app.add_option("--s3-worker-image", options.s3_worker_image,
-                 "Image of the workers of S3 links, where a link names none; the operator's own holds them")
-      ->envname("TWINSPAN_S3_WORKER_IMAGE")
-      ->capture_default_str();
-  app.add_option("--worker-image-pull-policy", options.worker_image_pull_policy, "imagePullPolicy of worker pods")
-      ->envname("TWINSPAN_WORKER_IMAGE_PULL_POLICY")
-      ->check(CLI::IsMember({"", "Always", "IfNotPresent", "Never"}));
-  app.add_option("--health-address", health, "Where /healthz and /readyz are served")
-      ->envname("TWINSPAN_HEALTH_ADDRESS")
-      ->check(address_validator())
-      ->capture_default_str();
-  app.add_option("--metrics-address", metrics, "Where /metrics is served")
-      ->envname("TWINSPAN_METRICS_ADDRESS")
-      ->check(address_validator())
-      ->capture_default_str();
-  app.add_flag("--leader-elect", options.leader_elect, "Run with several replicas, one of which acts")
-      ->envname("TWINSPAN_LEADER_ELECT");
-  app.add_option("--leader-election-namespace", options.leader_election_namespace,
-                 "Namespace of the election's Lease. Default: the operator's own")
-      ->envname("TWINSPAN_LEADER_ELECTION_NAMESPACE");
-  app.add_option("--leader-election-lease-seconds", options.leader_election_lease_seconds,
-                 "After so long without a renewal another replica acts")
-      ->envname("TWINSPAN_LEADER_ELECTION_LEASE_SECONDS")
-      ->check(CLI::Range(3, 300))
-      ->capture_default_str();
-  app.add_option("--log-level", level, "debug, info, warn or error")
-      ->envname("TWINSPAN_LOG_LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->capture_default_str();
-  app.add_option("--kubeconfig", options.kubeconfig, "Default: $KUBECONFIG, the pod's own account, ~/.kube/config");
-  app.add_option("--link-workers", options.link_workers, "Links looked after at once")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--failover-workers", options.failover_workers, "Failovers carried on at once")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  // For benchmarks of the operator alone: every worker is taken to run and stream, and only statuses are written.
-  app.add_flag("--pretend-workers", options.pretend_workers)->group("");
+  add_workers_and_servers(app, options, texts);
+  add_webhook(app, options, texts);
+  add_election_and_work(app, options, texts);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -91,9 +139,10 @@ std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
     const int code = app.exit(error, out, out);
     return std::unexpected(Leave{code, out.str()});
   }
-  options.health = *parse_listen_address(health);
-  options.metrics = *parse_listen_address(metrics);
-  options.log_level = log::parse_level(level);
+  options.health = *parse_listen_address(texts.health);
+  options.metrics = *parse_listen_address(texts.metrics);
+  if (!texts.webhook.empty()) options.webhook.address = *parse_listen_address(texts.webhook);
+  options.log_level = log::parse_level(texts.level);
   return options;
 }
 

@@ -21,6 +21,7 @@ struct Options {
   std::string worker_image = "twinspan-worker:latest";
   std::string s3_worker_image = "twinspan-operator:latest";
   std::string worker_image_pull_policy;
+  std::vector<std::string> worker_image_pull_secrets;
   ListenAddress health{"", 8081};
   ListenAddress metrics{"", 8080};
   bool leader_elect = false;
@@ -29,7 +30,16 @@ struct Options {
   // writes have preconditions, so that losing it to a slow API server costs a restart and nothing else.
   int leader_election_lease_seconds = 8;
   log::Level log_level = log::Level::kInfo;
-  std::string kubeconfig;  // empty: $KUBECONFIG, the pod's own account, ~/.kube/config
+  std::string kubeconfig;          // empty: $KUBECONFIG, the pod's own account, ~/.kube/config
+  int change_trial_seconds = 300;  // until who tries a change must be back
+  struct Webhook {
+    std::optional<ListenAddress> address;  // nullopt: none is served
+    std::string service = "twinspan";      // what the API server calls it by, in `ns`
+    std::string ns;                        // empty: the operator's own
+    std::string secret;                    // of our own authority; empty: SERVICE-ca
+    std::string configuration;             // both of this name are told whom to trust; empty: neither
+    std::string certificate_dir;           // set: tls.crt and tls.key are read from there, and no authority is made
+  } webhook;
   int link_workers = 4;
   int failover_workers = 4;
   bool pretend_workers = false;

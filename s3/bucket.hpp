@@ -81,7 +81,10 @@ struct GetRequest {
   std::string if_match{};  // an ETag: kConflict where the object has changed since it was listed
   std::optional<ByteRange> range{};
   std::string version_id{};
+  bool packed = false;  // we could read it packed: a server that unpacks for those who can't leaves it as it is stored
 };
+// The answer to a GET of a range that was none.
+inline constexpr std::string_view kNotTheRange = "answer: not the range that was asked for";
 
 struct PutRequest {
   std::string key;

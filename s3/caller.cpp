@@ -47,6 +47,43 @@ std::string host_of(std::string_view endpoint, bool tls) {
   return std::string(endpoint);
 }
 
+// What goes either way in one call, over all its attempts.
+struct Passage {
+  explicit Passage(const Call& call) : call_(call) {
+    if (call.chunk)
+      chunk = [this](std::string_view piece) {
+        begun = true;
+        ended = !(*call_.chunk)(piece);
+        return !ended;
+      };
+    if (call.opened)
+      opened = [this](const net::Response& head) {
+        if (head.status == 200 || head.status == 206) ended = !(*call_.opened)(head);
+        return !ended;
+      };
+  }
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+
+  void attach(net::Request& request) {
+    if (!call_.source) return;
+    request.stream = [this](const std::function<bool(std::string_view)>& write) {
+      source_ended = call_.source->write_to(write);
+      return source_ended.has_value();
+    };
+    request.stream_bytes = static_cast<uint64_t>(call_.source->size_bytes);
+  }
+
+  std::function<bool(std::string_view)> chunk;
+  std::function<bool(const net::Response&)> opened;
+  bool begun = false;   // the reader has seen bytes
+  bool ended = false;   // by the reader
+  Status source_ended;  // why the source of a body gave up
+
+ private:
+  const Call& call_;
+};
+
 }  // namespace
 
 Caller::Caller(const ClientConfig& config, std::shared_ptr<CredentialSource> credentials, const Clock& clock)
@@ -80,7 +117,7 @@ std::string Caller::path_of(const Call& call) const {
 Result<Caller::SignerPointer> Caller::signer(std::string_view day, std::stop_token stop) {
   auto credentials = credentials_->get(false, std::move(stop));
   if (!credentials) return std::unexpected(credentials.error());
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (signer_ && signer_->day == day && signer_->credentials.secret_access_key == credentials->secret_access_key &&
       signer_->credentials.access_key_id == credentials->access_key_id &&
       signer_->credentials.session_token == credentials->session_token)
@@ -112,6 +149,7 @@ Result<net::Request> Caller::prepare(const Call& call, SignerPointer& used, std:
   std::string signature =
       authorization({call.method, path, query, out.headers, payload}, time, used->credentials.access_key_id, used->key);
   out.headers.emplace_back("Authorization", std::move(signature));
+  if (!call.accept_encoding.empty()) out.headers.emplace_back("Accept-Encoding", call.accept_encoding);
   out.path = query.empty() ? path : path + "?" + query;
   return out;
 }
@@ -132,7 +170,7 @@ bool Caller::learn_time(const net::Response& answer) {
 Result<bool> Caller::renew_credentials(const SignerPointer& refused, bool denied_only, std::stop_token stop) {
   const Credentials& old = refused->credentials;
   if (denied_only) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (denied_access_key_id_ == old.access_key_id + old.session_token) return false;
     denied_access_key_id_ = old.access_key_id + old.session_token;
   }
@@ -147,46 +185,48 @@ Result<bool> Caller::renew_credentials(const SignerPointer& refused, bool denied
   return differs(*fresh);
 }
 
+// What to do about an answer that is a refusal.
+Result<Caller::Setback> Caller::setback_of(const net::Response& answer, int status, const Refusal& why,
+                                           const SignerPointer& used, Tried& tried, const std::stop_token& stop) {
+  Setback out{.error = to_error(status, why)};
+  const Remedy remedy = remedy_of(status, why);
+  // HEAD is refused without a word: an obvious difference of clocks is the reason, then.
+  if (remedy == Remedy::kCorrectTime || (remedy == Remedy::kCredentials && why.code.empty() && !tried.time)) {
+    out.mended = !tried.time && learn_time(answer);
+    tried.time = true;
+    if (out.mended) return out;
+  }
+  if (remedy == Remedy::kCredentials && !tried.credentials) {
+    tried.credentials = true;
+    const auto other = renew_credentials(used, why.code.empty() || why.code == "AccessDenied", stop);
+    if (!other) return std::unexpected(other.error());
+    out.mended = *other;
+    if (out.mended) return out;
+  }
+  out.repeat = remedy == Remedy::kRepeat;
+  out.wait = retry_after(answer, now());
+  return out;
+}
+
 Result<Answered> Caller::call(const Call& call, std::stop_token stop) {
-  bool corrected = false, renewed = false, begun = false, ended = false;
-  std::function<bool(std::string_view)> chunk;
-  if (call.chunk)
-    chunk = [&](std::string_view piece) {
-      begun = true;
-      ended = !(*call.chunk)(piece);
-      return !ended;
-    };
-  std::function<bool(const net::Response&)> opened;
-  if (call.opened)
-    opened = [&](const net::Response& head) {
-      if (head.status == 200 || head.status == 206) ended = !(*call.opened)(head);
-      return !ended;
-    };
-  Status source_ended;
-  const auto body = [&](const std::function<bool(std::string_view)>& write) {
-    source_ended = call.source->write_to(write);
-    return source_ended.has_value();
-  };
+  Passage passage(call);
+  Tried tried;
   Answered out;
   for (int attempt = 0;; ++attempt) {
     SignerPointer used;
     auto request = prepare(call, used, stop);
     if (!request) return std::unexpected(request.error());
-    if (call.source) {
-      request->stream = body;
-      request->stream_bytes = static_cast<uint64_t>(call.source->size_bytes);
-    }
-    auto response = connections_->receive(*request, chunk, stop, opened);
-    if (!source_ended) return std::unexpected(source_ended.error());
-    if (ended) return fail(Code::kCancelled, "ended by the reader");
-    Error error;
-    milliseconds wait{0};
-    bool repeat;
+    passage.attach(*request);
+    auto response = connections_->receive(*request, passage.chunk, stop, passage.opened);
+    if (!passage.source_ended) return std::unexpected(passage.source_ended.error());
+    if (passage.ended) return fail(Code::kCancelled, "ended by the reader");
+    Setback setback;
     if (!response) {
-      error = response.error();
-      if (error.code != Code::kCancelled) troubled_ = true;
-      repeat = !begun && error.retryable;
-      if (error.code == Code::kUnavailable || error.code == Code::kTimeout) out.repeated = true;
+      setback.error = response.error();
+      const Code code = setback.error.code;
+      if (code != Code::kCancelled) troubled_ = true;
+      setback.repeat = !passage.begun && setback.error.retryable;
+      if (code == Code::kUnavailable || code == Code::kTimeout) out.repeated = true;
     } else {
       std::optional<Refusal> refusal;
       const bool good = response->status >= 200 && response->status < 300;
@@ -197,31 +237,16 @@ Result<Answered> Caller::call(const Call& call, std::stop_token stop) {
         return out;
       }
       const int status = good ? 0 : response->status;
-      const Refusal why = refusal.value_or(Refusal());
-      error = to_error(status, why);
-      Remedy remedy = remedy_of(status, why);
-      // HEAD is refused without a word: an obvious difference of clocks is the reason, then.
-      if (remedy == Remedy::kCorrectTime || (remedy == Remedy::kCredentials && why.code.empty() && !corrected)) {
-        if (!corrected && learn_time(*response)) {
-          corrected = true;
-          continue;
-        }
-        corrected = true;
-      }
-      if (remedy == Remedy::kCredentials && !renewed) {
-        renewed = true;
-        const auto other = renew_credentials(used, why.code.empty() || why.code == "AccessDenied", stop);
-        if (!other) return std::unexpected(other.error());
-        if (*other) continue;
-      }
-      repeat = remedy == Remedy::kRepeat;
+      auto refused = setback_of(*response, status, refusal.value_or(Refusal()), used, tried, stop);
+      if (!refused) return std::unexpected(refused.error());
+      if (refused->mended) continue;
       if (response->status >= 500) out.repeated = true;
-      wait = retry_after(*response, now());
+      setback = std::move(*refused);
     }
-    if (call.once && error.code != Code::kThrottled && out.repeated) repeat = false;
-    if (!repeat || attempt + 1 >= config_.tries) return std::unexpected(std::move(error));
-    wait = std::max(wait, full_jitter(config_.backoff_base, config_.backoff_max, attempt));
-    log::debug("S3 request repeated", {{"method", call.method}, {"endpoint", host_}, {"error", error.message}});
+    if (call.once && setback.error.code != Code::kThrottled && out.repeated) setback.repeat = false;
+    if (!setback.repeat || attempt + 1 >= config_.tries) return std::unexpected(std::move(setback.error));
+    const milliseconds wait = std::max(setback.wait, full_jitter(config_.backoff_base, config_.backoff_max, attempt));
+    log::debug("S3 request repeated", {{"method", call.method}, {"endpoint", host_}, {"error", setback.error.message}});
     if (!wait_for(wait, stop)) return fail(Code::kCancelled, "cancelled");
   }
 }

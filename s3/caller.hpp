@@ -2,10 +2,10 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "core/guarded.hpp"
 #include "net/http.hpp"
 #include "s3/client.hpp"
 #include "s3/refusal.hpp"
@@ -26,6 +26,7 @@ struct Call {
   // The body of an answer 200 or 206; once it has seen bytes nothing is repeated.
   const std::function<bool(std::string_view)>* chunk = nullptr;
   const std::function<bool(const net::Response&)>* opened = nullptr;  // sees its head before
+  std::string accept_encoding{};                                      // not signed: what is on the way may change it
 };
 
 struct Answered {
@@ -53,12 +54,23 @@ class Caller {
     SigningKey key;
   };
   using SignerPointer = std::shared_ptr<const Signer>;
+  struct Tried {  // each helps once in a call
+    bool time = false, credentials = false;
+  };
+  struct Setback {
+    Error error{};
+    bool repeat = false;                // it may pass by itself
+    bool mended = false;                // the next attempt is another one
+    std::chrono::milliseconds wait{0};  // at least; the server asks for it
+  };
 
   std::string path_of(const Call& call) const;
   WallTime now() const { return clock_.wall_now() + std::chrono::microseconds(offset_micros_.load()); }
   Result<SignerPointer> signer(std::string_view day, std::stop_token stop);
   Result<net::Request> prepare(const Call& call, SignerPointer& used, std::stop_token stop);
   bool learn_time(const net::Response& answer);
+  Result<Setback> setback_of(const net::Response& answer, int status, const Refusal& why, const SignerPointer& used,
+                             Tried& tried, const std::stop_token& stop);
   Result<bool> renew_credentials(const SignerPointer& refused, bool denied_only, std::stop_token stop);
 
   const ClientConfig config_;
@@ -70,9 +82,10 @@ class Caller {
 
   std::atomic<bool> troubled_{false};
   std::atomic<int64_t> offset_micros_{0};  // the server's clock less ours
-  std::mutex mutex_;
-  SignerPointer signer_;
-  std::string denied_access_key_id_;  // these were asked for anew after AccessDenied, and are what there is
+  Mutex mutex_;
+  SignerPointer signer_ GUARDED_BY(mutex_);
+  std::string denied_access_key_id_
+      GUARDED_BY(mutex_);  // these were asked for anew after AccessDenied, and are what there is
 };
 
 }  // namespace twinspan::s3

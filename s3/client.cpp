@@ -6,65 +6,18 @@
 #include "s3/body.hpp"
 #include "s3/caller.hpp"
 #include "s3/digest.hpp"
-#include "s3/uri.hpp"
+#include "s3/form.hpp"
 
 namespace twinspan::s3 {
 namespace {
 
 constexpr size_t kDeletedAtOnceMost = 1000;
 
-void add(net::Headers& headers, const char* name, const std::string& value) {
-  if (!value.empty()) headers.emplace_back(name, value);
-}
-
-void add_metadata(net::Headers& headers, const Metadata& metadata) {
-  add(headers, "Content-Type", metadata.content_type);
-  add(headers, "Content-Encoding", metadata.content_encoding);
-  add(headers, "Content-Language", metadata.content_language);
-  add(headers, "Content-Disposition", metadata.content_disposition);
-  add(headers, "Cache-Control", metadata.cache_control);
-  add(headers, "Expires", metadata.expires);
-  add(headers, "x-amz-storage-class", metadata.storage_class);
-  add(headers, "x-amz-server-side-encryption", metadata.encryption);
-  add(headers, "x-amz-server-side-encryption-aws-kms-key-id", metadata.encryption_key_id);
-  for (const auto& [name, value] : metadata.user) headers.emplace_back("x-amz-meta-" + name, value);
-}
-
-void add_conditions(net::Headers& headers, const WriteIf& only) {
-  if (!only.if_match.empty()) headers.emplace_back("If-Match", quoted_etag(only.if_match));
-  if (only.if_absent) headers.emplace_back("If-None-Match", "*");
-}
-
-// What a put, a copy and the start of an upload have in common.
-net::Headers headers_of(const PutRequest& request) {
-  net::Headers out;
-  add_metadata(out, request.metadata);
-  if (!request.tags.empty()) out.emplace_back("x-amz-tagging", tags_of(request.tags));
-  add_conditions(out, {request.if_match, request.if_absent});
-  add(out, "Content-MD5", request.content_md5);
-  return out;
-}
-
-void add_source(net::Headers& headers, const std::string& bucket, const std::string& key, const std::string& etag) {
-  headers.emplace_back("x-amz-copy-source", "/" + encode_key(bucket) + "/" + encode_key(key));
-  if (!etag.empty()) headers.emplace_back("x-amz-copy-source-if-match", quoted_etag(etag));
-}
-
 // Where the caller asked that nothing be there, a failed precondition means that something is.
 Error of_put(bool if_absent, Error error) {
   if (if_absent && error.code == Code::kConflict && error.message.find("PreconditionFailed") != std::string::npos)
     return fail(Code::kAlreadyExists, std::move(error.message)).error();
   return error;
-}
-
-Parameters list_query(const ListRequest& request) {
-  Parameters out{{"encoding-type", "url"}};
-  // MinIO takes a single key with a prefix for a question after the object of that very name, and lists nothing else.
-  const int max_keys = std::max(request.max_keys, 2);
-  if (max_keys != 1000) out.emplace_back("max-keys", std::to_string(max_keys));
-  if (!request.prefix.empty()) out.emplace_back("prefix", request.prefix);
-  if (!request.delimiter.empty()) out.emplace_back("delimiter", request.delimiter);
-  return out;
 }
 
 Result<PutResult> put_result(const net::Response& response, std::string etag) {
@@ -80,9 +33,13 @@ Call upload_call(const char* method, const Upload& upload) {
   return {.method = method, .key = upload.key, .query = {{"uploadId", upload.upload_id}}};
 }
 
-std::string range_of(const ByteRange& range) {
-  if (range.size_bytes == 0) return fmt::format("bytes={}-", range.first);
-  return fmt::format("bytes={}-{}", range.first, range.first + range.size_bytes - 1);
+// Buckets with Object Lock take no body without one.
+void add_digest(Call& call) { call.headers.emplace_back("Content-MD5", base64_encode(md5_of(call.body))); }
+
+bool wants_digest(const Error& error) {
+  return error.code == Code::kInvalid && (error.message.find("Content-MD5") != std::string::npos ||
+                                          error.message.find("x-amz-checksum") != std::string::npos ||
+                                          error.message.find("x-amz-sdk-checksum") != std::string::npos);
 }
 
 }  // namespace
@@ -119,6 +76,7 @@ struct Client::Impl {
 
   const ClientConfig config;
   Caller caller;
+  std::atomic<bool> wants_digests{false};
 };
 
 Client::Client(ClientConfig config, std::shared_ptr<CredentialSource> credentials, const Clock& clock)
@@ -180,7 +138,7 @@ Result<Head> Client::head_part(const ObjectName& object, int part_number, std::s
 
 Result<Head> Client::get(const GetRequest& request, const std::function<bool(std::string_view)>& chunk,
                          std::stop_token stop) {
-  Call call{.key = request.key, .chunk = &chunk};
+  Call call{.key = request.key, .chunk = &chunk, .accept_encoding = request.packed ? "gzip" : "identity"};
   if (!request.version_id.empty()) call.query.emplace_back("versionId", request.version_id);
   if (!request.if_match.empty()) call.headers.emplace_back("If-Match", quoted_etag(request.if_match));
   if (request.range)
@@ -196,14 +154,15 @@ Result<Head> Client::get(const GetRequest& request, const std::function<bool(std
   };
   call.opened = &opened;
   const auto answer = impl_->caller.call(call, stop);
-  if (whole) return fail(Code::kInvalid, "answer: not the range that was asked for");
+  if (whole) return fail(Code::kInvalid, std::string(kNotTheRange));
   if (!answer) return std::unexpected(answer.error());
   return parse_head(request.key, answer->response);
 }
 
 Result<PutResult> Client::put(const PutRequest& request, std::string_view body, std::stop_token stop) {
-  const auto answer = impl_->caller.call(
-      {.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body, .once = request.once}, stop);
+  Call call{.method = "PUT", .key = request.key, .headers = headers_of(request), .body = body, .once = request.once};
+  if (request.content_md5.empty()) add_digest(call);
+  const auto answer = impl_->caller.call(call, stop);
   if (!answer) return std::unexpected(of_put(request.if_absent, answer.error()));
   return put_result(answer->response, unquoted(answer->response.header("ETag")));
 }
@@ -229,14 +188,19 @@ Result<std::string> Client::create_upload(const PutRequest& request, std::stop_t
 }
 
 Result<Part> Client::upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) {
-  return impl_->upload({.body = body}, upload, number, static_cast<int64_t>(body.size()), stop);
+  Call call{.body = body};
+  add_digest(call);
+  return impl_->upload(std::move(call), upload, number, static_cast<int64_t>(body.size()), stop);
 }
 
 Result<Part> Client::stream_part(const Upload& upload, int number, const BodySource& body, std::stop_token stop) {
-  return impl_->upload({.source = &body}, upload, number, body.size_bytes, stop);
+  auto part = impl_->upload({.source = &body}, upload, number, body.size_bytes, stop);
+  if (part || !wants_digest(part.error())) return part;
+  impl_->wants_digests = true;  // from now on they go through memory
+  return fail(Code::kUnavailable, "the bucket wants a digest with every part: " + part.error().message);
 }
 
-bool Client::streams() const { return impl_->config.endpoint.starts_with("https://"); }
+bool Client::streams() const { return impl_->config.endpoint.starts_with("https://") && !impl_->wants_digests; }
 
 Result<Part> Client::copy_part(const Upload& upload, int number, const std::string& from_bucket,
                                const std::string& from_key, const std::string& from_etag, ByteRange range,
@@ -322,13 +286,13 @@ Result<std::vector<DeleteResult>> Client::remove(const std::vector<std::string>&
   if (keys.size() > kDeletedAtOnceMost)
     return fail(Code::kInvalid, fmt::format("keys \"{}\": expected at most {}", keys.size(), kDeletedAtOnceMost));
   const std::string body = deletion_of(keys);
-  auto answer =
-      impl_->caller.call({.method = "POST",
-                          .query = {{"delete", ""}},
-                          .headers = {{"Content-MD5", base64_of(md5_of(body))}, {"Content-Type", "application/xml"}},
-                          .body = body,
-                          .late_errors = true},
-                         stop);
+  auto answer = impl_->caller.call(
+      {.method = "POST",
+       .query = {{"delete", ""}},
+       .headers = {{"Content-MD5", base64_encode(md5_of(body))}, {"Content-Type", "application/xml"}},
+       .body = body,
+       .late_errors = true},
+      stop);
   if (!answer) return std::unexpected(answer.error());
   return parse_deleted(std::move(answer->response.body), keys);
 }
@@ -355,7 +319,7 @@ Status Client::keep_versions(std::stop_token stop) {
   const std::string body = versioning_configuration();
   return impl_->done({.method = "PUT",
                       .query = {{"versioning", ""}},
-                      .headers = {{"Content-MD5", base64_of(md5_of(body))}, {"Content-Type", "application/xml"}},
+                      .headers = {{"Content-MD5", base64_encode(md5_of(body))}, {"Content-Type", "application/xml"}},
                       .body = body},
                      stop, false);
 }

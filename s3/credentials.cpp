@@ -45,9 +45,9 @@ Result<std::string> body_of(const Result<net::Response>& answer, std::string_vie
 }  // namespace
 
 Result<Credentials> KeptCredentials::get(bool refused, std::stop_token stop) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const BootTime now = clock_.boot_now();
-  const auto expires_within = [&](std::chrono::seconds time) {
+  const auto expires_within = [&](std::chrono::seconds time) REQUIRES(mutex_) {
     return kept_->expires && clock_.wall_now() + time >= *kept_->expires;
   };
   if (kept_ && !expires_within(kBeforeExpiry) && now - fetched_at_ < (refused ? kRefusedAgain : keep_)) return *kept_;

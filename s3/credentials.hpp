@@ -2,9 +2,9 @@
 #pragma once
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "core/guarded.hpp"
 #include "s3/client.hpp"
 
 namespace twinspan::s3 {
@@ -31,9 +31,9 @@ class KeptCredentials : public CredentialSource {
  private:
   const Clock& clock_;
   const std::chrono::seconds keep_;
-  std::mutex mutex_;
-  std::optional<Credentials> kept_;
-  BootTime fetched_at_{};
+  Mutex mutex_;
+  std::optional<Credentials> kept_ GUARDED_BY(mutex_);
+  BootTime fetched_at_ GUARDED_BY(mutex_){};
 };
 
 // A folder with the files accessKeyId, secretAccessKey and, for temporary ones, sessionToken, or the same under the

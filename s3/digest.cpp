@@ -39,15 +39,6 @@ std::string from_hex(std::string_view digits) {
   return bytes;
 }
 
-std::string base64_of(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
-
 // Fetched once: the look-up by name costs more than the digest of a small request.
 std::string sha256_of(std::string_view bytes) {
   static EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);

@@ -4,13 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "core/base64.hpp"
+
 struct evp_md_ctx_st;  // of OpenSSL
 
 namespace twinspan::s3 {
 
 std::string to_hex(std::string_view bytes);
 std::string from_hex(std::string_view digits);  // "" where they are no pairs of lower-case digits
-std::string base64_of(std::string_view bytes);
 std::string sha256_of(std::string_view bytes);  // 32 bytes
 std::string md5_of(std::string_view bytes);     // 16 bytes
 // MD5 of what comes in pieces.

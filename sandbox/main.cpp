@@ -9,9 +9,9 @@
 #include <fstream>
 
 #include "core/log.hpp"
-#include "sandbox/api_server.hpp"
-#include "sandbox/runtime_logs.hpp"
-#include "sandbox/runtime_network.hpp"
+#include "sandbox/api/server.hpp"
+#include "sandbox/runtime/logs.hpp"
+#include "sandbox/runtime/network.hpp"
 
 namespace {
 

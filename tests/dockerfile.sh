@@ -1,13 +1,14 @@
 #!/bin/bash
-# The Dockerfile's build stage, without building images: what it copies is enough to configure and to name every source file
-# of its programs, and it installs every library that the Makefile does.
+# The Dockerfile without building images: every COPY finds what it names behind .dockerignore; what the build stage copies is enough to
+# configure and to name every source file of its programs; and it installs every library that the Makefile does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 stage=$(sed -n '/ AS build$/,/^FROM scratch/p' Dockerfile)
 failed=0
 
-for path in $(sed -n 's/^COPY \(.*\) [^ ]*$/\1/p' <<<"$stage"); do cp -r "$path" "$work/"; done
+tests/docker_context.py check || failed=1
+tests/docker_context.py copy "$work"
 programs=$(grep -o 'target \(twinspan-[a-z0-9-]* *\)*' <<<"$stage" | cut -d' ' -f2-)
 [ -n "$programs" ] || { echo "FAILED: no programs found in the Dockerfile's build stage"; exit 1; }
 # shellcheck disable=SC2086
@@ -15,7 +16,8 @@ programs=$(grep -o 'target \(twinspan-[a-z0-9-]* *\)*' <<<"$stage" | cut -d' ' -
   { tail -20 "$work/log"; echo "FAILED: what the Dockerfile copies can't be built"; failed=1; }
 
 # Only tests need these.
-for package in $(make -s --no-print-directory packages | tr ' ' '\n' | grep -e '-dev$' | grep -v -e '^libgtest' -e '^libgmock'); do
+for package in $(make -s --no-print-directory packages | tr ' ' '\n' | grep -e '-dev$' | grep -v -e '^libgtest' -e '^libgmock' -e '^libcpp-httplib' -e '^libbrotli'); do
   grep -qw -e "$package" <<<"$stage" || { echo "FAILED: the Dockerfile's build stage doesn't install $package"; failed=1; }
 done
+tests/docs_commands.py || failed=1
 exit "$failed"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "contract/member_report.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
 
@@ -65,12 +66,14 @@ void Servers::refresh_identity() {
   const auto certificate = read_file(config_.certificate_file);
   const auto key = read_file(config_.key_file);
   const auto ca = read_file(config_.ca_file);
-  if (!certificate || !key || !ca || !status_) return;
-  if (*ca != ca_pem_) {  // whom it trusts is fixed when a server starts
-    status_->stop();
+  if (!certificate || !key || !ca || read_file(config_.certificate_file) != certificate) return;  // changing just now
+  if (!status_ || *ca != ca_pem_) {  // whom it trusts is fixed when a server starts
+    if (status_) status_->stop();
     status_.reset();
-    if (auto started = start_status(); !started)
+    if (auto started = start_status(); !started) {
+      status_.reset();  // tried again at the next look
       log::error("status server does not start", {{"error", started.error().message}});
+    }
   } else if (*certificate != certificate_pem_) {
     status_->replace_identity({*certificate, *key});
     certificate_pem_ = *certificate;

@@ -2,9 +2,9 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "core/guarded.hpp"
 #include "failover/report.hpp"
 #include "net/http.hpp"
 
@@ -19,17 +19,17 @@ class ReportBoard {
   };
   void publish(MemberReport report, bool ready) {
     auto fresh = std::make_shared<const Published>(Published{std::move(report), ready});
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     latest_ = std::move(fresh);
   }
   std::shared_ptr<const Published> latest() const {  // nullptr before the first
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return latest_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Published> latest_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const Published> latest_ GUARDED_BY(mutex_);
 };
 
 struct ServersConfig {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ class Cache {
 
   // `namespaces` empty: all of them, by one watch.
   Cache(kube::Client& client, const kube::Resource& resource, const std::vector<std::string>& namespaces,
-        const kube::ReflectorOptions& options, const Decode& decode) {
+        const kube::ReflectorOptions& options, const Decode& decode)
+      : kind_(resource.kind) {
     const auto add = [&](const std::string& ns) {
       kube::ReflectorOptions own = options;
       own.ns = ns;
@@ -45,6 +47,7 @@ class Cache {
     const kube::Informer<T>* informer = of(key.ns);
     return informer ? informer->find(key) : nullptr;
   }
+  std::string_view kind() const { return kind_; }
   size_t size() const {
     size_t sum = 0;
     for (const auto& [ns, informer] : informers_) sum += informer->size();
@@ -70,6 +73,7 @@ class Cache {
     return nullptr;
   }
 
+  const std::string_view kind_;
   std::vector<std::pair<std::string, std::unique_ptr<kube::Informer<T>>>> informers_;
 };
 

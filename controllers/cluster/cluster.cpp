@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "api/accepted.hpp"
 #include "controllers/cluster/names.hpp"
+#include "core/text.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-kube::ReflectorOptions ours() {
+// By the link's label, and not by managed-by: what a person handed over keeps the latter.
+kube::ReflectorOptions of_links() {
   kube::ReflectorOptions options;
-  options.label_selector = fmt::format("{}={}", kManagedByLabel, kManagedBy);
+  options.label_selector = std::string(kLinkLabel);
   return options;
 }
 
@@ -31,12 +34,12 @@ bool same_for_decisions(const std::shared_ptr<const Lease>& before, const std::s
 }  // namespace
 
 void NameIndex::add(const kube::Key& link, const std::string& name) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   ++counts_[link][name];
 }
 
 void NameIndex::remove(const kube::Key& link, const std::string& name) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const auto found = counts_.find(link);
   if (found == counts_.end()) return;
   if (const auto count = found->second.find(name); count != found->second.end() && --count->second <= 0)
@@ -45,26 +48,56 @@ void NameIndex::remove(const kube::Key& link, const std::string& name) {
 }
 
 std::vector<std::string> NameIndex::names(const kube::Key& link) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::vector<std::string> out;
   if (const auto found = counts_.find(link); found != counts_.end())
     for (const auto& [name, count] : found->second) out.push_back(name);
   return out;
 }
 
+void Holdups::set(const kube::Key& link, std::optional<Holdup> holdup) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = holdups_.find(link);
+    if (holdup ? found != holdups_.end() && found->second == *holdup : found == holdups_.end()) return;
+    if (holdup)
+      holdups_[link] = std::move(*holdup);
+    else
+      holdups_.erase(found);
+  }
+  for (const auto& handler : handlers_) handler(link);
+}
+
+std::optional<Holdup> Holdups::find(const kube::Key& link) const {
+  MutexLock lock(mutex_);
+  const auto found = holdups_.find(link);
+  return found == holdups_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<kube::Key> buckets_of(const api::ReplicationLink& link) {
+  std::vector<kube::Key> buckets;
+  const auto add = [&](const api::Endpoint& endpoint) {
+    if (endpoint.s3) buckets.push_back({to_lower(endpoint.s3->endpoint), endpoint.s3->bucket});
+  };
+  add(link.spec.source);
+  for (const api::Endpoint& target : link.spec.targets) add(target);
+  return buckets;
+}
+
 Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces)
     : links(client, kube::kReplicationLinks, namespaces, {}, decode_link),
-      policies(client, kube::kFailoverPolicies, namespaces, {}, api::parse_failover_policy),
-      pods(client, kube::kPods, namespaces, ours(), decode_pod),
-      claims(client, kube::kPersistentVolumeClaims, namespaces, ours(), decode_claim),
-      secrets(client, kube::kSecrets, namespaces, ours(), decode_secret),
-      leases(client, kube::kLeases, namespaces, ours(),
+      policies(client, kube::kFailoverPolicies, namespaces, {}, decode_policy),
+      pods(client, kube::kPods, namespaces, of_links(), decode_pod),
+      claims(client, kube::kPersistentVolumeClaims, namespaces, of_links(), decode_claim),
+      secrets(client, kube::kSecrets, namespaces, of_links(), decode_secret),
+      leases(client, kube::kLeases, namespaces, of_links(),
              [&clock](const Json& json) { return decode_lease(json, clock.boot_now()); }),
-      accounts(client, kube::kServiceAccounts, namespaces, ours(), decode_owned),
-      roles(client, kube::kRoles, namespaces, ours(), decode_owned),
-      bindings(client, kube::kRoleBindings, namespaces, ours(), decode_owned),
-      budgets(client, kube::kPodDisruptionBudgets, namespaces, ours(), decode_owned),
-      sets(client, kube::kStatefulSets, namespaces, ours(), decode_stateful_set) {
+      accounts(client, kube::kServiceAccounts, namespaces, of_links(), decode_owned),
+      roles(client, kube::kRoles, namespaces, of_links(), decode_owned),
+      bindings(client, kube::kRoleBindings, namespaces, of_links(), decode_owned),
+      budgets(client, kube::kPodDisruptionBudgets, namespaces, of_links(), decode_owned),
+      config_maps(client, kube::kConfigMaps, namespaces, of_links(), decode_owned),
+      sets(client, kube::kStatefulSets, namespaces, of_links(), decode_stateful_set) {
   const auto index = [this](auto& cache) {
     cache.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
       if (after && !after->endpoint.empty()) endpoints.add({key.ns, after->link}, after->endpoint);
@@ -74,25 +107,40 @@ Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std
   index(pods);
   index(claims);
   index(secrets);
+  links.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
+    const auto now = after ? std::optional(after->open()) : std::nullopt;
+    const auto then = before ? std::optional(before->open()) : std::nullopt;
+    const std::string name = key.ns + "/" + key.name;
+    for (const kube::Key& bucket : now ? buckets_of(*now) : std::vector<kube::Key>{})
+      links_of_buckets.add(bucket, name);
+    for (const kube::Key& bucket : then ? buckets_of(*then) : std::vector<kube::Key>{})
+      links_of_buckets.remove(bucket, name);
+    MutexLock lock(noted_mutex_);
+    if (now)
+      engines_[key] = now->spec.engine;
+    else
+      engines_.erase(key);
+    if (!now || now->status.accepted)
+      lost_.erase(key);
+    else if (then && then->status.accepted && then->actionable && then->metadata.uid == now->metadata.uid)
+      lost_[key] = api::accept(then->spec, then->generation_in_force());
+  });
   policies.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
     if (after) policies_of_links.add({key.ns, after->open().spec.link_ref.name}, key.name);
     if (before) policies_of_links.remove({key.ns, before->open().spec.link_ref.name}, key.name);
   });
 }
 
-template <class Each>
-void Cluster::for_each_cache(Each each) {
-  each(policies);
-  each(pods);
-  each(claims);
-  each(secrets);
-  each(leases);
-  each(accounts);
-  each(roles);
-  each(bindings);
-  each(budgets);
-  each(sets);
-  each(links);
+std::optional<api::AcceptedSpec> Cluster::lost_acceptance(const kube::Key& link) const {
+  MutexLock lock(noted_mutex_);
+  const auto found = lost_.find(link);
+  return found == lost_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<api::Engine> Cluster::engine_of(const kube::Key& link) const {
+  MutexLock lock(noted_mutex_);
+  const auto found = engines_.find(link);
+  return found == engines_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Cluster::on_change_of_link(const std::function<void(const kube::Key& link, bool first_list)>& enqueue) {
@@ -116,44 +164,28 @@ void Cluster::on_change_of_link(const std::function<void(const kube::Key& link, 
       enqueue({key.ns, link}, false);
     });
   };
-  follow(pods);
-  follow(claims);
-  follow(secrets);
-  follow(leases);
-  follow(accounts);
-  follow(roles);
-  follow(bindings);
-  follow(budgets);
-  follow(sets);
+  std::apply([&](auto&... cache) { (follow(cache), ...); }, labelled());
+  holdups.add_handler([enqueue](const kube::Key& key) { enqueue(key, false); });
 }
 
 void Cluster::wrote(const kube::Resource& resource, const Json& object) {
   const std::string ns = object.value("/metadata/namespace"_json_pointer, std::string());
-  if (resource.kind == kube::kReplicationLinks.kind) links.wrote(ns, object);
-  if (resource.kind == kube::kFailoverPolicies.kind) policies.wrote(ns, object);
-  if (resource.kind == kube::kPods.kind) pods.wrote(ns, object);
-  if (resource.kind == kube::kPersistentVolumeClaims.kind) claims.wrote(ns, object);
-  if (resource.kind == kube::kSecrets.kind) secrets.wrote(ns, object);
-  if (resource.kind == kube::kLeases.kind) leases.wrote(ns, object);
-  if (resource.kind == kube::kServiceAccounts.kind) accounts.wrote(ns, object);
-  if (resource.kind == kube::kRoles.kind) roles.wrote(ns, object);
-  if (resource.kind == kube::kRoleBindings.kind) bindings.wrote(ns, object);
-  if (resource.kind == kube::kPodDisruptionBudgets.kind) budgets.wrote(ns, object);
-  if (resource.kind == kube::kStatefulSets.kind) sets.wrote(ns, object);
+  const auto take = [&](auto& cache) {
+    if (cache.kind() == resource.kind) cache.wrote(ns, object);
+  };
+  std::apply([&](auto&... cache) { (take(cache), ...); }, caches());
 }
 
 void Cluster::start() {
-  for_each_cache([](auto& cache) { cache.start(); });
+  std::apply([](auto&... cache) { (cache.start(), ...); }, caches());
 }
 
 void Cluster::stop() {
-  for_each_cache([](auto& cache) { cache.stop(); });
+  std::apply([](auto&... cache) { (cache.stop(), ...); }, caches());
 }
 
-bool Cluster::synced() const {
-  return links.synced() && policies.synced() && pods.synced() && claims.synced() && secrets.synced() &&
-         leases.synced() && accounts.synced() && roles.synced() && bindings.synced() && budgets.synced() &&
-         sets.synced();
+bool Cluster::synced() {
+  return std::apply([](auto&... cache) { return (cache.synced() && ...); }, caches());
 }
 
 }  // namespace twinspan::controllers

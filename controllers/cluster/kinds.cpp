@@ -5,9 +5,9 @@
 #include <charconv>
 
 #include "api/validate.hpp"
+#include "contract/primary_lease.hpp"
 #include "controllers/cluster/names.hpp"
-#include "failover/lease_object.hpp"
-#include "kube/base64.hpp"
+#include "core/base64.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -15,17 +15,6 @@ namespace {
 std::optional<WallTime> time(const Json& json, std::string_view key) {
   const auto parsed = parse_rfc3339(text_of(json, key));
   return parsed ? std::optional(*parsed) : std::nullopt;
-}
-
-// `hash` as it is annotated, taken for granted.
-void read_meta(const Json& json, Owned& owned) {
-  const Json& meta = member_of(json, "metadata");
-  owned.uid = text_of(meta, "uid");
-  owned.resource_version = text_of(meta, "resourceVersion");
-  owned.link = text_of(member_of(meta, "labels"), kLinkLabel);
-  owned.endpoint = text_of(member_of(meta, "labels"), kEndpointLabel);
-  owned.hash = text_of(member_of(meta, "annotations"), kHashAnnotation);
-  owned.terminating = member_of(meta, "deletionTimestamp").is_string();
 }
 
 // As read_meta, but an object that somebody changed has no hash any more, and is rendered again.
@@ -59,7 +48,7 @@ std::string trouble_of(const Json& status) {
   return {};
 }
 
-std::string decoded(const Json& data, const char* key) { return kube::base64_decode(text_of(data, key)).value_or(""); }
+std::string decoded(const Json& data, const char* key) { return base64_decode(text_of(data, key)).value_or(""); }
 
 // Ten thousand links stay in memory: what nobody decides by (kubectl's copy of the manifest above all) does not.
 void slim(api::ObjectMeta& meta) {
@@ -67,27 +56,89 @@ void slim(api::ObjectMeta& meta) {
   std::erase_if(meta.annotations, [](const auto& one) { return !one.first.starts_with("twinspan.dev/"); });
 }
 
+void refuse(CachedLink& link, const std::vector<api::FieldError>& errors) {
+  if (!errors.empty()) link.invalid = Error{Code::kInvalid, api::to_string(errors), false};
+}
+
+// As the agents read it (engines/postgres/owner.cpp).
+std::string without_line_break(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+Connection connection_of(const Json& secret, const Json& data) {
+  Connection out;
+  out.username = without_line_break(decoded(data, "username"));
+  out.password = without_line_break(decoded(data, "password"));
+  for (const auto& [key, value] : data.items()) out.hashes[key] = stable_hash(decoded(data, key.c_str()));
+  out.ours = text_of(member_of(member_of(secret, "metadata"), "annotations"), kConnectionAnnotation);
+  out.immutable = secret.value("immutable", false);
+  return out;
+}
+
+// Puts what was accepted in force. Where its generation is the newest's, the two are one.
+void obey_accepted(CachedLink& link, bool readable) {
+  auto& accepted = link.status.accepted;
+  if (!accepted) return;
+  if (accepted->generation == link.metadata.generation && readable) {
+    accepted->spec = nullptr;
+    link.actionable = true;
+    return;
+  }
+  auto before = api::parse_link_spec(accepted->spec);
+  if (!before) return;  // of a version that knew other fields: the newest is judged as if it were the first
+  if (!link.invalid) {
+    api::ReplicationLink then;
+    then.spec = *before;
+    refuse(link, api::validate_change(then, link));
+  }
+  if (!link.invalid && link.spec != *before) link.wanted = std::move(link.spec);
+  link.spec = std::move(*before);
+  link.actionable = true;
+}
+
 }  // namespace
+
+void read_meta(const Json& json, Owned& owned) {
+  const Json& meta = member_of(json, "metadata");
+  static_cast<Marks&>(owned) = marks_of(json);
+  owned.uid = text_of(meta, "uid");
+  owned.resource_version = text_of(meta, "resourceVersion");
+  owned.endpoint = text_of(member_of(meta, "labels"), kEndpointLabel);
+  owned.hash = text_of(member_of(meta, "annotations"), kHashAnnotation);
+  owned.terminating = member_of(meta, "deletionTimestamp").is_string();
+}
 
 Result<CachedLink> decode_link(const Json& json) {
   CachedLink link;
   if (auto parsed = api::parse_replication_link(json)) {
     static_cast<api::ReplicationLink&>(link) = std::move(*parsed);
-    if (const auto errors = api::validate(link); !errors.empty())
-      link.invalid = Error{Code::kInvalid, api::to_string(errors), false};
+    refuse(link, api::validate(link));
+    link.actionable = !link.invalid;
     slim(link.metadata);
+    obey_accepted(link, true);
     return link;
   } else {
     // A spec of another version, or one that no schema checked. The status still has to say so.
     link.invalid = parsed.error();
-    if (text_of(member_of(json, "spec"), "engine") == "S3") link.spec.engine = api::Engine::kS3;  // who looks after it
+    if (const auto engine = api::parse_engine(text_of(member_of(json, "spec"), "engine")))
+      link.spec.engine = *engine;  // who looks after it
   }
   auto meta = api::parse_object_meta(member_of(json, "metadata"));
   if (!meta) return std::unexpected(meta.error());
   link.metadata = std::move(*meta);
   slim(link.metadata);
   if (auto status = api::parse_link_status(json.value("status", Json::object()))) link.status = std::move(*status);
+  obey_accepted(link, false);
   return link;
+}
+
+Result<api::FailoverPolicy> decode_policy(const Json& json) {
+  auto policy = api::parse_failover_policy(json);
+  if (policy && policy->status.accepted && policy->status.accepted->generation == policy->metadata.generation)
+    policy->status.accepted->spec = nullptr;
+  return policy;
 }
 
 Result<Owned> decode_owned(const Json& json) {
@@ -118,6 +169,7 @@ Result<Pod> decode_pod(const Json& json) {
 Result<Claim> decode_claim(const Json& json) {
   Claim claim;
   read_meta(json, claim);
+  claim.created = time(member_of(json, "metadata"), "creationTimestamp");
   claim.requested = text_of(member_of(member_of(member_of(json, "spec"), "resources"), "requests"), "storage");
   claim.phase = text_of(member_of(json, "status"), "phase");
   return claim;
@@ -127,12 +179,15 @@ Result<Secret> decode_secret(const Json& json) {
   Secret secret;
   read_intact(json, secret);
   secret.renew_at = time(member_of(member_of(json, "metadata"), "annotations"), kRenewAtAnnotation);
+  secret.services = text_of(member_of(member_of(json, "metadata"), "annotations"), kServicesAnnotation);
   const Json& data = member_of(json, "data");
   if (const std::string bundle = text_of(data, "ca.crt"); !bundle.empty()) secret.bundle_hash = stable_hash(bundle);
   if (text_of(member_of(json, "metadata"), "name") == ca_secret_name(secret.link)) {
     secret.issuer_certificate_pem = decoded(data, "tls.crt");
     secret.issuer_key_pem = decoded(data, "tls.key");
     secret.bundle_pem = decoded(data, "ca.crt");
+  } else if (data.contains("username") || data.contains("password")) {
+    secret.connection = connection_of(json, data);
   }
   return secret;
 }
@@ -151,6 +206,7 @@ Result<StatefulSet> decode_stateful_set(const Json& json) {
 Result<Lease> decode_lease(const Json& json, BootTime now) {
   Lease lease;
   read_meta(json, lease);
+  lease.created = time(member_of(json, "metadata"), "creationTimestamp");
   auto stored = parse_lease(json);
   if (!stored) return std::unexpected(stored.error());
   lease.record = std::move(stored->record);
@@ -172,8 +228,11 @@ std::string content_hash(const Json& object) {
   for (const char* key : {"rules", "roleRef", "subjects", "data"})
     if (const Json& part = member_of(object, key); !part.is_null()) owned[key] = part;
   if (text_of(object, "kind") == "PodDisruptionBudget") owned["spec"] = member_of(object, "spec");
+  const Json& labels = member_of(member_of(object, "metadata"), "labels");
   for (const std::string_view label : {kManagedByLabel, kLinkLabel, kEndpointLabel})
-    owned[std::string(label)] = text_of(member_of(member_of(object, "metadata"), "labels"), label);
+    owned[std::string(label)] = text_of(labels, label);
+  // Of what a person handed over the label is theirs, and not rendered.
+  if (owned[std::string(kManagedByLabel)] != kManagedBy) owned[std::string(kManagedByLabel)] = "";
   return stable_hash(owned.dump());
 }
 

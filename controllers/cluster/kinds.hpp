@@ -2,11 +2,13 @@
 // stay.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "api/types.hpp"
+#include "controllers/cluster/ownership.hpp"
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/result.hpp"
@@ -15,25 +17,36 @@
 
 namespace twinspan::controllers {
 
-// A link with the reason why its spec can't be acted upon, where there is one. It is judged once, when it arrives.
+// A link whose `spec` is the one in force: the last that was accepted (status.accepted), else the newest. Judged once,
+// when it arrives. status.accepted.spec is kept only where it is another than the newest.
 struct CachedLink : api::ReplicationLink {
-  std::optional<Error> invalid;  // kInvalid; names the field. Set: `spec` may be incomplete
+  std::optional<Error> invalid;         // kInvalid; why the newest spec is refused, with its field
+  std::optional<api::LinkSpec> wanted;  // the newest spec, where it is right and differs from the one in force
+  bool actionable = false;              // there is a spec to act by; else `spec` may be incomplete
+
+  // The generation that agents report once they have applied the spec in force.
+  int64_t generation_in_force() const { return status.accepted ? status.accepted->generation : metadata.generation; }
 
   template <class Self, class Each>
   static void for_each_member(Self& self, const Each& each) {
     api::ReplicationLink::for_each_member(self, each);
     each(self.invalid);
+    each(self.wanted);
+    each(self.actionable);
   }
 };
 
 // What every object of ours has.
-struct Owned {
+struct Owned : Marks {
   std::string uid;
   std::string resource_version;
-  std::string link, endpoint;  // by label; empty: none
-  std::string hash;  // of the annotation; empty where absent or where the content is no longer what was hashed
+  std::string endpoint;  // by label; empty: none
+  std::string hash;      // of the annotation; empty where absent or where the content is no longer what was hashed
   bool terminating = false;
 };
+
+// `hash` as it is annotated, taken for granted.
+void read_meta(const Json& json, Owned& owned);
 
 struct Pod : Owned {
   std::string phase;
@@ -49,18 +62,30 @@ struct Pod : Owned {
 };
 
 struct Claim : Owned {
+  std::optional<WallTime> created;
   std::string requested;  // spec.resources.requests.storage
   std::string phase;
 };
 
+// An owner's Secret. Of what it holds beside username and password only digests stay.
+struct Connection {
+  std::string username, password;             // without the line break that people's tools leave at the end
+  std::map<std::string, std::string> hashes;  // by key
+  std::string ours;                           // kConnectionAnnotation
+  bool immutable = false;
+};
+
 struct Secret : Owned {
   std::optional<WallTime> renew_at;  // of certificates
+  std::string services;              // kServicesAnnotation
   std::string bundle_hash;           // of ca.crt: members whose bundle differs from the CA's are issued anew
   // A link's CA only: what it issues with, and the bundle that everybody trusts.
   std::string issuer_certificate_pem, issuer_key_pem, bundle_pem;
+  std::optional<Connection> connection;  // of a Secret with username or password only
 };
 
 struct Lease : Owned {
+  std::optional<WallTime> created;
   LeaseRecord record;
   std::chrono::milliseconds duration{0};
   BootTime seen_at{};    // when this version arrived here
@@ -74,6 +99,8 @@ struct StatefulSet : Owned {
 };
 
 Result<CachedLink> decode_link(const Json& json);
+// status.accepted.spec is kept only where it may be another than spec.
+Result<api::FailoverPolicy> decode_policy(const Json& json);
 Result<Owned> decode_owned(const Json& json);
 Result<Pod> decode_pod(const Json& json);
 Result<Claim> decode_claim(const Json& json);

@@ -6,29 +6,20 @@
 
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/certificates.hpp"
+#include "core/base64.hpp"
 #include "core/log.hpp"
-#include "kube/base64.hpp"
 #include "pki/random.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-constexpr std::chrono::minutes kTheirsFor{10};
+constexpr std::chrono::minutes kUsableFor{10};  // until a person's owner Secret is looked at again
+constexpr std::chrono::minutes kRefusedFor{5};  // until a volume that could not grow is tried again
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
-
-std::string not_ours(const kube::Resource& resource, const kube::Key& key) {
-  return fmt::format("{} {} exists and is not Twinspan's: rename the link or its endpoint, or remove that object",
-                     resource.kind, key.str());
-}
-
-bool is_ours(const Json& object) {
-  const Json labels = object.value("/metadata/labels"_json_pointer, Json::object());
-  return labels.is_object() && labels.value(std::string(kManagedByLabel), "") == kManagedBy;
-}
 
 }  // namespace
 
@@ -38,17 +29,23 @@ kube::ObjectRef reference_to(const api::ReplicationLink& link) {
 }
 
 LinkEffects::LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock)
-    : client_(client), cluster_(cluster), events_(events), clock_(clock) {}
+    : client_(client), cluster_(cluster), events_(events), clock_(clock), writer_(client, clock) {}
 
 Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const std::stop_token& stop) {
   for (const Step& step : plan.steps) {
     if (stop.stop_requested()) return fail(Code::kCancelled, "stopping");
     if (auto done = carry_out(seen, step, stop); !done) {
-      if (done.error().code == Code::kAlreadyExists || done.error().code == Code::kDenied ||
-          done.error().code == Code::kInvalid)
+      if (done.error().code == Code::kAlreadyExists) continue;  // left alone, and told in the status
+      // What we knew of is gone, or its namespace is going: the next news tells.
+      if (done.error().code == Code::kNotFound) return {};
+      if (done.error().code == Code::kDenied || done.error().code == Code::kInvalid)
         events_.warning(reference_to(*seen.link), "Refused", done.error().message);
-      return done;
+      if (step.grows_volume_of.empty() || (done.error().code != Code::kDenied && done.error().code != Code::kInvalid))
+        return done;
+      note_volume(seen, step, &done.error());
+      continue;
     }
+    note_volume(seen, step, nullptr);
     if (step.reason.empty()) continue;
     if (step.warning)
       events_.warning(reference_to(*seen.link), step.reason, step.message);
@@ -64,51 +61,26 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const 
 }
 
 Status LinkEffects::carry_out(const LinkSeen& seen, const Step& step, const std::stop_token& stop) {
+  const Claimant who = claimant(*seen.link);
   return std::visit(
-      Overloaded{[&](const Apply& one) { return apply(one, stop); },
-                 [&](const Create& one) { return create(one.resource, one.object, stop); },
-                 [&](const Patch& one) { return patch(one, stop); },
-                 [&](const Remove& one) { return remove(one, stop); },
-                 [&](const MakeAuthority&) { return make_authority(seen, stop); },
-                 [&](const IssueCertificates& one) { return issue_certificates(seen, one.endpoint, stop); },
-                 [&](const MakeOwner&) { return make_owner(seen, stop); },
-                 [&](const HandOver& one) { return hand_over(seen, one.from, stop); }},
+      Overloaded{
+          [&](const Apply& one) {
+            return done(one.resource, writer_.apply(one.resource, one.object, who, one.there.get(), stop));
+          },
+          [&](const Create& one) { return done(one.resource, writer_.create(one.resource, one.object, who, stop)); },
+          [&](const Patch& one) { return patch(one, stop); }, [&](const Remove& one) { return remove(one, stop); },
+          [&](const MakeAuthority&) { return make_authority(seen, stop); },
+          [&](const IssueCertificates& one) { return issue_certificates(seen, one.endpoint, stop); },
+          [&](const MakeOwner&) { return make_owner(seen, stop); },
+          [&](const LookForOwner&) { return look_for_owner(seen, stop); },
+          [&](const HandOver& one) { return hand_over(seen, one.from, stop); }},
       step.effect);
 }
 
-Status LinkEffects::apply(const Apply& step, const std::stop_token& stop) {
-  if (step.unseen) {
-    const kube::Key key{step.object["metadata"]["namespace"], step.object["metadata"]["name"]};
-    if (const auto there = client_.get(step.resource, key, stop); there && !is_ours(*there))
-      return fail(Code::kAlreadyExists, not_ours(step.resource, key));
-    else if (!there && there.error().code != Code::kNotFound)
-      return std::unexpected(there.error());
-  }
-  const auto applied = client_.apply(step.resource, step.object, kFieldManager, kube::Subresource::kNone, stop);
-  if (!applied) return std::unexpected(applied.error());
-  cluster_.wrote(step.resource, *applied);
-  return {};
-}
-
-Status LinkEffects::create(const kube::Resource& resource, const Json& object, const std::stop_token& stop) {
-  const auto created = client_.create(resource, object, stop);
-  if (created) {
-    cluster_.wrote(resource, *created);
-    return {};
-  }
-  if (created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
-  // Either the cache is behind, or the name is somebody else's.
-  const kube::Key key{object["metadata"]["namespace"], object["metadata"]["name"]};
-  const auto there = client_.get(resource, key, stop);
-  if (!there) return std::unexpected(there.error());
-  if (is_ours(*there)) return fail(Code::kConflict, fmt::format("{} {} is there already", resource.kind, key.str()));
-  return fail(Code::kAlreadyExists, not_ours(resource, key));
-}
-
-Status LinkEffects::update(const kube::Resource& resource, const Json& object, const std::stop_token& stop) {
-  const auto updated = client_.update(resource, object, kube::Subresource::kNone, stop);
-  if (!updated) return std::unexpected(updated.error());
-  cluster_.wrote(resource, *updated);
+Status LinkEffects::done(const kube::Resource& resource, ObjectWriter::Written written) {
+  if (!written) return std::unexpected(written.error());
+  if (!*written) return fail(Code::kAlreadyExists, "somebody else's object is there");
+  cluster_.wrote(resource, **written);
   return {};
 }
 
@@ -137,51 +109,79 @@ Status LinkEffects::make_authority(const LinkSeen& seen, const std::stop_token& 
   // Read from the API server, never from the cache: an authority that is overwritten is lost.
   const auto there = client_.get(kube::kSecrets, key, stop);
   if (!there && there.error().code != Code::kNotFound) return std::unexpected(there.error());
+  if (there && whose(marks_of(*there), claimant(link)) == Whose::kForeign)
+    return done(kube::kSecrets, writer_.replace(kube::kSecrets, *there, claimant(link), *there, stop));
   auto authority = there ? read_authority(*there) : controllers::make_authority(link.metadata.name, seen.now);
   if (authority) authority = advance(std::move(*authority), link.metadata.name, seen.now);
   if (!authority) return fail(Code::kInvalid, fmt::format("Secret {}: {}", key.str(), authority.error().message));
   auto secret = render_authority(link, *authority);
   if (!secret) return std::unexpected(secret.error());
-  if (!there) return create(kube::kSecrets, *secret, stop);
-  (*secret)["metadata"]["resourceVersion"] = (*there)["metadata"]["resourceVersion"];
-  (*secret)["type"] = there->value("type", "Opaque");
-  return update(kube::kSecrets, *secret, stop);
+  const Claimant who = claimant(link);
+  return done(kube::kSecrets, there ? writer_.replace(kube::kSecrets, *secret, who, *there, stop)
+                                    : writer_.create(kube::kSecrets, *secret, who, stop));
 }
 
 Status LinkEffects::issue_certificates(const LinkSeen& seen, const std::string& endpoint, const std::stop_token& stop) {
   const EndpointSeen* member = seen.find(endpoint);
   if (!member || !seen.ca) return {};
-  auto secret = render_certificates(*seen.link, endpoint, {seen.ca->issuer_certificate_pem, seen.ca->issuer_key_pem},
-                                    seen.ca->bundle_pem, seen.now);
+  auto secret =
+      render_certificates(*seen.link, endpoint, seen.services,
+                          {seen.ca->issuer_certificate_pem, seen.ca->issuer_key_pem}, seen.ca->bundle_pem, seen.now);
   if (!secret) return std::unexpected(secret.error());
-  if (!member->tls) return create(kube::kSecrets, *secret, stop);
-  (*secret)["metadata"]["resourceVersion"] = member->tls->resource_version;
-  return update(kube::kSecrets, *secret, stop);
+  const Claimant who = claimant(*seen.link);
+  if (!member->tls) return done(kube::kSecrets, writer_.create(kube::kSecrets, *secret, who, stop));
+  const auto there = client_.get(kube::kSecrets, {seen.link->metadata.ns, (*secret)["metadata"]["name"]}, stop);
+  if (!there) return std::unexpected(there.error());
+  return done(kube::kSecrets, writer_.replace(kube::kSecrets, *secret, who, *there, stop));
+}
+
+// Whether there is a Secret of that name; one of a person's is remembered.
+Result<bool> LinkEffects::find_owner(const LinkSeen& seen, const std::stop_token& stop) {
+  const kube::Key key{seen.link->metadata.ns, owner_secret_name(*seen.link)};
+  const auto there = client_.get(kube::kSecrets, key, stop);
+  if (!there && there.error().code != Code::kNotFound) return std::unexpected(there.error());
+  const Whose its = there ? whose(marks_of(*there), claimant(*seen.link)) : Whose::kForeign;
+  if (its != Whose::kForeign) {
+    auto known = there;
+    if (its == Whose::kHandedOver && marks_of(*there).link != seen.link->metadata.name) {
+      // With the label our caches see it, and what it lacks is written.
+      const Json wanted = render_meta(*seen.link, "v1", "Secret", key.name, "", false);
+      known = client_.merge_patch(
+          kube::kSecrets, key, takeover_patch(wanted, its, text_of(member_of(*there, "metadata"), "resourceVersion")),
+          kube::Subresource::kNone, stop);
+      if (!known) return std::unexpected(known.error());
+    }
+    cluster_.wrote(kube::kSecrets, *known);
+    return true;
+  }
+  const Json& data = there ? member_of(*there, "data") : member_of(Json(), "data");
+  const bool usable = !text_of(data, "username").empty() && !text_of(data, "password").empty();
+  MutexLock lock(mutex_);
+  owners_[key_of(seen.link->metadata)] = {!there   ? OwnerSecret::State::kMissing
+                                          : usable ? OwnerSecret::State::kUsable
+                                                   : OwnerSecret::State::kIncomplete,
+                                          key.name, clock_.boot_now()};
+  return there.has_value();
+}
+
+Status LinkEffects::look_for_owner(const LinkSeen& seen, const std::stop_token& stop) {
+  const auto found = find_owner(seen, stop);
+  return found ? Status() : std::unexpected(found.error());
 }
 
 Status LinkEffects::make_owner(const LinkSeen& seen, const std::stop_token& stop) {
-  const api::ReplicationLink& link = *seen.link;
-  const kube::Key key{link.metadata.ns, owner_secret_name(link)};
-  const auto there = client_.get(kube::kSecrets, key, stop);
-  if (there) {
-    if (is_ours(*there) &&
-        there->value("/metadata/labels"_json_pointer, Json::object()).value(std::string(kLinkLabel), "") ==
-            link.metadata.name) {
-      cluster_.wrote(kube::kSecrets, *there);
-      return {};
-    }
-    std::lock_guard lock(mutex_);
-    owner_is_theirs_[key_of(link.metadata)] = clock_.boot_now() + kTheirsFor;
-    return {};
-  }
-  if (there.error().code != Code::kNotFound) return std::unexpected(there.error());
+  const auto found = find_owner(seen, stop);
+  if (!found) return std::unexpected(found.error());
+  if (*found) return {};
   const auto password = pki::random_text(24);
   if (!password) return std::unexpected(password.error());
-  Json secret = render_meta(link, "v1", "Secret", key.name, "", true);
-  secret["type"] = "kubernetes.io/basic-auth";
-  secret["data"] = {{"username", kube::base64_encode(link.spec.postgres.database)},
-                    {"password", kube::base64_encode(*password)}};
-  return create(kube::kSecrets, secret, stop);
+  const Json secret = render_owner(*seen.link, *password);
+  const Status made = done(kube::kSecrets, writer_.create(kube::kSecrets, secret, claimant(*seen.link), stop));
+  if (made) return made;
+  // It was looked for and not made: the next look begins at the beginning.
+  MutexLock lock(mutex_);
+  owners_.erase(key_of(seen.link->metadata));
+  return made;
 }
 
 Status LinkEffects::hand_over(const LinkSeen& seen, const std::string& from, const std::stop_token& stop) {
@@ -192,15 +192,49 @@ Status LinkEffects::hand_over(const LinkSeen& seen, const std::string& from, con
   return remove({kube::kPods, {link.ns, pod_name(link.name, from)}, endpoint->pod->uid}, stop);
 }
 
-bool LinkEffects::owner_is_theirs(const kube::Key& link) const {
-  std::lock_guard lock(mutex_);
-  const auto found = owner_is_theirs_.find(link);
-  return found != owner_is_theirs_.end() && clock_.boot_now() < found->second;
+Recalled LinkEffects::recall(const CachedLink& link) const {
+  const kube::Key key = key_of(link.metadata);
+  Recalled recalled;
+  recalled.foreign = writer_.foreign().of(key);
+  recalled.refused_volumes = refused_volumes(key);
+  MutexLock lock(mutex_);
+  const auto found = owners_.find(key);
+  if (found == owners_.end() || found->second.secret != owner_secret_name(link)) return recalled;
+  const bool usable = found->second.state == OwnerSecret::State::kUsable;
+  const auto until = found->second.at + (usable ? BootTime::duration(kUsableFor) : OwnerSecret::kAwaitedLook);
+  recalled.owner_secret = {found->second.state, clock_.boot_now() >= until};
+  return recalled;
+}
+
+void LinkEffects::note_volume(const LinkSeen& seen, const Step& step, const Error* error) {
+  if (step.grows_volume_of.empty()) return;
+  MutexLock lock(mutex_);
+  auto& of_link = refused_volumes_[key_of(seen.link->metadata)];
+  of_link.erase(step.grows_volume_of);
+  if (!error) return;
+  Refused refused;
+  const EndpointSeen* endpoint = seen.find(step.grows_volume_of);
+  if (endpoint && endpoint->spec) refused.size = endpoint->spec->postgres->managed->storage.size;
+  refused.words = error->message;
+  refused.until = clock_.boot_now() + kRefusedFor;
+  of_link.emplace(step.grows_volume_of, std::move(refused));
+}
+
+std::map<std::string, RefusedVolume> LinkEffects::refused_volumes(const kube::Key& link) const {
+  MutexLock lock(mutex_);
+  std::map<std::string, RefusedVolume> out;
+  const auto found = refused_volumes_.find(link);
+  if (found == refused_volumes_.end()) return out;
+  for (const auto& [endpoint, refused] : found->second)
+    if (clock_.boot_now() < refused.until) out.emplace(endpoint, refused);
+  return out;
 }
 
 void LinkEffects::forget(const kube::Key& link) {
-  std::lock_guard lock(mutex_);
-  owner_is_theirs_.erase(link);
+  writer_.foreign().forget(link);
+  MutexLock lock(mutex_);
+  owners_.erase(link);
+  refused_volumes_.erase(link);
 }
 
 }  // namespace twinspan::controllers

@@ -2,12 +2,13 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <mutex>
 #include <stop_token>
 
 #include "controllers/cluster/cluster.hpp"
+#include "controllers/cluster/object_writer.hpp"
 #include "controllers/link/link_plan.hpp"
 #include "core/clock.hpp"
+#include "core/guarded.hpp"
 #include "kube/client.hpp"
 #include "kube/events.hpp"
 
@@ -18,28 +19,42 @@ class LinkEffects {
   LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock);
 
   Status carry_out(const LinkSeen& seen, const LinkPlan& plan, const std::stop_token& stop);
-  // Whether the owner Secret was found to be a person's, within the last minutes.
-  bool owner_is_theirs(const kube::Key& link) const;
+  // What was found on the way and no cache has: others' objects, a person's owner Secret, volumes that can't grow.
+  Recalled recall(const CachedLink& link) const;
+  // Volumes that Kubernetes did not let grow, within the last minutes, by endpoint.
+  std::map<std::string, RefusedVolume> refused_volumes(const kube::Key& link) const;
   void forget(const kube::Key& link);
 
  private:
   Status carry_out(const LinkSeen& seen, const Step& step, const std::stop_token& stop);
-  Status apply(const Apply& step, const std::stop_token& stop);
-  Status create(const kube::Resource& resource, const Json& object, const std::stop_token& stop);
-  Status update(const kube::Resource& resource, const Json& object, const std::stop_token& stop);
+  // Of what ObjectWriter wrote, or left alone.
+  Status done(const kube::Resource& resource, ObjectWriter::Written written);
   Status patch(const Patch& step, const std::stop_token& stop);
   Status remove(const Remove& step, const std::stop_token& stop);
   Status make_authority(const LinkSeen& seen, const std::stop_token& stop);
   Status issue_certificates(const LinkSeen& seen, const std::string& endpoint, const std::stop_token& stop);
   Status make_owner(const LinkSeen& seen, const std::stop_token& stop);
+  Status look_for_owner(const LinkSeen& seen, const std::stop_token& stop);
+  Result<bool> find_owner(const LinkSeen& seen, const std::stop_token& stop);
   Status hand_over(const LinkSeen& seen, const std::string& from, const std::stop_token& stop);
 
   kube::Client& client_;
   Cluster& cluster_;
   kube::EventRecorder& events_;
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::map<kube::Key, BootTime> owner_is_theirs_;  // until when that is taken for granted
+  ObjectWriter writer_;
+  struct OwnerFound {
+    OwnerSecret::State state;
+    std::string secret;
+    BootTime at;
+  };
+  mutable Mutex mutex_;
+  struct Refused : RefusedVolume {
+    BootTime until;
+  };
+  void note_volume(const LinkSeen& seen, const Step& step, const Error* error);
+  std::map<kube::Key, OwnerFound> owners_ GUARDED_BY(mutex_);
+  std::map<kube::Key, std::map<std::string, Refused>> refused_volumes_ GUARDED_BY(mutex_);
 };
 
 kube::ObjectRef reference_to(const api::ReplicationLink& link);

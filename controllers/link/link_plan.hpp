@@ -1,6 +1,7 @@
-// What to do about a link's objects, from everything seen. Pure and total; carried out by link_effects.
+// What to do about a link's objects: what engines answer, and link_effects carries out.
 #pragma once
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -8,6 +9,7 @@
 
 #include "controllers/link/link_seen.hpp"
 #include "controllers/link/render.hpp"
+#include "controllers/link/wait_for.hpp"
 #include "core/json.hpp"
 #include "kube/resource.hpp"
 
@@ -16,7 +18,7 @@ namespace twinspan::controllers {
 struct Apply {  // server-side apply
   kube::Resource resource;
   Json object;
-  bool unseen = false;  // our caches don't have it: should it exist nevertheless, it must be ours
+  std::shared_ptr<const Owned> there;  // nullptr: it is to be created
 };
 struct Create {  // must not exist yet: content that nobody may overwrite
   kube::Resource resource;
@@ -36,28 +38,38 @@ struct MakeAuthority {};  // the CA, or its next step of rotation
 struct IssueCertificates {
   std::string endpoint;
 };
-struct MakeOwner {};  // the owner's Secret, unless a person brought one
+struct MakeOwner {};     // the owner's Secret of the default name, unless a person brought one
+struct LookForOwner {};  // whether the Secret that the spec names is there, and complete
 struct HandOver {
   std::string from;
 };  // ask failover to move the primary elsewhere
 
-using Effect = std::variant<Apply, Create, Patch, Remove, MakeAuthority, IssueCertificates, MakeOwner, HandOver>;
+using Effect =
+    std::variant<Apply, Create, Patch, Remove, MakeAuthority, IssueCertificates, MakeOwner, LookForOwner, HandOver>;
 
 struct Step {
   Effect effect;
   std::string reason, message;  // of the Event once it is done; empty: none
   bool warning = false;
+  // An endpoint whose volume Kubernetes may refuse to grow: then that is said, and the rest goes on.
+  std::string grows_volume_of{};
+};
+
+// What becomes of the newest spec.
+struct Acceptance {
+  std::optional<api::AcceptedSpec> accepted;
+  std::optional<api::TrialStatus> trial;
 };
 
 struct LinkPlan {
   std::vector<Step> steps;
-  // What keeps the objects from being as they should, for people; empty: they are.
-  std::string waiting_reason, waiting_message;
-  std::optional<std::string> taken;  // an object's name that another link or person holds: nothing was planned
-  std::string taken_field;           // with it: the field that asks for that name
+  WaitFor waits_for = WaitFor::kNothing;  // what keeps the objects from being as they should
+  std::string waiting_message;            // for people
+  // Others' objects where ours would be: they were left alone, and what needs them is not made. Sorted.
+  std::vector<Foreign> foreign;
+  std::string owner_awaited;  // for people: which Secret of the spec's is not there or not complete; empty: none
+  std::optional<Acceptance> acceptance;                 // of the newest spec; nullopt: nobody looked
   std::optional<std::chrono::milliseconds> next_check;  // nothing else will bring us back by then
 };
-
-LinkPlan plan_link(const LinkSeen& seen, const RenderConfig& config);
 
 }  // namespace twinspan::controllers

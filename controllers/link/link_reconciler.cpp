@@ -1,75 +1,39 @@
 #include "controllers/link/link_reconciler.hpp"
 
-#include <fmt/format.h>
-
-#include <cmath>
-#include <nlohmann/json.hpp>
-
 #include "controllers/cluster/names.hpp"
-#include "controllers/link/link_gatherer.hpp"
+#include "core/log.hpp"
 
 namespace twinspan::controllers {
-namespace {
 
-// Rounded as the status rounds it, so that noise wakes nobody.
-double tenths(const std::optional<double>& seconds) { return seconds ? std::round(*seconds * 10) : -1; }
-uint64_t percent(const std::optional<Progress>& progress) {
-  return progress && progress->total_bytes ? 100 * progress->done_bytes / progress->total_bytes : 0;
+LinkMember link_member(const std::string& name, const Pod* pod, const std::string& certificate_name) {
+  if (!pod || pod->ip.empty() || pod->finished()) return {name, std::nullopt};
+  return {name, LinkMember::Contact{pod->ip, certificate_name, pod->uid}};
 }
-
-// In half seconds, and only where it is more than replicas' once-a-second answers explain.
-double unheard(const std::optional<double>& lag_seconds) {
-  return lag_seconds.value_or(0) < 1.5 ? 0 : std::floor(*lag_seconds * 2);
-}
-
-bool same_downstreams(const MemberReport& a, const MemberReport& b) {
-  return std::equal(a.downstreams.begin(), a.downstreams.end(), b.downstreams.begin(), b.downstreams.end(),
-                    [](const auto& x, const auto& y) {
-                      return x.first == y.first && x.second.state == y.second.state &&
-                             x.second.sync_state == y.second.sync_state &&
-                             unheard(x.second.lag_seconds) == unheard(y.second.lag_seconds);
-                    });
-}
-
-bool same_state(const MemberReport& a, const MemberReport& b) {
-  return a.instance == b.instance && a.role == b.role && a.state == b.state && a.message == b.message &&
-         a.timeline == b.timeline && a.upstream == b.upstream && a.epoch == b.epoch && a.holds_lease == b.holds_lease &&
-         a.restart_pending == b.restart_pending && a.generation == b.generation &&
-         tenths(a.lag_seconds) == tenths(b.lag_seconds) && percent(a.progress) == percent(b.progress) &&
-         same_downstreams(a, b) && a.details == b.details;
-}
-
-// What people look for in `kubectl describe`: endpoints that reach a state worth a line.
-void tell_of_endpoint(kube::EventRecorder& events, const kube::ObjectRef& link, const std::string& before,
-                      const api::EndpointStatus& row) {
-  if (before == row.state) return;
-  const std::string message =
-      fmt::format("{}: {}{}{}", row.name, row.state, row.message ? ", " : "", row.message.value_or(""));
-  if (row.state == to_string(MemberState::kDiverged) || row.state == to_string(MemberState::kFailed))
-    events.warning(link, "Endpoint" + row.state, message);
-  else if (row.state == to_string(MemberState::kCloning) || row.state == to_string(MemberState::kStreaming) ||
-           row.state == to_string(MemberState::kRewinding) || row.state == to_string(MemberState::kRunning))
-    events.normal(link, "Endpoint" + row.state, message);
-}
-
-}  // namespace
 
 LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports,
-                               kube::EventRecorder& events, const Clock& clock, LinkReconcilerConfig config)
+                               kube::EventRecorder& events, const Clock& clock, const LinkEngines& engines)
     : cluster_(cluster),
       reports_(reports),
       events_(events),
       clock_(clock),
-      config_(std::move(config)),
+      engines_(engines),
+      refused_(clock),
       effects_(client, cluster, events, clock),
       writer_(client, cluster, clock) {}
 
-bool LinkReconciler::worth_a_look(const std::optional<Seen>& before, const Seen& after) {
-  if (!before || !before->report != !after.report) return true;
+LinkReconciler::News LinkReconciler::news(const kube::Key& link, const std::optional<Seen>& before,
+                                          const Seen& after) const {
+  if (!before || !before->report != !after.report) return News::kNow;
+  const auto when = [](bool now) { return now ? News::kNow : News::kNone; };
   // A member that stays silent is looked at again and again, until its report is too old to be trusted, and then no
   // more.
-  if (after.failures > 0) return before->failures == 0 || before->error != after.error || after.failures <= 20;
-  return before->failures > 0 || !same_state(*before->report, *after.report);
+  if (after.failures > 0) return when(before->failures == 0 || before->error != after.error || after.failures <= 20);
+  if (before->failures > 0) return News::kNow;
+  const auto engine = cluster_.engine_of(link);
+  const LinkEngine* its = engine ? engines_.find(*engine) : nullptr;
+  if (!its || !after.report) return News::kNone;
+  if (its->is_news(*before->report, *after.report)) return News::kNow;
+  return before->report->received != after.report->received ? News::kInAWhile : News::kNone;
 }
 
 Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std::stop_token& stop) {
@@ -78,48 +42,80 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
     forget(key);
     return kube::Requeue::none();
   }
-  LinkSeen seen = config_.pretend_workers ? pretend_link(link, clock_) : gather_link(link, cluster_, reports_, clock_);
-  seen.owner_is_theirs = effects_.owner_is_theirs(key);
-  LinkPlan plan;
-  const bool hands_off = config_.pretend_workers || (link->invalid && !link->metadata.deleting());
-  if (!hands_off) {
-    watch_members(key, seen);
-    plan = plan_link(seen, config_.render);
-  }
-  const api::LinkStatus after = next_status(seen, plan);
-  const auto written = writer_.write(*link, after, plan, stop);
+  const LinkEngine* found = engines_.find(link->spec.engine);
+  const LinkEngine& engine = found ? *found : refused_;
+  if (const auto left = still_edited(*link, engine.patience_with_edits())) return kube::Requeue::after(*left);
+  const auto restored = writer_.restore_acceptance(*link, stop);
+  if (!restored) return std::unexpected(restored.error());
+  if (*restored) return kube::Requeue::after(std::chrono::milliseconds(1));
+
+  LinkLook look = engine.look({link, effects_.recall(*link)}, cluster_, reports_);
+  watch_members(key, look);
+  tell_notices(*link, look.notices);
+  const auto written = writer_.write(*link, look.status, look.plan, stop);
   if (!written) return std::unexpected(written.error());
-  if (written->done && !config_.pretend_workers) tell_of_changes(seen, after);
-  if (auto done = effects_.carry_out(seen, plan, stop); !done) return std::unexpected(done.error());
-  return next_look(plan, *written);
+  if (written->done) {
+    for (const LinkEvent& event : look.events) tell(*link, event);
+    tell_of_stalling(events_, *link, look.status);
+  }
+  if (auto done = effects_.carry_out(look.seen, look.plan, stop); !done) return std::unexpected(done.error());
+  if (effects_.refused_volumes(key) != look.seen.refused_volumes)
+    return kube::Requeue::after(std::chrono::milliseconds(1));
+  return next_look(look.plan, *written);
 }
 
-void LinkReconciler::watch_members(const kube::Key& key, const LinkSeen& seen) {
-  if (!seen.ca) return;
+void LinkReconciler::watch_members(const kube::Key& key, const LinkLook& look) {
   std::shared_ptr<const net::ClientTls> tls;
-  for (const EndpointSeen& endpoint : seen.endpoints) {
-    if (!endpoint.pod || endpoint.pod->ip.empty() || endpoint.pod->finished()) {
-      reports_.forget(key, endpoint.name);
+  for (const LinkMember& member : look.members) {
+    if (!member.contact) {
+      reports_.forget(key, member.name);
       continue;
     }
-    if (!tls) tls = access_.of(key, *seen.ca, seen.now);
-    if (!tls) return;
-    reports_.watch(key, endpoint.name, {endpoint.pod->ip, pod_name(key.name, endpoint.name), endpoint.pod->uid, tls});
+    if (!tls && look.seen.ca) tls = access_.of(key, *look.seen.ca, look.seen.now);
+    const auto& [ip, certificate_name, pod_uid] = *member.contact;
+    if (tls) reports_.watch(key, member.name, {ip, certificate_name, pod_uid, tls});
   }
 }
 
-void LinkReconciler::tell_of_changes(const LinkSeen& seen, const api::LinkStatus& after) {
-  const api::LinkStatus& before = seen.link->status;
-  const kube::ObjectRef link = reference_to(*seen.link);
-  for (const api::EndpointStatus& row : after.endpoints) {
-    const auto known = std::find_if(before.endpoints.begin(), before.endpoints.end(),
-                                    [&](const api::EndpointStatus& one) { return one.name == row.name; });
-    tell_of_endpoint(events_, link, known == before.endpoints.end() ? "" : known->state, row);
+void LinkReconciler::tell(const CachedLink& link, const LinkEvent& event) {
+  event.warning ? events_.warning(reference_to(link), event.reason, event.message)
+                : events_.normal(reference_to(link), event.reason, event.message);
+}
+
+void LinkReconciler::tell_notices(const CachedLink& link, const std::vector<LinkNotice>& notices) {
+  for (const LinkNotice& notice : notices) {
+    {
+      MutexLock lock(told_mutex_);
+      std::string& told = told_[key_of(link.metadata)][notice.about];
+      if (std::exchange(told, notice.version) == notice.version) continue;
+    }
+    tell(link, notice.event);
   }
-  tell_of_stalling(events_, *seen.link, after);
+}
+
+// Edits often follow one another. For a moment after the first one the link is left alone: they are tried together, and
+// no status is written under the hands of who edits by `kubectl replace` (a conflict there). How long still.
+std::optional<std::chrono::milliseconds> LinkReconciler::still_edited(const CachedLink& link,
+                                                                      std::chrono::milliseconds patience) {
+  MutexLock lock(told_mutex_);
+  const kube::Key key = key_of(link.metadata);
+  if (patience.count() == 0 || link.metadata.deleting() || !link.status.accepted ||
+      link.status.observed_generation == link.metadata.generation) {
+    edited_at_.erase(key);
+    return std::nullopt;
+  }
+  const BootTime now = clock_.boot_now();
+  const BootTime since = edited_at_.try_emplace(key, now).first->second;
+  if (now - since >= patience) return std::nullopt;
+  return std::chrono::ceil<std::chrono::milliseconds>(patience - (now - since));
 }
 
 void LinkReconciler::forget(const kube::Key& key) {
+  {
+    MutexLock lock(told_mutex_);
+    told_.erase(key);
+    edited_at_.erase(key);
+  }
   reports_.forget(key);
   effects_.forget(key);
   access_.forget(key);

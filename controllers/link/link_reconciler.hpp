@@ -1,45 +1,56 @@
-// One look at one link: gather, plan, write the status, carry the plan out. Run by kube::Controller, keyed by link.
+// One look at one link of any engine: look, write the status, carry the plan out. Run by kube::Controller, keyed by
+// link.
 #pragma once
+#include <chrono>
+#include <map>
+#include <optional>
 #include <stop_token>
+#include <string>
 
 #include "controllers/cluster/cluster.hpp"
+#include "controllers/link/engine.hpp"
 #include "controllers/link/link_effects.hpp"
-#include "controllers/link/link_status.hpp"
+#include "controllers/link/refused_links.hpp"
 #include "controllers/link/status_writer.hpp"
 #include "controllers/link/worker_access.hpp"
 #include "controllers/reports/worker_reports.hpp"
+#include "core/guarded.hpp"
 #include "kube/controller.hpp"
 
 namespace twinspan::controllers {
 
-struct LinkReconcilerConfig {
-  RenderConfig render;
-  bool pretend_workers = false;  // benchmarks of the operator alone: nothing but statuses is written
-};
-
 class LinkReconciler {
  public:
   LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports, kube::EventRecorder& events,
-                 const Clock& clock, LinkReconcilerConfig config);
+                 const Clock& clock, const LinkEngines& engines);
 
   Result<kube::Requeue> reconcile(const kube::Key& key, const std::stop_token& stop);
 
-  // Whether a new report is worth a look at its link: anything but the mere advance of positions, which waits.
-  static bool worth_a_look(const std::optional<Seen>& before, const Seen& after);
+  // What a new report of a worker is to its link: positions that moved are shown in a while.
+  enum class News { kNone, kInAWhile, kNow };
+  News news(const kube::Key& link, const std::optional<Seen>& before, const Seen& after) const;
 
  private:
   void forget(const kube::Key& key);
-  void watch_members(const kube::Key& key, const LinkSeen& seen);
-  void tell_of_changes(const LinkSeen& seen, const api::LinkStatus& after);
+  void watch_members(const kube::Key& key, const LinkLook& look);
+  void tell(const CachedLink& link, const LinkEvent& event);
+  void tell_notices(const CachedLink& link, const std::vector<LinkNotice>& notices);
+  std::optional<std::chrono::milliseconds> still_edited(const CachedLink& link, std::chrono::milliseconds patience);
 
   Cluster& cluster_;
   WorkerReports& reports_;
   kube::EventRecorder& events_;
   const Clock& clock_;
-  LinkReconcilerConfig config_;
+  const LinkEngines& engines_;
+  const RefusedLinks refused_;
   LinkEffects effects_;
   WorkerAccess access_;
   StatusWriter writer_;
+  Mutex told_mutex_;
+  std::map<kube::Key, BootTime> edited_at_
+      GUARDED_BY(told_mutex_);  // links whose newest spec is not in their status yet
+  std::map<kube::Key, std::map<std::string, std::string>> told_
+      GUARDED_BY(told_mutex_);  // notices: versions by what they are about
 };
 
 }  // namespace twinspan::controllers

@@ -1,5 +1,7 @@
 #include "controllers/link/link_seen.hpp"
 
+#include "controllers/cluster/names.hpp"
+
 namespace twinspan::controllers {
 
 const EndpointSeen* LinkSeen::find(std::string_view name) const {
@@ -18,6 +20,49 @@ std::string LinkSeen::primary() const {
 bool LinkSeen::settled() const {
   const auto& assignment = link->status.assignment;
   return assignment && !primary().empty() && assignment->epoch == lease->record.epoch.value;
+}
+
+void LinkSeen::doubt_unheard() {
+  for (EndpointSeen& endpoint : endpoints) {
+    MemberView& member = endpoint.member;
+    if (!member.report || member.failures == 0 || member.report->role != Role::kReplica) continue;
+    const EndpointSeen* upstream = find(member.report->upstream);
+    if (upstream == nullptr || upstream->member.failures > 0 || !upstream->member.report) continue;
+    const MemberReport& sender = *upstream->member.report;
+    if (!sender.sql_healthy.value_or(false)) continue;  // it knows of nobody
+    const auto sent_to = sender.downstreams.find(endpoint.name);
+    const bool lost = sent_to == sender.downstreams.end() || sent_to->second.state == MemberReport::Downstream::kLost;
+    member.doubted = lost && upstream->member.age < member.age;
+  }
+}
+
+void LinkSeen::recall(const Recalled& recalled) {
+  foreign.insert(foreign.end(), recalled.foreign.begin(), recalled.foreign.end());
+  owner_secret = recalled.owner_secret;
+  refused_volumes = recalled.refused_volumes;
+}
+
+void LinkSeen::set_common_aside() {
+  const std::string& own = link->metadata.name;
+  set_aside(ca, kube::kSecrets, ca_secret_name(own));
+  set_aside(account, kube::kServiceAccounts, worker_account_name(own));
+  set_aside(role, kube::kRoles, worker_account_name(own));
+  set_aside(binding, kube::kRoleBindings, worker_account_name(own));
+  set_aside(budget, kube::kPodDisruptionBudgets, budget_name(own));
+}
+
+void LinkSeen::set_foreign_aside() {
+  const std::string& own = link->metadata.name;
+  set_common_aside();
+  set_aside(lease, kube::kLeases, lease_name(own));
+  set_aside(ca_bundle, kube::kConfigMaps, ca_bundle_name(own));
+  for (EndpointSeen& endpoint : endpoints) {
+    set_aside(endpoint.pod, kube::kPods, pod_name(own, endpoint.name));
+    set_aside(endpoint.claim, kube::kPersistentVolumeClaims, claim_name(own, endpoint.name));
+    set_aside(endpoint.tls, kube::kSecrets, tls_secret_name(own, endpoint.name));
+  }
+  // A person's owner Secret is only read, and in nobody's way.
+  if (owner && whose(*owner, claimant(*link)) == Whose::kForeign) owner = nullptr;
 }
 
 }  // namespace twinspan::controllers

@@ -2,11 +2,14 @@
 // functions of it.
 #pragma once
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "controllers/cluster/cluster.hpp"
+#include "controllers/cluster/foreign_objects.hpp"
 #include "controllers/cluster/kinds.hpp"
 #include "core/clock.hpp"
 #include "failover/report.hpp"
@@ -19,12 +22,15 @@ struct MemberView {
   std::chrono::milliseconds age{0};    // since it arrived; without a report: since the pod is asked
   int failures = 0;
   std::string error;
+  bool doubted = false;  // doubt_unheard(): what it last said is over
 
   // A report old enough to be doubted is not used: what it said is Unknown then.
   static constexpr std::chrono::milliseconds kTrusted{3000};
   // This operator has only just begun to ask: what an earlier one wrote down still stands.
   bool pending() const { return !report && failures == 0 && age < kTrusted; }
-  const MemberReport* fresh() const { return report && (failures == 0 || age < kTrusted) ? &*report : nullptr; }
+  const MemberReport* fresh() const {
+    return report && !doubted && (failures == 0 || age < kTrusted) ? &*report : nullptr;
+  }
 };
 
 struct EndpointSeen {
@@ -36,15 +42,45 @@ struct EndpointSeen {
   MemberView member;
 };
 
+// A person's Secret carries no label of ours: what is known of it was read some time ago.
+struct OwnerSecret {
+  enum class State { kUnknown, kMissing, kIncomplete, kUsable };
+  State state = State::kUnknown;
+  bool due = true;  // to be looked at again
+
+  static constexpr std::chrono::milliseconds kAwaitedLook{2000};
+};
+
+// Kubernetes did not let a volume claim grow.
+struct RefusedVolume {
+  std::string size;   // that was asked for
+  std::string words;  // of Kubernetes
+  bool operator==(const RefusedVolume&) const = default;
+};
+
+// What earlier looks found and no cache has.
+struct Recalled {
+  std::vector<KnownForeign> foreign;
+  OwnerSecret owner_secret;
+  std::map<std::string, RefusedVolume> refused_volumes;
+};
+
 struct LinkSeen {
   std::shared_ptr<const CachedLink> link;
   std::vector<EndpointSeen> endpoints;  // the source, the targets, then those the spec names no more
   std::shared_ptr<const Secret> ca, owner;
-  bool owner_is_theirs = false;  // the owner Secret exists and is a person's
+  OwnerSecret owner_secret;           // what was found of an owner Secret that is not ours
+  std::vector<KnownForeign> foreign;  // others' objects where ours would be, that no cache has
   std::shared_ptr<const Lease> lease;
   std::chrono::milliseconds lease_unchanged_for{0};
   std::shared_ptr<const Owned> account, role, binding, budget;
-  bool fails_over = false;  // a policy moves the primary by itself
+  std::shared_ptr<const Owned> ca_bundle;  // the ConfigMap for clients
+  std::vector<std::string> services;       // that policies name for clients, sorted
+  std::string primary_service;             // the first that selects the primary; empty: none
+  int64_t primary_port = 5432;
+  std::optional<Holdup> holdup;                          // why it has no primary
+  std::map<std::string, RefusedVolume> refused_volumes;  // by endpoint, within the last minutes
+  bool fails_over = false;                               // a policy moves the primary by itself
   WallTime now{};
 
   const EndpointSeen* find(std::string_view name) const;
@@ -53,6 +89,20 @@ struct LinkSeen {
   std::string primary() const;
   // Assignment and lease agree: no primary is being made or moved.
   bool settled() const;
+  // A replica that does not answer is believed for a moment, but not where whom it streamed from answers and sends to
+  // it no more.
+  void doubt_unheard();
+  void recall(const Recalled& recalled);
+  // Whatever a cache has under one of our names, but is somebody else's, from among ours into `foreign`: nothing that
+  // follows sees it.
+  void set_foreign_aside();
+  void set_common_aside();  // CA, account, role, binding, budget
+  template <class T>
+  void set_aside(std::shared_ptr<const T>& object, const kube::Resource& resource, const std::string& name) {
+    if (!object || may_be_written(whose(*object, claimant(*link)), resource.kind)) return;
+    foreign.push_back({{std::string(resource.kind), name}, false});
+    object = nullptr;
+  }
 };
 
 }  // namespace twinspan::controllers

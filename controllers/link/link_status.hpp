@@ -1,5 +1,4 @@
-// The status a link should show, from what was seen and planned. Pure. What is not known is Unknown or absent, never
-// guessed.
+// What the status of a link of any engine says alike, and how a difference is written. Pure.
 #pragma once
 #include <optional>
 #include <string>
@@ -9,17 +8,11 @@
 
 namespace twinspan::controllers {
 
-// The whole status but `assignment` and `rehearsal`, which are the failover controller's.
-api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan);
-
-// One row of status.endpoints. `before` is the row as it was, or nullptr: the last known position outlives the report,
-// because what an unreachable primary had is what a failover may lose.
-api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& endpoint,
-                                    const api::EndpointStatus* before);
-
 // Why there is no report of a member, for people.
 std::string why_unheard(const EndpointSeen& member, const std::string& pod);
 
+// As the status shows it, so that noise is no difference.
+double rounded_lag(double seconds);
 // "0.4s", "12s".
 std::string lag_text(double seconds);
 
@@ -29,7 +22,11 @@ enum class Urgency { kNone, kLazy, kSoon, kNow };
 Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after);
 std::chrono::milliseconds pause_of(Urgency urgency);  // the least time between two writes
 
-// The merge patch that turns `before` into `after`, without those two, with the resourceVersion as its precondition.
-Json status_patch(const api::ObjectMeta& meta, const api::LinkStatus& after);
+// What is accepted after this look: the newest spec where it is right, else what was.
+std::optional<api::AcceptedSpec> next_accepted(const CachedLink& link);
+
+// The merge patch that turns the link's status into `after`, without those two, with the resourceVersion as its
+// precondition.
+Json status_patch(const CachedLink& link, const api::LinkStatus& after);
 
 }  // namespace twinspan::controllers

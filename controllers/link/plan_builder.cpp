@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
+#include "controllers/link/certificates.hpp"
 
 namespace twinspan::controllers {
 
@@ -12,9 +14,9 @@ void PlanBuilder::step(Effect effect, std::string reason, std::string message, b
   plan_.steps.push_back({std::move(effect), std::move(reason), std::move(message), warning});
 }
 
-void PlanBuilder::wait(std::string reason, std::string message) {
-  if (!plan_.waiting_reason.empty()) return;
-  plan_.waiting_reason = std::move(reason);
+void PlanBuilder::wait(WaitFor what, std::string message) {
+  if (plan_.waits_for != WaitFor::kNothing) return;
+  plan_.waits_for = what;
   plan_.waiting_message = std::move(message);
 }
 
@@ -24,33 +26,59 @@ void PlanBuilder::check_at(WallTime time) {
   if (!plan_.next_check || left < *plan_.next_check) plan_.next_check = left;
 }
 
-bool PlanBuilder::has_finalizer() const {
-  const auto& all = link_.metadata.finalizers;
-  return std::find(all.begin(), all.end(), kFinalizer) != all.end();
-}
-
-void PlanBuilder::patch_link(Json meta) {
-  meta["resourceVersion"] = link_.metadata.resource_version;
-  step(Patch{kube::kReplicationLinks, key(name()), {{"metadata", std::move(meta)}}});
-}
-
-void PlanBuilder::add_finalizer() {
-  Json finalizers = link_.metadata.finalizers;
-  finalizers.push_back(kFinalizer);
-  patch_link({{"finalizers", std::move(finalizers)}});
-}
-
 void PlanBuilder::drop_finalizer() {
   Json finalizers = Json::array();
   for (const std::string& one : link_.metadata.finalizers)
-    if (one != kFinalizer) finalizers.push_back(one);
-  patch_link({{"finalizers", std::move(finalizers)}});
+    if (one != kFormerFinalizer) finalizers.push_back(one);
+  if (finalizers.size() == link_.metadata.finalizers.size()) return;
+  step(Patch{
+      kube::kReplicationLinks,
+      key(name()),
+      {{"metadata", {{"resourceVersion", link_.metadata.resource_version}, {"finalizers", std::move(finalizers)}}}}});
 }
 
-void PlanBuilder::keep(const kube::Resource& resource, const std::shared_ptr<const Owned>& there, Json object) {
+void PlanBuilder::note_foreign(const kube::Resource& resource, const std::string& object) {
+  const Foreign one{std::string(resource.kind), object};
+  const auto at = std::lower_bound(plan_.foreign.begin(), plan_.foreign.end(), one);
+  if (at == plan_.foreign.end() || *at != one) plan_.foreign.insert(at, one);
+}
+
+bool PlanBuilder::is_foreign(const kube::Resource& resource, const std::string& object) const {
+  return std::binary_search(plan_.foreign.begin(), plan_.foreign.end(), Foreign{std::string(resource.kind), object});
+}
+
+PlanBuilder::Standing PlanBuilder::absent(const kube::Resource& resource, const std::string& object) {
+  for (const KnownForeign& known : seen_.foreign) {
+    if (known.what != Foreign{std::string(resource.kind), object}) continue;
+    note_foreign(resource, object);
+    check_at(seen_.now + ForeignObjects::kLookAgain);
+    return known.due ? Standing::kAbsent : Standing::kForeign;  // trying to make it is how it is looked at
+  }
+  return Standing::kAbsent;
+}
+
+PlanBuilder::Standing PlanBuilder::standing(const kube::Resource& resource, const Owned* there, const Json& wanted) {
+  const std::string object = text_of(member_of(wanted, "metadata"), "name");
+  if (!there) return absent(resource, object);
+  const Whose its = whose(*there, claimant_);
+  if (its == Whose::kHandedOver || there->terminating) return Standing::kUsable;
+  // An earlier link's, or one whose owner follows spec.deletionPolicy.
+  const bool owned = wanted["metadata"].contains("ownerReferences");
+  if (there->owner != (owned ? claimant_.uid : ""))
+    step(Patch{resource, key(object), takeover_patch(wanted, its, there->resource_version)});
+  return Standing::kUsable;
+}
+
+bool PlanBuilder::keep(const kube::Resource& resource, const std::shared_ptr<const Owned>& there, Json object) {
+  const std::string object_name = text_of(object["metadata"], "name");
+  if (!there && absent(resource, object_name) == Standing::kForeign) return false;
+  if (there && there->terminating) return true;
+  const Whose its = there ? whose(*there, claimant_) : Whose::kOurs;
+  object = as_may_be_written(std::move(object), its);
   const std::string& wanted =
       object["metadata"]["annotations"][std::string(kHashAnnotation)].get_ref<const std::string&>();
-  if (!there || there->hash != wanted) step(Apply{resource, std::move(object)});
+  if (!there || there->hash != wanted || its == Whose::kPredecessors) step(Apply{resource, std::move(object), there});
+  return !is_foreign(resource, object_name);
 }
 
 bool PlanBuilder::due(const std::shared_ptr<const Secret>& secret) {
@@ -60,12 +88,15 @@ bool PlanBuilder::due(const std::shared_ptr<const Secret>& secret) {
 }
 
 bool PlanBuilder::authority() {
+  const std::string secret = ca_secret_name(name());
+  if (standing(kube::kSecrets, seen_.ca, render_meta(link_, "v1", "Secret", secret, "", true)) == Standing::kForeign)
+    return false;
   const bool damaged = seen_.ca && (seen_.ca->issuer_key_pem.empty() || seen_.ca->issuer_certificate_pem.empty());
   if (damaged) {
-    wait("AuthorityDamaged",
+    wait(WaitFor::kAuthority,
          fmt::format("Secret {} has no tls.crt or tls.key: restore it, or delete it to have every certificate "
                      "issued anew",
-                     ca_secret_name(name())));
+                     secret));
     return false;
   }
   if (due(seen_.ca))
@@ -75,17 +106,14 @@ bool PlanBuilder::authority() {
 }
 
 void PlanBuilder::certificates(const EndpointSeen& member) {
-  if (!due(member.tls) && member.tls->bundle_hash == seen_.ca->bundle_hash) return;
+  const std::string secret = tls_secret_name(name(), member.name);
+  if (standing(kube::kSecrets, member.tls, render_meta(link_, "v1", "Secret", secret, member.name, true)) ==
+      Standing::kForeign)
+    return;
+  const bool named = member.tls && member.tls->services == services_text(seen_.services);
+  if (!due(member.tls) && named && member.tls->bundle_hash == seen_.ca->bundle_hash) return;
   step(IssueCertificates{member.name}, member.tls ? "CertificatesRenewed" : "",
        fmt::format("certificates of {} were issued anew", member.name));
-}
-
-void PlanBuilder::remove_common() {
-  remove(kube::kSecrets, seen_.ca, ca_secret_name(name()));
-  remove(kube::kPodDisruptionBudgets, seen_.budget, budget_name(name()));
-  remove(kube::kRoleBindings, seen_.binding, worker_account_name(name()));
-  remove(kube::kRoles, seen_.role, worker_account_name(name()));
-  remove(kube::kServiceAccounts, seen_.account, worker_account_name(name()));
 }
 
 }  // namespace twinspan::controllers

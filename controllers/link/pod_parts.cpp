@@ -1,5 +1,6 @@
 #include "controllers/link/pod_parts.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
@@ -42,18 +43,24 @@ Json secret_volume(const std::string& name, const std::string& secret_name) {
   return {{"name", name}, {"secret", {{"secretName", secret_name}, {"defaultMode", 0440}}}};
 }
 
-Json worker_pod_spec(const api::ReplicationLink& link) {
-  return {{"serviceAccountName", worker_account_name(link.metadata.name)},
-          {"restartPolicy", "Always"},
-          {"terminationGracePeriodSeconds", 30},
-          {"enableServiceLinks", false},
-          {"securityContext",
-           {{"runAsNonRoot", true},
-            {"runAsUser", kUser},
-            {"runAsGroup", kUser},
-            {"fsGroup", kUser},
-            {"fsGroupChangePolicy", "OnRootMismatch"},
-            {"seccompProfile", {{"type", "RuntimeDefault"}}}}}};
+Json worker_pod_spec(const api::ReplicationLink& link, const std::vector<std::string>& image_pull_secrets) {
+  std::vector<std::string> names;
+  for (const auto& own : link.spec.image_pull_secrets) names.push_back(own.name);
+  for (const std::string& common : image_pull_secrets)
+    if (std::find(names.begin(), names.end(), common) == names.end()) names.push_back(common);
+  Json spec = {{"serviceAccountName", worker_account_name(link.metadata.name)},
+               {"restartPolicy", "Always"},
+               {"terminationGracePeriodSeconds", 30},
+               {"enableServiceLinks", false},
+               {"securityContext",
+                {{"runAsNonRoot", true},
+                 {"runAsUser", kUser},
+                 {"runAsGroup", kUser},
+                 {"fsGroup", kUser},
+                 {"fsGroupChangePolicy", "OnRootMismatch"},
+                 {"seccompProfile", {{"type", "RuntimeDefault"}}}}}};
+  for (const std::string& name : names) spec["imagePullSecrets"].push_back({{"name", name}});
+  return spec;
 }
 
 void place(Json& spec, const api::ReplicationLink& link, const Placement& placement) {

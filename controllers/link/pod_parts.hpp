@@ -17,8 +17,9 @@ Json own_facts();
 Json confined();
 // 0440 with fsGroup: the group of the worker reads, nobody else does.
 Json secret_volume(const std::string& name, const std::string& secret_name);
-// A spec without containers and volumes, for the unprivileged user of our images.
-Json worker_pod_spec(const api::ReplicationLink& link);
+// A spec without containers and volumes, for the unprivileged user of our images, with the Secrets that images are
+// pulled with: the link's own, then everybody's.
+Json worker_pod_spec(const api::ReplicationLink& link, const std::vector<std::string>& image_pull_secrets);
 
 struct Placement {
   const std::map<std::string, std::string>& node_selector;

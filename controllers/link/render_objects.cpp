@@ -3,6 +3,7 @@
 #include "controllers/cluster/kinds.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/render.hpp"
+#include "core/base64.hpp"
 
 namespace twinspan::controllers {
 
@@ -28,10 +29,29 @@ void annotate_hash(Json& object, const std::string& hash) {
 
 void annotate_hash(Json& object) { annotate_hash(object, content_hash(object)); }
 
+namespace {
+
+Json render_lasting(const api::ReplicationLink& link, const std::string& kind, const std::string& name,
+                    const std::string& endpoint) {
+  const bool owned = link.spec.deletion_policy == api::DeletionPolicy::kDelete;
+  Json object = render_meta(link, "v1", kind, name, endpoint, owned);
+  object["metadata"]["annotations"][std::string(kLinkUidAnnotation)] = link.metadata.uid;
+  return object;
+}
+
+}  // namespace
+
+Json render_owner(const api::ReplicationLink& link, const std::string& password) {
+  Json secret = render_lasting(link, "Secret", owner_secret_name(link), "");
+  secret["type"] = "kubernetes.io/basic-auth";
+  secret["data"] = {{"username", base64_encode(link.spec.postgres.database)}, {"password", base64_encode(password)}};
+  return secret;
+}
+
 Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoint) {
   const api::PostgresStorage& storage = endpoint.postgres->managed->storage;
-  Json claim = render_meta(link, "v1", "PersistentVolumeClaim", claim_name(link.metadata.name, endpoint.name),
-                           endpoint.name, false);
+  Json claim =
+      render_lasting(link, "PersistentVolumeClaim", claim_name(link.metadata.name, endpoint.name), endpoint.name);
   claim["spec"] = {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", storage.size}}}}}};
   if (storage.storage_class_name) claim["spec"]["storageClassName"] = *storage.storage_class_name;
   return claim;
@@ -69,6 +89,13 @@ Json render_binding(const api::ReplicationLink& link) {
   binding["subjects"] = Json::array({{{"kind", "ServiceAccount"}, {"name", name}, {"namespace", link.metadata.ns}}});
   annotate_hash(binding);
   return binding;
+}
+
+Json render_ca_bundle(const api::ReplicationLink& link, const std::string& bundle_pem) {
+  Json map = render_meta(link, "v1", "ConfigMap", ca_bundle_name(link.metadata.name), "", true);
+  map["data"] = {{"ca.crt", bundle_pem}};
+  annotate_hash(map);
+  return map;
 }
 
 Json render_budget(const api::ReplicationLink& link) {

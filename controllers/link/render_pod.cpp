@@ -1,5 +1,9 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/quantity.hpp"
 #include "controllers/cluster/kinds.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/pod_parts.hpp"
@@ -33,11 +37,23 @@ Json container(const api::ReplicationLink& link, const api::Endpoint& endpoint, 
                {{{"name", "data"}, {"mountPath", "/var/lib/twinspan"}},
                 {{"name", "run"}, {"mountPath", "/run/twinspan"}},
                 {{"name", "tmp"}, {"mountPath", "/tmp"}},
+                {{"name", "shm"}, {"mountPath", "/dev/shm"}},
                 {{"name", "tls"}, {"mountPath", "/etc/twinspan/tls"}, {"readOnly", true}},
                 {{"name", "owner"}, {"mountPath", "/etc/twinspan/owner"}, {"readOnly", true}}}}};
   if (!config.image_pull_policy.empty()) out["imagePullPolicy"] = config.image_pull_policy;
   if (!managed.resources.is_null()) out["resources"] = managed.resources;
   return out;
+}
+
+// The runtime's own is 64 MiB, which a parallel hash join fills. What lies in there counts as the container's memory.
+std::string shared_memory(const api::ManagedPostgres& managed) {
+  if (managed.shared_memory) return *managed.shared_memory;
+  constexpr int64_t kMost = int64_t{1} << 30, kMiB = 1 << 20;
+  const Json& limit = member_of(member_of(managed.resources, "limits"), "memory");
+  const auto bytes = api::parse_quantity(limit.is_string() ? limit.get<std::string>() : limit.dump());
+  if (limit.is_null() || !bytes) return "1Gi";
+  const auto half = static_cast<int64_t>(std::min(static_cast<double>(*bytes) / 2, static_cast<double>(kMost)));
+  return half >= kMost ? "1Gi" : fmt::format("{}Mi", std::max<int64_t>(half / kMiB, 1));
 }
 
 Json volumes(const api::ReplicationLink& link, const api::Endpoint& endpoint, const api::ManagedPostgres& managed) {
@@ -47,18 +63,22 @@ Json volumes(const api::ReplicationLink& link, const api::Endpoint& endpoint, co
     data["emptyDir"] = empty;
   else
     data["persistentVolumeClaim"] = {{"claimName", claim_name(link.metadata.name, endpoint.name)}};
+  // Data that exist are served also where somebody has deleted the Secret.
+  Json owner = secret_volume("owner", owner_secret_name(link));
+  owner["secret"]["optional"] = true;
   return {data,
           {{"name", "run"}, {"emptyDir", empty}},
           {{"name", "tmp"}, {"emptyDir", empty}},
+          {{"name", "shm"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", shared_memory(managed)}}}},
           secret_volume("tls", tls_secret_name(link.metadata.name, endpoint.name)),
-          secret_volume("owner", owner_secret_name(link))};
+          owner};
 }
 
 Json render_without_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
   const api::ManagedPostgres& managed = *endpoint.postgres->managed;
   Json pod = render_meta(link, "v1", "Pod", pod_name(link.metadata.name, endpoint.name), endpoint.name, true);
   pod["metadata"]["labels"][std::string(kNameLabel)] = kWorkerName;
-  Json spec = worker_pod_spec(link);
+  Json spec = worker_pod_spec(link, config.image_pull_secrets);
   spec["containers"] = Json::array({container(link, endpoint, managed, config)});
   spec["volumes"] = volumes(link, endpoint, managed);
   place(spec, link,

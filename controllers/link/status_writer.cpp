@@ -26,15 +26,15 @@ Result<StatusWriter::Written> StatusWriter::write(const CachedLink& link, const 
   if (urgency == Urgency::kNone) return Written{};
   const BootTime now = clock_.boot_now();
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     const auto written = written_at_.find(key);
     const auto pause = pause_of(urgency);
     if (written != written_at_.end() && now - written->second < pause)
       return Written{false, std::chrono::ceil<std::chrono::milliseconds>(pause - (now - written->second))};
     if (pause.count() > 0 || written != written_at_.end()) written_at_[key] = now;
   }
-  const auto written = client_.merge_patch(kube::kReplicationLinks, key, status_patch(link.metadata, after),
-                                           kube::Subresource::kStatus, stop);
+  const auto written =
+      client_.merge_patch(kube::kReplicationLinks, key, status_patch(link, after), kube::Subresource::kStatus, stop);
   if (!written) {
     if (written.error().code == Code::kNotFound) return Written{};
     return std::unexpected(written.error());
@@ -44,8 +44,20 @@ Result<StatusWriter::Written> StatusWriter::write(const CachedLink& link, const 
   return Written{true, std::nullopt};
 }
 
+Result<bool> StatusWriter::restore_acceptance(const CachedLink& link, const std::stop_token& stop) {
+  const kube::Key key = key_of(link.metadata);
+  const auto lost = link.status.accepted ? std::nullopt : cluster_.lost_acceptance(key);
+  if (!lost) return false;
+  const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
+                      {"status", {{"accepted", api::to_json(*lost)}}}};
+  const auto written = client_.merge_patch(kube::kReplicationLinks, key, patch, kube::Subresource::kStatus, stop);
+  if (!written) return std::unexpected(written.error());
+  cluster_.wrote(kube::kReplicationLinks, *written);
+  return true;
+}
+
 void StatusWriter::forget(const kube::Key& link) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   written_at_.erase(link);
 }
 

@@ -2,13 +2,13 @@
 // thread.
 #pragma once
 #include <map>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/link/link_plan.hpp"
 #include "controllers/link/link_status.hpp"
+#include "core/guarded.hpp"
 #include "kube/client.hpp"
 #include "kube/controller.hpp"
 #include "kube/events.hpp"
@@ -27,14 +27,17 @@ class StatusWriter {
   // What `plan` still has to change in the link itself builds on the version that the write made.
   Result<Written> write(const CachedLink& link, const api::LinkStatus& after, LinkPlan& plan,
                         const std::stop_token& stop);
+  // Writes back what was accepted where the status has lost it. True: done, the link has to be looked at anew.
+  Result<bool> restore_acceptance(const CachedLink& link, const std::stop_token& stop);
   void forget(const kube::Key& link);
 
  private:
   kube::Client& client_;
   Cluster& cluster_;
   const Clock& clock_;
-  std::mutex mutex_;
-  std::map<kube::Key, BootTime> written_at_;  // last status write, of links that had one in this term
+  Mutex mutex_;
+  std::map<kube::Key, BootTime> written_at_
+      GUARDED_BY(mutex_);  // last status write, of links that had one in this term
 };
 
 // When the link is looked at again by itself.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "api/validate.hpp"
+#include "controllers/cluster/condition_reasons.hpp"
+#include "controllers/cluster/names.hpp"
 
 namespace twinspan::controllers {
 
@@ -25,16 +27,54 @@ std::string described(const api::EndpointStatus& row) {
   return out;
 }
 
-std::string taken_message(const LinkPlan& plan) {
-  return fmt::format("{}: {} belongs to something else: rename this link or its endpoint, or remove that object",
-                     plan.taken_field, *plan.taken);
+namespace {
+
+// The field whose value asks for an object of that name; empty: the link's own name does.
+std::string field_that_names(const CachedLink& link, const std::string& object) {
+  const std::string& name = link.metadata.name;
+  const auto asks = [&](const api::Endpoint& endpoint) {
+    return object == pod_name(name, endpoint.name) || object == claim_name(name, endpoint.name) ||
+           object == tls_secret_name(name, endpoint.name);
+  };
+  if (asks(link.spec.source)) return "spec.source.name";
+  for (size_t index = 0; index < link.spec.targets.size(); ++index)
+    if (asks(link.spec.targets[index])) return fmt::format("spec.targets[{}].name", index);
+  return "";
+}
+
+}  // namespace
+
+std::string foreign_message(const CachedLink& link, const LinkPlan& plan) {
+  std::string out;
+  for (const Foreign& one : plan.foreign) {
+    const std::string field = field_that_names(link, one.name);
+    out += (out.empty() ? "" : "; ") +
+           foreign_message({one}, link.metadata.ns, link.metadata.name,
+                           field.empty() ? "this link" : fmt::format("this link or its endpoint ({})", field));
+  }
+  return out;
+}
+
+Verdict but_for_foreign(Verdict ready, const CachedLink& link, const LinkPlan& plan) {
+  if (plan.foreign.empty()) return ready;
+  const std::string message = foreign_message(link, plan);
+  if (ready.status == ConditionStatus::kTrue) return no(kForeignObject, message);
+  ready.message += "; " + message;
+  return ready;
+}
+
+std::string refused_message(const CachedLink& link) {
+  const std::string& why = link.invalid->message;
+  if (!link.actionable) return why;
+  return fmt::format("{} (what was accepted as generation {} stays in force until this is corrected)", why,
+                     link.generation_in_force());
 }
 
 Verdict reconciling_verdict(const CachedLink& link, const LinkPlan& plan, const Verdict& ready,
                             const Verdict& stalled) {
   if (stalled.status == ConditionStatus::kTrue) return no("Stalled", stalled.message);
   if (link.spec.paused) return no("Paused", "spec.paused is true");
-  if (!plan.waiting_reason.empty()) return yes(plan.waiting_reason, plan.waiting_message);
+  if (plan.waits_for != WaitFor::kNothing) return yes(std::string(to_string(plan.waits_for)), plan.waiting_message);
   if (ready.status != ConditionStatus::kTrue) return yes(ready.reason, ready.message);
   return no("Settled", "everything is as the spec says");
 }

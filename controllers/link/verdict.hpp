@@ -12,6 +12,7 @@ namespace twinspan::controllers {
 struct Verdict {
   api::ConditionStatus status;
   std::string reason, message;
+  bool provisional = false;  // said for want of anything better: what was said before may still stand
 };
 
 Verdict yes(std::string reason, std::string message);
@@ -20,8 +21,11 @@ Verdict unknown(std::string reason, std::string message);
 
 // "west: Cloning 40 %", "west: Unknown, pod orders-west-0 is starting"
 std::string described(const api::EndpointStatus& row);
-// Of a plan whose `taken` is set.
-std::string taken_message(const LinkPlan& plan);
+// Of a link whose newest spec is invalid.
+std::string refused_message(const CachedLink& link);
+// A verdict on readiness, given that others' objects are where the link's would be: it is not as the spec says.
+Verdict but_for_foreign(Verdict ready, const CachedLink& link, const LinkPlan& plan);
+std::string foreign_message(const CachedLink& link, const LinkPlan& plan);
 
 // Whether what there is, is as the spec says, given the conditions Ready and Stalled.
 Verdict reconciling_verdict(const CachedLink& link, const LinkPlan& plan, const Verdict& ready, const Verdict& stalled);

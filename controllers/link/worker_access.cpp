@@ -6,7 +6,7 @@
 namespace twinspan::controllers {
 
 std::shared_ptr<const net::ClientTls> WorkerAccess::of(const kube::Key& link, const Secret& authority, WallTime now) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Entry& entry = entries_[link];
   if (entry.tls && entry.issuer_pem == authority.issuer_certificate_pem && entry.bundle_hash == authority.bundle_hash &&
       now < entry.renew_at)
@@ -23,7 +23,7 @@ std::shared_ptr<const net::ClientTls> WorkerAccess::of(const kube::Key& link, co
 }
 
 void WorkerAccess::forget(const kube::Key& link) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   entries_.erase(link);
 }
 

@@ -3,10 +3,10 @@
 #pragma once
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "controllers/cluster/kinds.hpp"
+#include "core/guarded.hpp"
 #include "net/http.hpp"
 
 namespace twinspan::controllers {
@@ -24,8 +24,8 @@ class WorkerAccess {
     WallTime renew_at{};
     std::shared_ptr<const net::ClientTls> tls;
   };
-  std::mutex mutex_;
-  std::map<kube::Key, Entry> entries_;
+  Mutex mutex_;
+  std::map<kube::Key, Entry> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::controllers

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "contract/member_report.hpp"
+
 namespace twinspan::controllers {
 namespace {
 

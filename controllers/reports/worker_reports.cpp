@@ -2,13 +2,13 @@
 
 #include <condition_variable>
 #include <map>
-#include <mutex>
 #include <set>
-#include <thread>
 #include <tuple>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -59,51 +59,54 @@ struct WorkerReports::Impl {
   ProbeFactory make_probe;
   std::vector<Listener> listeners;
 
-  mutable std::mutex mutex;
+  mutable Mutex mutex;
   std::condition_variable_any work;   // `wakes` grew: a member may be due earlier than was known
   std::condition_variable_any ended;  // a poll is over, or a member was forgotten
-  uint64_t wakes = 0;
+  uint64_t wakes GUARDED_BY(mutex) = 0;
   // One idle thread waits for the next due time, the others for it to get busy. nullopt: no thread does.
-  std::optional<BootTime> waited_for;
-  std::map<Name, MemberPtr> members;
-  std::set<kube::Key> changing;
+  std::optional<BootTime> waited_for GUARDED_BY(mutex);
+  std::map<Name, MemberPtr> members GUARDED_BY(mutex);
+  std::set<kube::Key> changing GUARDED_BY(mutex);
   // Members that answered wait apart from those that did not, so that a lost node full of silent pods, each of which
   // takes its whole patience, never holds up the others.
-  std::set<MemberPtr, EarlierDue> answering, silent;
-  size_t silent_running = 0;
-  std::vector<std::jthread> threads;
+  std::set<MemberPtr, EarlierDue> answering GUARDED_BY(mutex), silent GUARDED_BY(mutex);
+  size_t silent_running GUARDED_BY(mutex) = 0;
+  std::vector<RoleThread> threads;
 
-  std::set<MemberPtr, EarlierDue>& lane(const Member& member) { return member.seen.failures ? silent : answering; }
+  std::set<MemberPtr, EarlierDue>& lane(const Member& member) REQUIRES(mutex) {
+    return member.seen.failures ? silent : answering;
+  }
 
-  void enqueue(const MemberPtr& member, BootTime due) {
+  void enqueue(const MemberPtr& member, BootTime due) REQUIRES(mutex) {
     dequeue(member);
     member->due = due;
     member->queued = lane(*member).insert(member).second;
     if (waited_for && due < *waited_for) wake_all();
   }
 
-  void dequeue(const MemberPtr& member) {
+  void dequeue(const MemberPtr& member) REQUIRES(mutex) {
     if (member->queued) lane(*member).erase(member);
     member->queued = false;
   }
 
-  void poll_now(const MemberPtr& member) {
+  void poll_now(const MemberPtr& member) REQUIRES(mutex) {
     if (member->running)
       member->again = true;
     else
       enqueue(member, clock.boot_now());
   }
 
-  template <class Each>
-  void for_each_of(const kube::Key& link, Each each) {
+  std::vector<MemberPtr> members_of(const kube::Key& link) const REQUIRES(mutex) {
+    std::vector<MemberPtr> out;
     for (auto it = members.lower_bound({link, ""}); it != members.end() && it->first.first == link; ++it)
-      each(it->second);
+      out.push_back(it->second);
+    return out;
   }
 
-  bool silent_lane_open() const { return silent_running < std::max<size_t>(1, config.threads / 2); }
+  bool silent_lane_open() const REQUIRES(mutex) { return silent_running < std::max<size_t>(1, config.threads / 2); }
 
   // The member to poll now, or nullptr and the time to wait.
-  MemberPtr take(std::chrono::nanoseconds& wait) {
+  MemberPtr take(std::chrono::nanoseconds& wait) REQUIRES(mutex) {
     const BootTime now = clock.boot_now();
     wait = std::chrono::seconds(60);
     for (auto* queue : {&answering, &silent}) {
@@ -118,22 +121,22 @@ struct WorkerReports::Impl {
     return nullptr;
   }
 
-  void wake_all() {
+  void wake_all() REQUIRES(mutex) {
     ++wakes;
     work.notify_all();
   }
 
   void run(const std::stop_token& stop) {
-    std::unique_lock lock(mutex);
+    MutexLock lock(mutex);
     while (!stop.stop_requested()) {
       std::chrono::nanoseconds wait{};
       if (const MemberPtr member = take(wait)) {
         ++wakes;
         work.notify_one();  // somebody else waits for the next one
-        poll(*member, member, lock, stop);
+        poll(*member, member, stop);
         continue;
       }
-      const auto woken = [this, known = wakes] { return wakes != known; };
+      const auto woken = [this, known = wakes]() REQUIRES(mutex) { return wakes != known; };
       if (waited_for) {
         work.wait(lock, stop, woken);
         continue;
@@ -144,25 +147,26 @@ struct WorkerReports::Impl {
     }
   }
 
-  // Entered and left with the lock held; let go while the agent is asked and while listeners are told.
-  void poll(Member& member, const MemberPtr& self, std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+  // The mutex is let go while the agent is asked and while listeners are told.
+  void poll(Member& member, const MemberPtr& self, const std::stop_token& stop) REQUIRES(mutex) {
     const bool was_silent = member.seen.failures > 0;
     silent_running += was_silent;
     member.running = true;
     const uint64_t attempt = ++member.begun;
     const uint64_t generation = member.generation;
     const std::shared_ptr<StatusProbe> probe = member.probe;
-    lock.unlock();
+    mutex.unlock();
+    const BootTime asked_at = clock.boot_now();
     Result<MemberReport> answer = probe->ask(stop);
-    lock.lock();
+    mutex.lock();
     silent_running -= was_silent;
     if (!stop.stop_requested() && !member.forgotten && generation == member.generation) {
       const std::optional<Seen> before = member.answered_once ? std::optional(member.seen) : std::nullopt;
-      note(member, std::move(answer));
+      note(member, std::move(answer), asked_at);
       const Seen after = member.seen;
-      lock.unlock();
+      mutex.unlock();
       for (const Listener& listener : listeners) listener(member.name.first, member.name.second, before, after);
-      lock.lock();
+      mutex.lock();
     }
     member.running = false;
     member.ended = attempt;
@@ -174,7 +178,7 @@ struct WorkerReports::Impl {
     ended.notify_all();
   }
 
-  void note(Member& member, Result<MemberReport> answer) {
+  void note(Member& member, Result<MemberReport> answer, BootTime asked_at) REQUIRES(mutex) {
     const BootTime now = clock.boot_now();
     if (answer && answer->endpoint != member.name.second)
       answer = fail(Code::kInvalid, "the agent says it is endpoint \"" + answer->endpoint + "\"");
@@ -183,6 +187,7 @@ struct WorkerReports::Impl {
     if (answer) {
       if (!member.seen.report || member.seen.report->details != answer->details) member.seen.told_at = now;
       member.seen.report = std::move(*answer);
+      member.seen.asked_at = asked_at;
       member.seen.received_at = now;
       member.seen.failures = 0;
       member.seen.error.clear();
@@ -192,7 +197,7 @@ struct WorkerReports::Impl {
     }
   }
 
-  void drop(const MemberPtr& member) {
+  void drop(const MemberPtr& member) REQUIRES(mutex) {
     dequeue(member);
     member->forgotten = true;
     ended.notify_all();
@@ -208,16 +213,17 @@ void WorkerReports::add_listener(Listener listener) { impl_->listeners.push_back
 
 void WorkerReports::start() {
   for (size_t i = 0; i < impl_->config.threads; ++i)
-    impl_->threads.emplace_back([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+    impl_->threads.emplace_back(RoleName("reports"),
+                                [impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }
 
 void WorkerReports::stop() {
-  for (std::jthread& thread : impl_->threads) thread.request_stop();
+  for (RoleThread& thread : impl_->threads) thread.request_stop();
   impl_->threads.clear();
 }
 
 void WorkerReports::watch(const kube::Key& link, const std::string& endpoint, Target target) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   MemberPtr& member = impl_->members[{link, endpoint}];
   if (member && same_member(member->target, target) && same_tls(member->target, target)) return;
   const bool known = member && same_member(member->target, target);
@@ -239,7 +245,7 @@ void WorkerReports::watch(const kube::Key& link, const std::string& endpoint, Ta
 }
 
 void WorkerReports::forget(const kube::Key& link, const std::string& endpoint) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto found = impl_->members.find({link, endpoint});
   if (found == impl_->members.end()) return;
   impl_->drop(found->second);
@@ -248,48 +254,46 @@ void WorkerReports::forget(const kube::Key& link, const std::string& endpoint) {
 }
 
 void WorkerReports::forget(const kube::Key& link) {
-  std::lock_guard lock(impl_->mutex);
-  std::vector<Name> gone;
-  impl_->for_each_of(link, [&](const MemberPtr& member) { gone.push_back(member->name); });
-  for (const Name& name : gone) {
-    impl_->drop(impl_->members[name]);
-    impl_->members.erase(name);
+  MutexLock lock(impl_->mutex);
+  for (const MemberPtr& member : impl_->members_of(link)) {
+    impl_->drop(member);
+    impl_->members.erase(member->name);
   }
   impl_->changing.erase(link);
   impl_->wake_all();
 }
 
 std::optional<Seen> WorkerReports::latest(const kube::Key& link, const std::string& endpoint) const {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   const auto found = impl_->members.find({link, endpoint});
   if (found == impl_->members.end()) return std::nullopt;
   return found->second->seen;
 }
 
 void WorkerReports::set_changing(const kube::Key& link, bool changing) {
-  std::lock_guard lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   if (!changing) {
     impl_->changing.erase(link);
     return;
   }
   if (!impl_->changing.insert(link).second) return;
-  impl_->for_each_of(link, [&](const MemberPtr& member) { impl_->poll_now(member); });
+  for (const MemberPtr& member : impl_->members_of(link)) impl_->poll_now(member);
   impl_->wake_all();
 }
 
 void WorkerReports::refresh(const kube::Key& link) {
-  std::lock_guard lock(impl_->mutex);
-  impl_->for_each_of(link, [&](const MemberPtr& member) { impl_->poll_now(member); });
+  MutexLock lock(impl_->mutex);
+  for (const MemberPtr& member : impl_->members_of(link)) impl_->poll_now(member);
   impl_->wake_all();
 }
 
 bool WorkerReports::await_refresh(const kube::Key& link, std::chrono::milliseconds limit, const std::stop_token& stop) {
-  std::unique_lock lock(impl_->mutex);
+  MutexLock lock(impl_->mutex);
   std::vector<std::pair<MemberPtr, uint64_t>> asked;  // the attempt that counts: the first to begin from now on
-  impl_->for_each_of(link, [&](const MemberPtr& member) {
+  for (const MemberPtr& member : impl_->members_of(link)) {
     asked.emplace_back(member, member->begun + 1);
     impl_->poll_now(member);
-  });
+  }
   impl_->wake_all();
   return impl_->ended.wait_for(lock, stop, limit, [&] {
     return std::all_of(asked.begin(), asked.end(),

@@ -18,6 +18,7 @@ namespace twinspan::controllers {
 // One member as seen from here. All that is known, and since when: silence is for the reader to judge.
 struct Seen {
   std::optional<MemberReport> report;  // the last one that arrived; nullopt: none since this pod is watched
+  BootTime asked_at{};                 // when the question was sent that `report` answers
   BootTime received_at{};              // when it arrived; without a report: since when the pod is watched
   BootTime told_at{};                  // when a report last differed in its details: a member that hangs repeats itself
   BootTime attempted_at{};             // when the last attempt, good or bad, was over

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "contract/rows.hpp"
+#include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/link/verdict.hpp"
@@ -17,9 +19,13 @@ class S3Judge {
       : seen_(seen), said_(said), link_(seen.link()), plan_(plan), status_(status) {}
 
   Verdict ready() const {
-    if (link_.invalid) return no("InvalidSpec", link_.invalid->message);
-    if (plan_.taken) return no("NameTaken", taken_message(plan_));
+    if (link_.invalid) return no("InvalidSpec", refused_message(link_));
+    if (seen_.place_taken) return no("PlaceTaken", *seen_.place_taken);
     if (link_.metadata.deleting()) return no("Terminating", "the link is being deleted");
+    return but_for_foreign(replicating(), link_, plan_);
+  }
+
+  Verdict replicating() const {
     if (!said_.heard) return not_copying();
     if (link_.spec.paused) return no("Paused", "spec.paused is true: nothing is replicated");
     if (said_.stalled) return no(said_.stalled->first, said_.stalled->second);
@@ -32,15 +38,16 @@ class S3Judge {
       if (!follows(row)) behind += "; " + described(row);
     }
     const std::string message = fmt::format("{} of {} targets follow{}", following, link_.spec.targets.size(), behind);
-    return following == link_.spec.targets.size() ? yes("Replicating", message) : no("Synchronizing", message);
+    return following == link_.spec.targets.size() ? yes("Replicating", message) : no(kSynchronizing, message);
   }
 
   Verdict stalled() const {
-    if (link_.invalid) return yes("InvalidSpec", link_.invalid->message);
-    if (plan_.taken) return yes("NameTaken", taken_message(plan_));
-    if (plan_.waiting_reason == "AuthorityDamaged") return yes(plan_.waiting_reason, plan_.waiting_message);
+    if (link_.invalid) return yes("InvalidSpec", refused_message(link_));
+    if (!plan_.foreign.empty()) return yes(kForeignObject, foreign_message(link_, plan_));
+    if (seen_.place_taken) return yes("PlaceTaken", *seen_.place_taken);
+    if (needs_person(plan_.waits_for)) return yes(std::string(to_string(plan_.waits_for)), plan_.waiting_message);
     if (said_.stalled) return yes(said_.stalled->first, said_.stalled->second);
-    return no("NotStalled", "nothing waits for a person");
+    return provisional(no("NotStalled", "nothing waits for a person"));
   }
 
   Verdict lag() const {
@@ -61,12 +68,17 @@ class S3Judge {
   }
 
  private:
+  static Verdict provisional(Verdict verdict) {
+    verdict.provisional = true;
+    return verdict;
+  }
+
   // A worker that was heard once may be at it still.
   Verdict not_copying() const {
     const bool silent = std::any_of(seen_.workers().begin(), seen_.workers().end(), [](const EndpointSeen& worker) {
       return worker.member.report && !worker.member.fresh();
     });
-    return silent ? unknown("WorkerNotHeard", said_.why_not) : no("Starting", said_.why_not);
+    return silent ? unknown("WorkerNotHeard", said_.why_not) : provisional(no(kStarting, said_.why_not));
   }
 
   const S3Seen& seen_;
@@ -79,12 +91,12 @@ class S3Judge {
 }  // namespace
 
 bool follows(const api::EndpointStatus& row) {
-  return row.state == to_string(MemberState::kStreaming) || row.state == to_string(MemberState::kCatchingUp);
+  return state_of(row) == MemberState::kStreaming || state_of(row) == MemberState::kCatchingUp;
 }
 
 bool is_follower(const api::LinkSpec& spec, const api::EndpointStatus& row) {
   if (spec.topology == api::Topology::kActiveActive) return row.name != spec.source.name;
-  return row.role == to_string(Role::kReplica);
+  return role_of(row) == Role::kReplica;
 }
 
 std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said, const LinkPlan& plan,
@@ -94,14 +106,14 @@ std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said
   Verdict ready = judge.ready(), stalled = judge.stalled();
   if (said_pending(seen)) {  // this operator has only just begun to ask: what was said still stands
     const api::Condition* known = api::find_condition(seen.link().status.conditions, "Ready");
-    if (known && ready.reason == "Starting") ready = {known->status, known->reason, known->message};
+    if (known && ready.provisional) ready = {known->status, known->reason, known->message};
     known = api::find_condition(seen.link().status.conditions, "Stalled");
-    if (known && stalled.reason == "NotStalled") stalled = {known->status, known->reason, known->message};
+    if (known && stalled.provisional) stalled = {known->status, known->reason, known->message};
   }
   conditions.set("Ready", ready);
   conditions.set("Reconciling", reconciling_verdict(seen.link(), plan, ready, stalled));
   conditions.set("Stalled", stalled);
-  if (seen.link().invalid) return conditions.take();
+  if (!seen.link().actionable) return conditions.take();
   conditions.set("LagWithinThreshold", judge.lag());
   if (status.verification)
     conditions.set("Consistent", judge.consistent());

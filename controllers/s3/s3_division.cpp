@@ -5,7 +5,7 @@ namespace twinspan::controllers {
 std::optional<api::DivisionStatus> next_division(const S3Seen& seen) {
   const CachedLink& link = seen.link();
   const auto& known = link.status.division;
-  if (link.invalid || link.metadata.deleting()) return known;
+  if (!link.actionable || link.metadata.deleting()) return known;
   int64_t latest = known ? known->generation : 0;
   for (const auto& lease : seen.leases)
     if (lease) latest = std::max(latest, lease->division);

@@ -76,7 +76,7 @@ Json pod_spec(const api::ReplicationLink& link, const RenderConfig& config) {
       {"volumeMounts", std::move(mounts)}};
   if (!config.image_pull_policy.empty()) container["imagePullPolicy"] = config.image_pull_policy;
   if (!settings.resources.is_null()) container["resources"] = settings.resources;
-  Json spec = worker_pod_spec(link);
+  Json spec = worker_pod_spec(link, config.image_pull_secrets);
   spec["containers"] = Json::array({std::move(container)});
   spec["volumes"] = std::move(volumes);
   place(spec, link,

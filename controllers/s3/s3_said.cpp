@@ -5,9 +5,11 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "contract/rows.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/s3/s3_conditions.hpp"
+#include "failover/flow/past.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -19,10 +21,10 @@ constexpr std::array kStates = {
     MemberState::kUnknown,   MemberState::kDisconnected, MemberState::kFailed,
 };
 
-size_t badness(std::string_view state) {
+size_t badness(MemberState state) {
   for (size_t i = 0; i < kStates.size(); ++i)
-    if (state == to_string(kStates[i])) return i;
-  return badness(to_string(MemberState::kUnknown));
+    if (state == kStates[i]) return i;
+  return badness(MemberState::kUnknown);
 }
 
 template <class Number>
@@ -36,7 +38,7 @@ void add_known(std::optional<Number>& sum, const std::optional<Number>& more) {
 }
 
 void merge(api::EndpointStatus& row, const api::EndpointStatus& more) {
-  if (badness(more.state) > badness(row.state)) {
+  if (badness(state_of(more)) > badness(state_of(row))) {
     row.state = more.state;
     row.message = more.message;
   }
@@ -61,7 +63,7 @@ void keep_later(Text& time, const Text& other) {
 void merge(api::SyncStatus& sum, const api::SyncStatus& more) {
   for (auto number :
        {&api::SyncStatus::total, &api::SyncStatus::replicated, &api::SyncStatus::skipped, &api::SyncStatus::failed,
-        &api::SyncStatus::deleted, &api::SyncStatus::conflicts, &api::SyncStatus::bytes})
+        &api::SyncStatus::archived, &api::SyncStatus::deleted, &api::SyncStatus::conflicts, &api::SyncStatus::bytes})
     add_known(sum.*number, more.*number);
   for (const api::FailedKey& one : more.failed_sample)
     if (sum.failed_sample.size() < kSampleMax) sum.failed_sample.push_back(one);
@@ -88,6 +90,10 @@ bool merge(api::VerificationStatus& sum, const api::VerificationStatus& more) {
   keep_earlier(sum.started_at, more.started_at);
   keep_later(sum.finished_at, more.finished_at);
   return true;
+}
+
+std::optional<FlowPast> past_of(const MemberReport& report) {
+  return parse_flow_past(member_of(member_of(report.details, "failover"), "past"));
 }
 
 struct WorkerSaid {
@@ -127,6 +133,9 @@ class Together {
     for (const WorkerSaid& worker : workers_)
       if (const Json& stall = worker.report ? member_of(worker.report->details, "stalled") : Json(); stall.is_object())
         if (!said_.stalled) said_.stalled = {text_of(stall, "reason"), text_of(stall, "message")};
+    for (const WorkerSaid& worker : workers_)
+      if (const auto past = worker.report ? past_of(*worker.report) : std::nullopt; past && past->undecided())
+        said_.undecided = true;
     said_.copying = find_missing();
     endpoints();
     if (!said_.copying) return std::move(said_);

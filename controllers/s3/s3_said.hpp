@@ -20,6 +20,7 @@ struct S3Said {
   std::optional<api::SyncStatus> sync{};                         // sums; completedAt once all have completed theirs
   std::optional<api::VerificationStatus> verification{};         // sums of verifications that ran together
   std::optional<std::pair<std::string, std::string>> stalled{};  // reason and message
+  bool undecided = false;                                        // the buckets' records don't tell who was primary last
   std::vector<api::WorkerStatus> workers{};                      // those wanted, and others while their pods are there
 };
 

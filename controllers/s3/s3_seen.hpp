@@ -13,11 +13,16 @@ struct S3Seen {
   std::shared_ptr<const StatefulSet> set;
   std::vector<std::shared_ptr<const Lease>> leases;  // of the shares; nullptr: there is none
   BootTime boot_now{};
+  std::optional<std::string> place_taken{};  // by an elder link, and why: this one must not run
 
   const CachedLink& link() const { return *common.link; }
   const std::vector<EndpointSeen>& workers() const { return common.endpoints; }
   std::string pod_of(size_t worker) const;
+  void set_foreign_aside();  // as LinkSeen's
 };
+
+// From seen_at on, by anybody (kube/lease.hpp).
+std::chrono::milliseconds share_may_be_held_for(const Lease& lease);
 
 // Whom everything is copied from: as the assignment says, without one the source of the spec.
 const std::string& s3_primary(const api::ReplicationLink& link);

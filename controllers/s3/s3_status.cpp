@@ -23,7 +23,7 @@ class Rows {
   std::vector<api::EndpointStatus> all() const {
     std::vector<api::EndpointStatus> rows;
     const api::LinkSpec& spec = seen_.link().spec;
-    if (seen_.link().invalid) return seen_.link().status.endpoints;
+    if (!seen_.link().actionable) return seen_.link().status.endpoints;
     const std::string& primary = s3_primary(seen_.link());
     const bool two_way = spec.topology == api::Topology::kActiveActive;
     const auto role = [&](const std::string& name) {
@@ -88,17 +88,18 @@ api::LinkStatus next_s3_status(const S3Seen& seen, const LinkPlan& plan) {
   const CachedLink& link = seen.link();
   api::LinkStatus status;
   status.observed_generation = link.metadata.generation;
-  status.primary = s3_primary(link);
+  status.accepted = next_accepted(link);
   if (link.status.assignment) status.epoch = link.status.assignment->epoch;
   status.division = next_division(seen);
   const S3Said said = said_by_workers(seen);
+  status.primary = link.status.assignment || !said.undecided ? s3_primary(link) : "";
   status.workers = said_pending(seen) && !said.heard ? link.status.workers : said.workers;
   status.endpoints = Rows(seen, said).all();
   status.sync = link.status.sync;
   status.verification = link.status.verification;
   if (said.sync) status.sync = said.sync;
   if (said.verification) status.verification = said.verification;
-  if (!link.invalid) fill_summary(link.spec, status);
+  if (link.actionable) fill_summary(link.spec, status);
   status.conditions = s3_conditions(seen, said, plan, status);
   return status;
 }

@@ -5,6 +5,7 @@ import pytest
 
 import figures
 from link import Link
+from operator_logs import OperatorLogs
 from operators import Operators
 from target import Target
 
@@ -19,6 +20,19 @@ def target():
     yield found
     found.collect("at-the-end")
     found.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operator_logs(target):
+    """Of every operator there is during the run; where operators are pods."""
+    if "helm" not in target.has:
+        yield None
+        return
+    logs = OperatorLogs(target)
+    yield logs
+    logs.close()
+    for level, message, count, line in logs.complaints():
+        figures.complained(f"{count:>5} × {level}: {message}   such as {line}")
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +80,9 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    rows = figures.table()
-    if rows:
-        terminalreporter.section("measured")
-        for row in rows:
-            terminalreporter.write_line(row)
+    for title, rows in (("measured", figures.table()), ("what operators complained of", figures.complaints())):
+        if rows:
+            terminalreporter.section(title)
+            for row in rows:
+                terminalreporter.write_line(row)
     figures.save()

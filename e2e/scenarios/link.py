@@ -7,14 +7,14 @@ import yaml
 
 import processes
 import sql
-from target import ROOT
+from target import ROOT, CommandFailed
 from waiting import until, within
 
 GROUP = "/apis/twinspan.dev/v1alpha1"
 
 
 class Link:
-    def __init__(self, target, namespace, manifest="examples/postgres-volumes.yaml", edit=lambda documents: None):
+    def __init__(self, target, namespace, manifest="examples/postgres-volumes.yaml", edit=lambda documents: None, policy=True):
         self.target, self.namespace = target, namespace
         self.documents = list(yaml.safe_load_all((ROOT / manifest).read_text()))
         for document in self.documents:
@@ -29,7 +29,11 @@ class Link:
         services = kinds["FailoverPolicy"]["spec"]["services"]
         self.writes = next(one["name"] for one in services if one["selects"] == "Primary")
         self.reads = next(one["name"] for one in services if one["selects"] == "Replicas")
-        self._owner = None
+        self.has_policy = policy
+        if not policy:
+            self.documents.remove(kinds["FailoverPolicy"])
+        self._owner = None  # username and password of clients, once they are known
+        self._proven = set()  # uids of Services that traffic has come through
         self.hopeless = None  # why a fresh one did not become healthy
 
     # What is there.
@@ -84,7 +88,8 @@ class Link:
 
     def owner(self):
         if not self._owner:
-            secret = self.target.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}-owner")
+            name = self.object()["spec"].get("postgres", {}).get("ownerSecretRef", {}).get("name", f"{self.name}-owner")
+            secret = self.target.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{name}")
             self._owner = [base64.b64decode(secret["data"][key]).decode() for key in ("username", "password")]
         return self._owner
 
@@ -94,21 +99,24 @@ class Link:
     def dsn(self, host, **more):
         return sql.dsn(host, *self.owner(), self.database(), **more)
 
-    def service_address(self):
-        """Of the Service that leads to the primary."""
-        return self.target.api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.writes}")["spec"]["clusterIP"]
+    def service_address(self, seconds=20):
+        """Of the Service that leads to the primary; a new one once traffic arrives: kube-proxy takes a second and more to know it."""
+        def arrives():
+            service = self.target.api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.writes}")
+            if not service:
+                return "there is no such Service"
+            address, uid = service["spec"]["clusterIP"], service["metadata"]["uid"]
+            if uid not in self._proven:
+                try:
+                    sql.ask(self.dsn(address), "SELECT 1", seconds=2)
+                except psycopg2.Error as error:
+                    return str(error)
+                self._proven.add(uid)
+            return (address,)
+        return until(f"Service {self.namespace}/{self.writes} leads somewhere", arrives, seconds)[0]
 
     def service_dsn(self, **more):
         return self.dsn(self.service_address(), **more)
-
-    def wait_service(self, seconds):
-        """Until a first connection gets through: kube-proxy takes up to a second to know a new Service."""
-        def connect():
-            try:
-                return sql.ask(self.service_dsn(), "SELECT 1", seconds=2)
-            except psycopg2.OperationalError as error:
-                return str(error)
-        until(f"{self.writes} accepts a connection", connect, seconds)
 
     def instance_dsn(self, endpoint, **more):
         return self.dsn(self.pod(endpoint)["status"]["podIP"], **more)
@@ -121,16 +129,33 @@ class Link:
     def change(self, patch):
         self._patch("replicationlink", self.name, patch)
 
+    def with_parameters(self, parameters):
+        """The merge patch that gives every endpoint these parameters besides those it has; None takes one away."""
+        spec = self.object()["spec"]
+        for endpoint in (spec["source"], *spec["targets"]):
+            managed = endpoint["postgres"]["managed"]
+            after = {**managed.get("parameters", {}), **parameters}
+            # A list is replaced as a whole, an object is merged: there null takes away.
+            managed["parameters"] = after if endpoint is spec["source"] else {name: value for name, value in after.items() if value is not None}
+        return {"spec": {"source": spec["source"], "targets": spec["targets"]}}
+
     def change_policy(self, patch):
         self._patch("failoverpolicy", self.policy_name, patch)
 
     def _patch(self, kind, name, patch):
         self.target.kubectl("-n", self.namespace, "patch", kind, name, "--type=merge", "-p", json.dumps(patch))
 
+    def prune(self, seconds=60):
+        """Deletes link and policy, as GitOps does with what is in its repository no more."""
+        self.target.kubectl("-n", self.namespace, "delete", "replicationlink,failoverpolicy", "--all",
+                            f"--timeout={seconds}s", "--ignore-not-found", seconds=seconds + 10)
+
     def remove(self, seconds=60):
         """Deletes link and policy, and then the namespace with whatever is left."""
-        self.target.kubectl("-n", self.namespace, "delete", "replicationlink,failoverpolicy", "--all",
-                            f"--timeout={seconds}s", "--ignore-not-found", seconds=seconds + 10, check=False)
+        try:
+            self.prune(seconds)
+        except CommandFailed as error:
+            print(f"  {error}", flush=True)
         self.target.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=60s", seconds=70)
 
     def start_over(self):
@@ -148,7 +173,7 @@ class Link:
     def unhealthy(self):
         """What is missing until the link is as declared, Ready, and nothing is under way; True when nothing is."""
         link, policy = self.object(), self.policy()
-        if not link or not policy:
+        if not link or self.has_policy and not policy:
             return "link or policy is absent"
         status = link.get("status", {})
         rows = {row["name"]: row for row in status.get("endpoints", [])}
@@ -167,6 +192,8 @@ class Link:
         ready = condition(link, "Ready")
         if ready.get("status") != "True":
             return f"Ready is {ready}"
+        if not self.has_policy:
+            return True
         if policy.get("status", {}).get("current"):
             return f"a change is under way: {policy['status']['current']}"
         if condition(policy, "Ready").get("status") != "True":

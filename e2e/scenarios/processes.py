@@ -36,10 +36,10 @@ def with_program(program):
     return [pid for pid in _all() if _name(pid) == program]
 
 
-def worker(pod_uid):
-    """The agent of a pod: the twinspan-worker that was told this uid and is nobody's child of that name."""
-    for pid in with_program("twinspan-worker"):
-        if pod_uid.encode() in _read(f"/proc/{pid}/cmdline") and _name(_parent(pid)) != "twinspan-worker":
+def worker(pod_uid, program="twinspan-worker"):
+    """The agent of a pod: the one that was told this uid and is nobody's child of that name. Other pods of this machine are others'."""
+    for pid in with_program(program):
+        if pod_uid.encode() in _read(f"/proc/{pid}/cmdline") and _name(_parent(pid)) != program:
             return pid
     return None
 

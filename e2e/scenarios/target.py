@@ -47,9 +47,11 @@ class Target:
         built = pathlib.Path(os.environ.get("CLUSTER_HOME", pathlib.Path.home() / ".cache/clusters")) / "bin" / name
         return str(built) if built.exists() else shutil.which(name) or name
 
+    def kubectl_command(self, *arguments):
+        return [self._program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+
     def kubectl(self, *arguments, feed=None, seconds=60, check=True):
-        command = [self._program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        return run(command, seconds, feed, check)
+        return run(self.kubectl_command(*arguments), seconds, feed, check)
 
     def helm(self, *arguments, seconds=180, check=True):
         return run([self._program("helm"), f"--kubeconfig={self.kubeconfig}", *arguments], seconds, check=check)

@@ -31,10 +31,10 @@ def test_apply_becomes_ready_with_a_primary_and_streaming_replicas(declared):
 
 
 def test_a_million_rows_arrive_on_every_replica(link):
-    link.wait_service(10)
+    service = link.service_address()
     began = time.monotonic()
     done = subprocess.run(
-        ["/usr/lib/postgresql/15/bin/pgbench", "-i", "-q", "-s", "10", "-h", link.service_address(), "-U", link.owner()[0], link.database()],
+        ["/usr/lib/postgresql/15/bin/pgbench", "-i", "-q", "-s", "10", "-h", service, "-U", link.owner()[0], link.database()],
         env={**os.environ, "PGPASSWORD": link.owner()[1], "PGSSLMODE": "require"}, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, f"pgbench: {done.stderr}"
     figures.record("pgbench -i, 1,000,000 rows through the Service", time.monotonic() - began, "s")
@@ -84,5 +84,5 @@ def test_lag_in_kubectl_get_is_within_two_seconds_of_the_truth(link):
     errors = [max(low - shown, shown - high, 0) for shown, low, high in growing]
     figures.record("lag in kubectl get, largest error", max(errors), "s", "< 2")
     figures.record("lag in kubectl get, back at the truth after it fell to nothing", fallen, "s", "< 2")
-    assert max(errors) < 2, f"lag shown and true (shown, low, high): {growing}"
-    assert fallen < 2, f"the lag shown took {fallen:.1f} s to fall: {shown_and_true}"
+    assert figures.holds(max(errors), 2), f"lag shown and true (shown, low, high): {growing}"
+    assert figures.holds(fallen, 2), f"the lag shown took {fallen:.1f} s to fall: {shown_and_true}"

@@ -34,9 +34,9 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
 }
 
 // In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(const char* program, char** arguments, char** environment, int out, int err, pid_t parent,
-                         bool bound) {
-  if (bound) {
+[[noreturn]] void become(const char* program, char** arguments, char** environment, const Spawn& what, pid_t parent) {
+  if (what.leads_group) setpgid(0, 0);
+  if (what.ends_with_this_thread) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(126);
   }
@@ -46,8 +46,8 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = open("/dev/null", O_RDWR);
   dup2(null, 0);
-  dup2(out >= 0 ? out : null, 1);
-  dup2(err >= 0 ? err : null, 2);
+  dup2(what.out >= 0 ? what.out : null, 1);
+  dup2(what.err >= 0 ? what.err : null, 2);
   if (null > 2) close(null);
   execve(program, arguments, environment);
   _exit(127);
@@ -64,7 +64,7 @@ std::string Exit::describe() const {
 
 Children::Children() {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  reaper_ = std::jthread([this](const std::stop_token& stop) { reap(stop); });
+  reaper_.start([this](const std::stop_token& stop) { reap(stop); });
 }
 
 Children::~Children() {
@@ -73,7 +73,7 @@ Children::~Children() {
   const pid_t pid = fork();
   if (pid == 0) _exit(0);
   changed_.notify_all();
-  reaper_.join();
+  reaper_.stop();
 }
 
 Result<pid_t> Children::spawn(const Spawn& what) {
@@ -85,19 +85,18 @@ Result<pid_t> Children::spawn(const Spawn& what) {
   if (access(what.program.c_str(), X_OK) != 0)
     return fail(Code::kNotFound, fmt::format("{}: {}", what.program, std::strerror(errno)));
   const pid_t parent = getpid();
-  std::lock_guard lock(mutex_);  // so that its end can't be seen before it is expected
+  MutexLock lock(mutex_);  // so that its end can't be seen before it is expected
   const pid_t pid = fork();
   if (pid < 0) return fail(Code::kInternal, fmt::format("fork for {}: {}", what.program, std::strerror(errno)));
-  if (pid == 0)
-    become(words[0].c_str(), arguments.data(), environment.data(), what.out, what.err, parent,
-           what.ends_with_this_thread);
+  if (pid == 0) become(words[0].c_str(), arguments.data(), environment.data(), what, parent);
+  if (what.leads_group) setpgid(pid, pid);  // whoever comes first
   expected_[pid] = std::nullopt;
   changed_.notify_all();
   return pid;
 }
 
 void Children::expect(pid_t pid) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   expected_.try_emplace(pid, std::nullopt);
   changed_.notify_all();
 }
@@ -105,12 +104,12 @@ void Children::expect(pid_t pid) {
 std::optional<Exit> Children::ended(pid_t pid) { return wait(pid, std::chrono::milliseconds(0)); }
 
 std::optional<Exit> Children::wait(pid_t pid, std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  const auto over = [&] {
+  MutexLock lock(mutex_);
+  const auto over = [&]() REQUIRES(mutex_) {
     const auto found = expected_.find(pid);
     return found == expected_.end() || found->second.has_value();
   };
-  if (!changed_.wait_for(lock, time, over)) return std::nullopt;
+  if (!changed_.wait_for(lock.native(), time, over)) return std::nullopt;
   const auto found = expected_.find(pid);
   if (found == expected_.end()) return Exit{};
   const Exit exit = *found->second;
@@ -118,17 +117,26 @@ std::optional<Exit> Children::wait(pid_t pid, std::chrono::milliseconds time) {
   return exit;
 }
 
+bool Children::end_group(pid_t leader, std::chrono::milliseconds time) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  while (kill(-leader, SIGKILL) == 0) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
 void Children::reap(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     int status = 0;
     const pid_t pid = waitpid(-1, &status, 0);
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (pid > 0) {
       if (const auto found = expected_.find(pid); found != expected_.end()) found->second = Exit{status};
       changed_.notify_all();
     } else if (errno == ECHILD) {
       // No child at all. An orphan can only arrive from a descendant, which would be one.
-      changed_.wait_for(lock, std::chrono::milliseconds(100));
+      changed_.wait_for(lock.native(), std::chrono::milliseconds(100));
     }
   }
 }

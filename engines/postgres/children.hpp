@@ -6,14 +6,14 @@
 
 #include <condition_variable>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "core/result.hpp"
+#include "core/role_thread.hpp"
 
 namespace twinspan::postgres {
 
@@ -29,6 +29,7 @@ struct Spawn {
   std::vector<std::pair<std::string, std::string>> environment;  // added to this program's own
   int out = -1, err = -1;                                        // descriptors to become 1 and 2; -1: /dev/null
   bool ends_with_this_thread = false;  // SIGKILL when the thread that started it is gone (PR_SET_PDEATHSIG)
+  bool leads_group = false;            // of processes, for end_group()
 };
 
 // Any thread may call any method. One per program.
@@ -46,14 +47,16 @@ class Children {
   std::optional<Exit> ended(pid_t pid);
   // Waits for it; nullopt at the time-out.
   std::optional<Exit> wait(pid_t pid, std::chrono::milliseconds time);
+  // SIGKILL to all that is left of the group that `leader` led, and waits until none is. False at the time-out.
+  static bool end_group(pid_t leader, std::chrono::milliseconds time);
 
  private:
   void reap(const std::stop_token& stop);
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable changed_;
-  std::map<pid_t, std::optional<Exit>> expected_;
-  std::jthread reaper_;
+  std::map<pid_t, std::optional<Exit>> expected_ GUARDED_BY(mutex_);
+  RoleThread reaper_{"reaper"};
 };
 
 }  // namespace twinspan::postgres

@@ -10,6 +10,7 @@
 #include "engines/postgres/command.hpp"
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/rewind.hpp"
+#include "engines/postgres/tablespaces.hpp"
 #include "engines/postgres/upstream.hpp"
 
 namespace twinspan::postgres {
@@ -34,6 +35,10 @@ Status clone(Children& children, const Layout& layout, const Upstream& source, c
              const std::function<void(const CloneProgress&)>& on_progress, const std::stop_token& stop) {
   if (auto slot = ensure_slot_at(layout, source, endpoint, std::chrono::seconds(5), stop); !slot) return slot;
   if (auto removed = remove_tree(layout.unfinished()); !removed) return removed;
+  const auto tablespaces = ask_tablespaces(layout, source, endpoint, std::chrono::seconds(5), stop);
+  if (!tablespaces) return std::unexpected(tablespaces.error());
+  if (auto removed = remove_unused(layout, {}); !removed) return removed;
+  const Tablespaces before = linked_tablespaces(layout), places = places_for_clone(layout, *tablespaces);
   Command command{layout.program("pg_basebackup"),
                   {"--pgdata", layout.unfinished(), "--dbname", upstream_conninfo(layout, source, endpoint + "-clones"),
                    "--wal-method", "stream", "--slot", slot_name(endpoint), "--checkpoint", "fast", "--no-password",
@@ -41,6 +46,8 @@ Status clone(Children& children, const Layout& layout, const Upstream& source, c
                   {},
                   std::chrono::hours(24 * 7),
                   {}};
+  for (const auto& [oid, location] : *tablespaces)
+    command.arguments.push_back("--tablespace-mapping=" + mapping(location, places.at(oid)));
   command.on_line = [&](std::string_view line) {
     if (const auto progress = parse_clone_progress(line); progress && on_progress) on_progress(*progress);
   };
@@ -60,7 +67,8 @@ Status clone(Children& children, const Layout& layout, const Upstream& source, c
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
   std::remove(rewind_marker(layout).c_str());
   if (auto synced = sync_directory(layout.data_dir); !synced) return synced;
-  return remove_tree(old);
+  if (auto removed = remove_tree(old); !removed) return removed;
+  return remove_unused(layout, before);
 }
 
 }  // namespace twinspan::postgres

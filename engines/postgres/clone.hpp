@@ -23,7 +23,7 @@ std::optional<CloneProgress> parse_clone_progress(std::string_view line);
 
 // Copies into a directory beside, then replaces PGDATA, old data included, by it in one rename. The result has
 // standby.signal. PostgreSQL must not run here. Streams the WAL of the meantime from the slot of `endpoint`, which is
-// made at the source.
+// made at the source. Tablespaces are put on this volume, wherever the source has them (tablespaces.hpp).
 Status clone(Children& children, const Layout& layout, const Upstream& source, const std::string& endpoint,
              const std::function<void(const CloneProgress&)>& on_progress, const std::stop_token& stop = {});
 

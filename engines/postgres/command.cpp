@@ -51,6 +51,55 @@ class Lines {
   std::string line_;
 };
 
+// One read; closed where nothing more comes.
+template <class Add>
+void read_some(Descriptor& from, const Add& add) {
+  char buffer[16384];
+  const ssize_t got = read(from.fd, buffer, sizeof buffer);
+  if (got <= 0)
+    from.reset();
+  else
+    add(std::string_view(buffer, static_cast<size_t>(got)));
+}
+
+// A program that was started: its output, and what wakes its reader once it is to stop.
+struct Running {
+  pid_t pid;
+  Descriptor &out, &err, &wake;
+};
+
+// Reads until both outputs are closed, and kills the program where it is stopped or takes too long: why, is returned.
+std::optional<Error> read_output(const Running& running, const Command& command, const std::stop_token& stop,
+                                 Outcome& outcome) {
+  Lines lines(command.on_line, outcome.last);
+  const auto deadline = std::chrono::steady_clock::now() + command.timeout;
+  std::optional<Error> ended_early;
+  while (running.out.fd >= 0 || running.err.fd >= 0) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (!ended_early && (stop.stop_requested() || left.count() <= 0)) {
+      const bool stopped = stop.stop_requested();
+      ended_early =
+          Error{stopped ? Code::kCancelled : Code::kTimeout,
+                fmt::format("{}: {}", base_name(command.program), stopped ? "stopped" : "took too long"), true};
+      kill(-running.pid, SIGKILL);
+    }
+    const bool killed = ended_early.has_value();
+    pollfd wanted[3] = {
+        {running.out.fd, POLLIN, 0}, {running.err.fd, POLLIN, 0}, {killed ? -1 : running.wake.fd, POLLIN, 0}};
+    // Once killed, whoever left the group may keep the pipes open: don't wait for it for long.
+    const int ready = poll(wanted, 3, killed ? 500 : static_cast<int>(std::min<int64_t>(left.count() + 1, 60000)));
+    if (killed && ready == 0) break;
+    if (wanted[0].revents != 0)
+      read_some(running.out, [&](std::string_view bytes) {
+        if (outcome.out.size() < (1U << 20)) outcome.out += bytes;
+      });
+    if (wanted[1].revents != 0) read_some(running.err, [&](std::string_view bytes) { lines.add(bytes); });
+  }
+  lines.flush();
+  return ended_early;
+}
+
 }  // namespace
 
 Result<Outcome> run(Children& children, const Command& command, const std::stop_token& stop) {
@@ -62,7 +111,7 @@ Result<Outcome> run(Children& children, const Command& command, const std::stop_
   Descriptor wake{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::stop_callback on_stop(stop, [&] { eventfd_write(wake.fd, 1); });
 
-  Spawn spawn{command.program, command.arguments, command.environment, out_write.fd, err_write.fd, true};
+  Spawn spawn{command.program, command.arguments, command.environment, out_write.fd, err_write.fd, true, true};
   spawn.environment.emplace_back("LC_ALL", "C");
   const auto pid = children.spawn(spawn);
   if (!pid) return std::unexpected(pid.error());
@@ -70,44 +119,17 @@ Result<Outcome> run(Children& children, const Command& command, const std::stop_
   err_write.reset();
 
   Outcome outcome;
-  Lines lines(command.on_line, outcome.last);
-  const auto deadline = std::chrono::steady_clock::now() + command.timeout;
-  std::optional<Error> ended_early;
-  bool killed = false;
-  while (out_read.fd >= 0 || err_read.fd >= 0) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (!killed && (stop.stop_requested() || left.count() <= 0)) {
-      const bool stopped = stop.stop_requested();
-      ended_early =
-          Error{stopped ? Code::kCancelled : Code::kTimeout,
-                fmt::format("{}: {}", base_name(command.program), stopped ? "stopped" : "took too long"), true};
-      kill(*pid, SIGKILL);
-      killed = true;
-    }
-    pollfd wanted[3] = {{out_read.fd, POLLIN, 0}, {err_read.fd, POLLIN, 0}, {killed ? -1 : wake.fd, POLLIN, 0}};
-    // Once killed, a grandchild may keep the pipes open: don't wait for it for long.
-    const int ready = poll(wanted, 3, killed ? 500 : static_cast<int>(std::min<int64_t>(left.count() + 1, 60000)));
-    if (killed && ready == 0) break;
-    char buffer[16384];
-    if (wanted[0].revents != 0) {
-      const ssize_t got = read(out_read.fd, buffer, sizeof buffer);
-      if (got <= 0)
-        out_read.reset();
-      else if (outcome.out.size() < (1U << 20))
-        outcome.out.append(buffer, static_cast<size_t>(got));
-    }
-    if (wanted[1].revents != 0) {
-      const ssize_t got = read(err_read.fd, buffer, sizeof buffer);
-      if (got <= 0)
-        err_read.reset();
-      else
-        lines.add({buffer, static_cast<size_t>(got)});
-    }
-  }
-  lines.flush();
+  std::optional<Error> ended_early = read_output({*pid, out_read, err_read, wake}, command, stop, outcome);
   const auto exit = children.wait(*pid, std::chrono::milliseconds(5000));
-  if (ended_early) return std::unexpected(*ended_early);
+  // Nobody goes on for a program that has ended: pg_basebackup's receiver would hold the slot, and write into the
+  // directory of the clone after it.
+  const bool gone = (!exit && !ended_early) || Children::end_group(*pid, std::chrono::milliseconds(5000));
+  constexpr const char* kLeft = "what it started can't be killed";
+  if (ended_early) {
+    if (!gone) ended_early->message += fmt::format(", and {}", kLeft);
+    return std::unexpected(*ended_early);
+  }
+  if (!gone) return fail(Code::kTimeout, fmt::format("{}: {}", base_name(command.program), kLeft));
   if (!exit) return fail(Code::kTimeout, fmt::format("{} closed its output but goes on", base_name(command.program)));
   outcome.exit = *exit;
   return outcome;

@@ -27,8 +27,8 @@ struct Outcome {
   std::string last;  // the last lines of standard error, for people
 };
 
-// kTimeout and kCancelled: it was killed. An exit code other than 0 is an Outcome, not an error. Output is in English
-// (LC_ALL=C).
+// kTimeout and kCancelled: it was killed. Whatever it started is gone when this returns. An exit code other than 0 is
+// an Outcome, not an error. Output is in English (LC_ALL=C).
 Result<Outcome> run(Children& children, const Command& command, const std::stop_token& stop = {});
 // The same, and kInternal with the program's last words where it failed.
 Result<Outcome> run_checked(Children& children, const Command& command, const std::stop_token& stop = {});

@@ -39,27 +39,35 @@ Result<bool> write_configuration(Children& children, const Layout& layout, const
   if (auto wrote = write(layout.ident_file(), render_ident(*user)); !wrote) return std::unexpected(wrote.error());
   if (!exists(layout.pgdata() + "/PG_VERSION")) return changed;
   const std::string conf = render_conf(layout, settings);
-  if (const auto old = read_file(layout.conf_file()); old && *old == conf) return changed;
-  if (judge) {
-    const std::string trial = layout.conf_file() + ".trial";
-    if (auto wrote = replace_file(trial, conf, 0600); !wrote) return std::unexpected(wrote.error());
-    const Command command{layout.program("postgres"),
-                          {"-D", layout.pgdata(), "-c", "config_file=" + trial, "-C", "max_connections"},
-                          {},
-                          std::chrono::seconds(10),
-                          {}};
-    auto judged = run(children, command, stop);
-    std::remove(trial.c_str());
-    if (!judged) return std::unexpected(judged.error());
-    if (!judged->exit.clean()) {
-      std::string words = judged->last;
-      for (size_t at = words.find(trial); at != std::string::npos; at = words.find(trial))
-        words.replace(at, trial.size(), "parameters");
-      return fail(Code::kInvalid, fmt::format("parameters: {}", words));
-    }
-  }
+  const auto old = read_file(layout.conf_file());
+  const bool same = old && *old == conf;
+  // What recovery raises is judged as it was asked for, though the file stays as it is.
+  if (judge && (!same || conf != render_conf(layout, without_floor(settings))))
+    if (auto fine = judge_configuration(children, layout, settings, stop); !fine) return std::unexpected(fine.error());
+  if (same) return changed;
   if (auto wrote = write(layout.conf_file(), conf); !wrote) return std::unexpected(wrote.error());
   return changed;
+}
+
+Status judge_configuration(Children& children, const Layout& layout, const Settings& settings,
+                           const std::stop_token& stop) {
+  if (auto fine = check_parameters(settings.parameters); !fine) return fine;
+  const std::string trial = layout.conf_file() + ".trial";
+  if (auto wrote = replace_file(trial, render_conf(layout, without_floor(settings)), 0600); !wrote)
+    return std::unexpected(wrote.error());
+  const Command command{layout.program("postgres"),
+                        {"-D", layout.pgdata(), "-c", "config_file=" + trial, "-C", "max_connections"},
+                        {},
+                        std::chrono::seconds(10),
+                        {}};
+  const auto judged = run(children, command, stop);
+  std::remove(trial.c_str());
+  if (!judged) return std::unexpected(judged.error());
+  if (judged->exit.clean()) return {};
+  std::string words = judged->last;
+  for (size_t at = words.find(trial); at != std::string::npos; at = words.find(trial))
+    words.replace(at, trial.size(), "parameters");
+  return fail(Code::kInvalid, fmt::format("parameters: {}", words));
 }
 
 Result<bool> copy_tls_files(const Layout& layout) {

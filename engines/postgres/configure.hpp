@@ -18,6 +18,10 @@ namespace twinspan::postgres {
 Result<bool> write_configuration(Children& children, const Layout& layout, const Settings& settings, bool judge,
                                  const std::stop_token& stop = {});
 
+// What `judge` asks of PostgreSQL, alone: kInvalid with its words. Libraries are not loaded and memory is not taken.
+Status judge_configuration(Children& children, const Layout& layout, const Settings& settings,
+                           const std::stop_token& stop = {});
+
 // Copies certificate, key and CA from tls_dir to run_dir, the key readable by the owner alone as PostgreSQL demands.
 // True where they changed.
 Result<bool> copy_tls_files(const Layout& layout);

@@ -47,6 +47,10 @@ std::string upstream_conninfo(const Layout& layout, const Upstream& upstream, co
                    {"tcp_user_timeout", "4000"}});
 }
 
+std::string receiver_conninfo(const Layout& layout, const Upstream& upstream, const std::string& endpoint) {
+  return upstream_conninfo(layout, upstream, endpoint) + " options='-c tcp_user_timeout=10000'";
+}
+
 std::string slot_name(const std::string& endpoint) {
   std::string name = "twinspan_" + endpoint;
   for (char& c : name)

@@ -47,7 +47,10 @@ void DownstreamLag::measure(BootTime now, Position end, std::vector<Observation:
   }
   for (auto& [name, meter] : meters_) {
     if (kept.contains(name)) continue;
-    senders.push_back({name, "lost", "", {}, {}, meter.disconnected(now)});
+    Observation::Sender& gone = senders.emplace_back();
+    gone.application = name;
+    gone.state = "lost";
+    gone.lag_seconds = meter.disconnected(now);
     kept[name] = std::move(meter);
   }
   meters_ = std::move(kept);

@@ -1,13 +1,24 @@
 #include "engines/postgres/log_line.hpp"
 
 #include <array>
+#include <cctype>
 
 namespace twinspan::postgres {
 namespace {
 
+// With a prefix of a person's own: what it is made of is not known, but the severity stands behind it.
 LogLine unshaped(std::string_view line) {
   LogLine parsed;
   parsed.message = std::string(line);
+  for (const std::string_view severity : {"LOG", "ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "INFO", "DETAIL",
+                                          "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION", "DEBUG"}) {
+    const size_t at = line.find(std::string(severity) + ":  ");
+    if (at == std::string_view::npos || (at > 0 && std::isalpha(static_cast<unsigned char>(line[at - 1])) != 0))
+      continue;
+    if (!parsed.severity.empty() && line.size() - parsed.message.size() <= at + severity.size() + 3) continue;
+    parsed.severity = std::string(severity);
+    parsed.message = std::string(line.substr(at + severity.size() + 3));
+  }
   return parsed;
 }
 

@@ -22,11 +22,18 @@ SELECT json_build_object(
                    ELSE pg_current_wal_flush_lsn() END,
   'replayed', CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
   'receiver', (SELECT json_build_object('status', status, 'end', latest_end_lsn,
-                 'silent', extract(epoch FROM clock_timestamp() - last_msg_receipt_time)) FROM pg_stat_wal_receiver),
+                 'heard', last_msg_receipt_time,
+                 'timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_receiver_timeout'))
+               FROM pg_stat_wal_receiver),
   'senders', (SELECT coalesce(json_agg(json_build_object('application', application_name, 'state', state, 'sync', sync_state,
-                 'flushed', flush_lsn, 'replayed', replay_lsn, 'lag', extract(epoch FROM replay_lag))), '[]') FROM pg_stat_replication),
-  'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'wal', wal_status)), '[]')
+                 'flushed', flush_lsn, 'replayed', replay_lsn, 'lag', extract(epoch FROM replay_lag),
+                 'pid', pid, 'sent', sent_lsn, 'told', reply_time)), '[]') FROM pg_stat_replication),
+  'sender_timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_sender_timeout'),
+  'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'wal', wal_status,
+                 'kept', (CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END) - restart_lsn)), '[]')
               FROM pg_replication_slots WHERE slot_type = 'physical'),
+  'tablespaces', (SELECT coalesce(json_agg(location), '[]') FROM pg_tablespace, pg_tablespace_location(oid) AS location
+                  WHERE location LIKE '/%'),
   'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
   'version', current_setting('server_version'))::text
 FROM pg_is_in_recovery() AS r)";
@@ -53,7 +60,8 @@ Result<Observation> parse_observation(const std::string& text) {
       Observation::Receiver one;
       one.status = text_of(receiver, "status");
       one.upstream_end = position(receiver, "end").value_or(Position{});
-      if (receiver.at("silent").is_number()) one.silent_seconds = receiver.at("silent").get<double>();
+      one.heard_at = text_of(receiver, "heard");
+      one.timeout_seconds = receiver.at("timeout").get<double>();
       seen.receiver = one;
     }
     for (const Json& sender : json.at("senders")) {
@@ -67,10 +75,16 @@ Result<Observation> parse_observation(const std::string& text) {
         one.lag_seconds = 0;
       else if (sender.at("lag").is_number())
         one.lag_seconds = sender.at("lag").get<double>();
+      one.pid = sender.at("pid").get<int64_t>();
+      one.sent = position(sender, "sent");
+      one.told_at = text_of(sender, "told");
       seen.senders.push_back(std::move(one));
     }
     for (const Json& slot : json.at("slots"))
-      seen.slots.push_back({text_of(slot, "name"), slot.at("active").get<bool>(), text_of(slot, "wal")});
+      seen.slots.push_back({text_of(slot, "name"), slot.at("active").get<bool>(), text_of(slot, "wal"),
+                            static_cast<uint64_t>(std::max<int64_t>(0, integer_of(slot, "kept")))});
+    seen.sender_timeout_seconds = json.at("sender_timeout").get<double>();
+    for (const Json& location : json.at("tablespaces")) seen.tablespaces.push_back(location.get<std::string>());
     for (const Json& name : json.at("pending")) seen.pending_restart.push_back(name.get<std::string>());
     seen.version = text_of(json, "version");
     return seen;

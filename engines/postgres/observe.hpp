@@ -21,7 +21,10 @@ struct Observation {
   struct Receiver {
     std::string status;         // "streaming" …
     Position upstream_end;      // as last heard
-    double silent_seconds = 0;  // since the last message
+    std::string heard_at;       // when the last message came, as the server prints it
+    double silent_seconds = 0;  // since then by the observer's clock; who looks again and again fills it
+    // After how much silence it ends by itself (wal_receiver_timeout); 0: never.
+    double timeout_seconds = 0;
   };
   std::optional<Receiver> receiver;
   struct Sender {
@@ -29,15 +32,22 @@ struct Observation {
     std::string state, sync_state;
     std::optional<Position> flushed, replayed;
     std::optional<double> lag_seconds;
+    int64_t pid = 0;
+    std::optional<Position> sent;
+    std::string told_at;  // when the replica told its positions last, by its own clock; empty: never
+    bool deaf = false;    // nothing moves though log waits for it, for longer than the time-out of its sender allows
   };
   std::vector<Sender> senders;
   struct Slot {
     std::string name;
     bool active = false;
-    std::string wal_status;  // "lost": its WAL is gone
+    std::string wal_status;   // "lost": its WAL is gone
+    uint64_t kept_bytes = 0;  // log that is kept for it
   };
+  double sender_timeout_seconds = 0;  // wal_sender_timeout; 0: none
   std::vector<Slot> slots;
   std::vector<std::string> pending_restart;  // parameters
+  std::vector<std::string> tablespaces;      // locations outside PGDATA
   std::string version;
 };
 

@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds kImmediateTime{500};
 // Turns the log pipe into structured lines. Reads until the last writer is gone.
 class LogReader {
  public:
-  explicit LogReader(int fd) : fd_(fd) {}
+  LogReader(int fd, const std::function<void(const LogLine&)>& listener) : listener_(listener), fd_(fd) {}
   ~LogReader() { close(fd_); }
   int fd() const { return fd_; }
   // One read; false at the end of the pipe.
@@ -50,6 +50,7 @@ class LogReader {
     const bool final_word =
         parsed.severity == "PANIC" || (parsed.severity == "FATAL" && parsed.backend != "client backend");
     if (final_word) last_words_ = parsed.message;
+    if (listener_) listener_(parsed);
     if (!repeats_.pass(parsed)) return;
     log::write(level_of(parsed), "postgres",
                {{"severity", parsed.severity},
@@ -61,6 +62,7 @@ class LogReader {
                 {"sqlstate", parsed.sqlstate}});
   }
 
+  const std::function<void(const LogLine&)>& listener_;
   LogRepeats repeats_;
   int fd_;
   std::string line_;
@@ -81,7 +83,7 @@ Postmaster::~Postmaster() {
 
 Status Postmaster::start() {
   if (running()) return {};
-  if (watcher_.joinable()) watcher_.join();
+  watcher_.stop();
   if (!kill_server_processes(layout_.pgdata(), {}, kOrphansTime))
     return fail(Code::kUnavailable, fmt::format("processes of an earlier life still run in {}", layout_.pgdata()));
   // Its owner is dead, so these are stale; the pid in them may meanwhile belong to somebody else.
@@ -106,12 +108,13 @@ Status Postmaster::start() {
   pid_ = *pid;
   if (on_spawn_) on_spawn_(*pid);
   const int pidfd = pidfd_of(*pid);
-  watcher_ = std::jthread([this, process = *pid, pidfd, log_fd = log_pipe[0]] { watch(process, pidfd, log_fd); });
+  watcher_.start(
+      [this, process = *pid, pidfd, log_fd = log_pipe[0]](const std::stop_token&) { watch(process, pidfd, log_fd); });
   return {};
 }
 
 void Postmaster::watch(pid_t pid, int pidfd, int log_fd) {
-  LogReader reader(log_fd);
+  LogReader reader(log_fd, on_log_);
   bool log_open = true;
   const SystemClock clock;
   for (;;) {
@@ -137,7 +140,7 @@ void Postmaster::watch(pid_t pid, int pidfd, int log_fd) {
   death.last_words = reader.last_words();
   death.exit = children_.wait(pid, std::chrono::milliseconds(1000)).value_or(Exit{});
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     pid_ = 0;
   }
   if (on_spawn_) on_spawn_(0);
@@ -146,7 +149,7 @@ void Postmaster::watch(pid_t pid, int pidfd, int log_fd) {
 }
 
 void Postmaster::send(int signal) const {
-  std::lock_guard lock(mutex_);  // pid_ is not cleared, so not reused by us, while it is held
+  MutexLock lock(mutex_);  // pid_ is not cleared, so not reused by us, while it is held
   if (pid_ != 0) kill(pid_, signal);
 }
 
@@ -157,8 +160,8 @@ void Postmaster::signal_stop(StopMode mode) {
 
 Status Postmaster::stop(StopMode mode, std::chrono::milliseconds patience) {
   const auto wait = [&](std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    return gone_.wait_for(lock, time, [this] { return pid_ == 0; });
+    MutexLock lock(mutex_);
+    return gone_.wait_for(lock.native(), time, [this] { return pid_ == 0; });
   };
   if (!running()) return {};
   signal_stop(mode);

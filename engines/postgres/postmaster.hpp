@@ -5,14 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "core/clock.hpp"
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
+#include "engines/postgres/log_line.hpp"
 
 namespace twinspan::postgres {
 
@@ -37,6 +38,9 @@ class Postmaster {
              std::function<void(const Death&)> on_death);
   ~Postmaster();  // kills what still runs
 
+  // Each line of its log, on the thread that reads them. Before start().
+  void on_log(std::function<void(const LogLine&)> listener) { on_log_ = std::move(listener); }
+
   // Starts it; that it accepts connections is for an observer to find out. What an earlier life left behind is killed
   // first.
   Status start();
@@ -57,11 +61,12 @@ class Postmaster {
   const Layout layout_;
   const std::function<void(pid_t)> on_spawn_;
   const std::function<void(const Death&)> on_death_;
+  std::function<void(const LogLine&)> on_log_;
   std::atomic<pid_t> pid_{0};
   std::atomic<bool> stop_asked_{false};
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;  // held where pid_ is cleared: whoever holds it may signal the process
   std::condition_variable gone_;
-  std::jthread watcher_;
+  RoleThread watcher_{"postmaster"};
 };
 
 }  // namespace twinspan::postgres

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 namespace twinspan::postgres {
 namespace {
@@ -22,12 +21,14 @@ const std::map<std::string, std::string>& defaults() {
       {"wal_retrieve_retry_interval", "200ms"},
       {"hot_standby_feedback", "on"},
       {"password_encryption", "scram-sha-256"},
+      {"log_line_prefix", "%p|%b|%u|%d|%a|%e|"},  // log_line.hpp takes it apart, and others as far as it can
       {"log_min_messages", "warning"},
       {"log_checkpoints", "off"},
       {"dynamic_shared_memory_type", "posix"},
       // PostgreSQL's own defaults, said aloud. They are part of a replica's recovery floor: a line that is there while
       // it recovers and gone once it is promoted would count as a change that needs a restart, of the new primary,
       // after every failover.
+      {"wal_level", "replica"},
       {"max_connections", "100"},
       {"max_worker_processes", "8"},
       {"max_prepared_transactions", "0"},
@@ -36,63 +37,7 @@ const std::map<std::string, std::string>& defaults() {
   return values;
 }
 
-const std::set<std::string>& reserved() {
-  static const std::set<std::string> names{"allow_system_table_mods",
-                                           "archive_cleanup_command",
-                                           "bonjour",
-                                           "cluster_name",
-                                           "config_file",
-                                           "data_directory",
-                                           "data_sync_retry",
-                                           "event_source",
-                                           "external_pid_file",
-                                           "fsync",
-                                           "full_page_writes",
-                                           "hba_file",
-                                           "hot_standby",
-                                           "ident_file",
-                                           "include",
-                                           "include_dir",
-                                           "include_if_exists",
-                                           "jit_provider",
-                                           "listen_addresses",
-                                           "log_destination",
-                                           "log_directory",
-                                           "log_filename",
-                                           "log_line_prefix",
-                                           "logging_collector",
-                                           "port",
-                                           "primary_conninfo",
-                                           "primary_slot_name",
-                                           "promote_trigger_file",
-                                           "recovery_end_command",
-                                           "recovery_target",
-                                           "recovery_target_action",
-                                           "recovery_target_inclusive",
-                                           "recovery_target_lsn",
-                                           "recovery_target_name",
-                                           "recovery_target_time",
-                                           "recovery_target_timeline",
-                                           "recovery_target_xid",
-                                           "restart_after_crash",
-                                           "restore_command",
-                                           "ssl",
-                                           "ssl_ca_file",
-                                           "ssl_cert_file",
-                                           "ssl_crl_dir",
-                                           "ssl_crl_file",
-                                           "ssl_key_file",
-                                           "ssl_passphrase_command",
-                                           "ssl_passphrase_command_supports_reload",
-                                           "synchronous_standby_names",
-                                           "unix_socket_directories",
-                                           "unix_socket_group",
-                                           "unix_socket_permissions",
-                                           "wal_level",
-                                           "wal_log_hints",
-                                           "zero_damaged_pages"};
-  return names;
-}
+std::string megabytes(uint64_t bytes) { return fmt::format("{}MB", bytes >> 20); }
 
 std::string quoted(const std::string& value) {
   std::string text = "'";
@@ -118,16 +63,13 @@ void raise_to_floor(std::map<std::string, std::string>& values, const std::map<s
 
 }  // namespace
 
-bool is_reserved_parameter(const std::string& name) { return reserved().contains(name); }
-
 Status check_parameters(const std::map<std::string, std::string>& parameters) {
   for (const auto& [name, value] : parameters) {
     const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; };
-    if (name.empty() || !std::all_of(name.begin(), name.end(), plain))
-      return fail(Code::kInvalid,
-                  fmt::format("parameters[{}]: expected a name of small letters, digits, _ and .", name));
-    if (is_reserved_parameter(name))
-      return fail(Code::kInvalid, fmt::format("parameters[{}]: this parameter is set by the agent", name));
+    if (name.empty() || !std::all_of(name.begin(), name.end(), plain) || name.starts_with("include"))
+      return fail(
+          Code::kInvalid,
+          fmt::format("parameters[{}]: expected the name of a setting, of small letters, digits, _ and .", name));
     if (value.find_first_of(std::string("\n\r\0", 3)) != std::string::npos)
       return fail(Code::kInvalid, fmt::format("parameters[{}]: expected a value on one line", name));
   }
@@ -141,12 +83,8 @@ std::string synchronous_standby_names(const std::vector<std::string>& candidates
   return fmt::format("ANY {} ({})", replicas, names);
 }
 
-std::string render_conf(const Layout& layout, const Settings& settings) {
-  std::map<std::string, std::string> values = defaults();
-  for (const auto& [name, value] : settings.parameters)
-    if (!is_reserved_parameter(name)) values[name] = value;
-  raise_to_floor(values, settings.recovery_floor);
-  const std::map<std::string, std::string> ours{
+std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings) {
+  return {
       {"cluster_name", settings.endpoint},
       {"data_directory", layout.pgdata()},
       {"hba_file", layout.hba_file()},
@@ -159,24 +97,33 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
       {"ssl_cert_file", layout.certificate_file()},
       {"ssl_key_file", layout.key_file()},
       {"ssl_ca_file", layout.ca_file()},
-      {"wal_level", "replica"},
       {"wal_log_hints", "on"},
       {"fsync", "on"},
       {"full_page_writes", "on"},
       {"hot_standby", "on"},
       {"logging_collector", "off"},
       {"log_destination", "stderr"},
-      {"log_line_prefix", "%p|%b|%u|%d|%a|%e|"},  // log_line.hpp takes it apart
       // A crashed backend ends the whole instance: the agent then decides, instead of a recovery of unknown length
       // here.
       {"restart_after_crash", "off"},
       {"recovery_target_timeline", "latest"},
       {"synchronous_standby_names", synchronous_standby_names(settings.sync_candidates, settings.sync_replicas)},
       {"primary_conninfo",
-       settings.upstream ? upstream_conninfo(layout, *settings.upstream, settings.endpoint) : std::string()},
+       settings.upstream ? receiver_conninfo(layout, *settings.upstream, settings.endpoint) : std::string()},
       {"primary_slot_name", settings.upstream ? slot_name(settings.endpoint) : std::string()},
   };
-  for (const auto& [name, value] : ours) values[name] = value;
+}
+
+std::string render_conf(const Layout& layout, const Settings& settings) {
+  std::map<std::string, std::string> values = defaults();
+  if (settings.wal) {
+    values["max_slot_wal_keep_size"] = megabytes(settings.wal->slots_bytes);
+    values["max_wal_size"] = megabytes(settings.wal->checkpoint_bytes);
+    values["wal_keep_size"] = megabytes(settings.wal->keep_bytes);
+  }
+  for (const auto& [name, value] : settings.parameters) values[name] = value;
+  raise_to_floor(values, settings.recovery_floor);
+  for (const auto& [name, value] : agents_settings(layout, settings)) values[name] = value;
   std::string text = "# Written by twinspan-worker from the link's spec; changes made here are overwritten.\n";
   for (const auto& [name, value] : values) text += fmt::format("{} = {}\n", name, quoted(value));
   return text;

@@ -8,6 +8,7 @@
 #include "core/result.hpp"
 #include "engines/postgres/conninfo.hpp"
 #include "engines/postgres/layout.hpp"
+#include "engines/postgres/room.hpp"
 
 namespace twinspan::postgres {
 
@@ -15,7 +16,8 @@ struct Settings {
   std::string endpoint;
   std::string address;  // listened on; empty: the socket alone
   int port = 5432;
-  std::map<std::string, std::string> parameters;  // as people wrote them in the link's spec
+  std::optional<WalBounds> wal;                   // by the volume; nullopt: its size isn't known
+  std::map<std::string, std::string> parameters;  // of people, names in lower case, none that the agent decides
   std::vector<std::string> sync_candidates;       // endpoints that may confirm commits; empty: commits wait for nobody
   int64_t sync_replicas = 1;                      // how many of them
   std::optional<Upstream> upstream;  // where it receives from while in recovery; nullopt: it receives nothing
@@ -23,11 +25,18 @@ struct Settings {
   // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
   std::map<std::string, int64_t> recovery_floor;
 };
+// As they would be where nothing is replayed.
+inline Settings without_floor(Settings settings) {
+  settings.recovery_floor.clear();
+  return settings;
+}
 
-// Parameters that the agent decides, which people can't set: TLS, addresses, replication, files.
-bool is_reserved_parameter(const std::string& name);
-// kInvalid names the parameter that is reserved, unspeakable or ill-formed. PostgreSQL itself judges values.
+// kInvalid names the parameter that is unspeakable or ill-formed. Which of them people may set is not judged here, and
+// values PostgreSQL judges itself.
 Status check_parameters(const std::map<std::string, std::string>& parameters);
+
+// What the agent decides, whatever people's parameters say: TLS, addresses, replication, files.
+std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings);
 
 std::string render_conf(const Layout& layout, const Settings& settings);
 // `os_user`: the account the agent runs as, which the superuser is mapped to on the socket. Nobody gets in without TLS.

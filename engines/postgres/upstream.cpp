@@ -4,8 +4,6 @@
 
 #include <cstdlib>
 
-#include "engines/postgres/sql.hpp"
-
 namespace twinspan::postgres {
 namespace {
 
@@ -13,6 +11,11 @@ Result<Session> open_replication(const Layout& layout, const Upstream& upstream,
                                  std::chrono::milliseconds timeout, const std::stop_token& stop) {
   // Not the endpoint's own name: pg_stat_replication must not show this connection as the replica.
   return Session::open(upstream_conninfo(layout, upstream, endpoint + "-asks") + " replication='true'", timeout, stop);
+}
+
+Result<Session> open_sql(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                         std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  return Session::open(upstream_conninfo(layout, upstream, endpoint + "-asks", "postgres"), timeout, stop);
 }
 
 }  // namespace
@@ -55,10 +58,49 @@ Status ensure_slot_at(const Layout& layout, const Upstream& upstream, const std:
   return {};
 }
 
+Result<LogKept> ask_log_kept(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                             std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto session = open_sql(layout, upstream, endpoint, timeout, stop);
+  if (!session) return std::unexpected(session.error());
+  const auto rows = session->query(
+      "SELECT (SELECT min(right(name, 16)) FROM pg_ls_dir('pg_wal', true, false) AS name WHERE name ~ "
+      "'^[0-9A-F]{24}$'),"
+      " (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'),"
+      " (SELECT sum(pg_database_size(oid)) FROM pg_database WHERE has_database_privilege(oid, 'CONNECT'))",
+      {}, timeout, stop);
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->size() != 1 || !rows->front()[0] || !rows->front()[1] || !rows->front()[2])
+    return fail(Code::kInternal, "pg_wal of the upstream: expected segments");
+  LogKept kept;
+  kept.segment_bytes = std::strtoull(rows->front()[1]->c_str(), nullptr, 10);
+  kept.data_bytes = std::strtoull(rows->front()[2]->c_str(), nullptr, 10);
+  // Eight digits of the upper half of the position, eight that count segments within it.
+  const std::string& segment = *rows->front()[0];
+  kept.oldest.value = (std::strtoull(segment.substr(0, 8).c_str(), nullptr, 16) << 32) +
+                      std::strtoull(segment.substr(8).c_str(), nullptr, 16) * kept.segment_bytes;
+  return kept;
+}
+
+bool has_log_after(const LogKept& kept, Position received) {
+  return kept.segment_bytes == 0 || received.value / kept.segment_bytes * kept.segment_bytes >= kept.oldest.value;
+}
+
+Result<Session> reserve_repair(const Layout& layout, const Upstream& primary, const std::string& endpoint,
+                               std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto session = open_sql(layout, primary, endpoint, timeout, stop);
+  if (!session) return session;
+  // The number is this program's own ("twinspan"): no lock of an application, which never reaches this database.
+  const auto locked = session->query("SELECT pg_try_advisory_lock(8392292353732272494)", {}, timeout, stop);
+  if (!locked) return std::unexpected(locked.error());
+  if (locked->size() != 1 || locked->front().front() != "t")
+    return fail(Code::kUnavailable, "another replica is being cloned: one at a time");
+  return session;
+}
+
 Status settle_for_rewind(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
                          const std::stop_token& stop) {
   constexpr std::chrono::milliseconds kShort{5000};
-  auto session = Session::open(upstream_conninfo(layout, upstream, endpoint + "-asks", "postgres"), kShort, stop);
+  auto session = open_sql(layout, upstream, endpoint, kShort, stop);
   if (!session) return std::unexpected(session.error());
   const auto settled = session->query(
       "SELECT 1 FROM pg_control_checkpoint() WHERE NOT pg_is_in_recovery() AND"

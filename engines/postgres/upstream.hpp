@@ -7,6 +7,7 @@
 #include "core/result.hpp"
 #include "engines/postgres/conninfo.hpp"
 #include "engines/postgres/layout.hpp"
+#include "engines/postgres/sql.hpp"
 #include "engines/postgres/timeline.hpp"
 
 namespace twinspan::postgres {
@@ -18,6 +19,22 @@ Result<Ancestry> ask_ancestry(const Layout& layout, const Upstream& upstream, co
 // The slot that `endpoint` streams from, made where it is missing, WAL reserved from now on.
 Status ensure_slot_at(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
                       std::chrono::milliseconds timeout, const std::stop_token& stop = {});
+
+// What `upstream` still has of its log, and how large its databases are.
+struct LogKept {
+  Position oldest;
+  uint64_t segment_bytes = 0;
+  uint64_t data_bytes = 0;
+};
+Result<LogKept> ask_log_kept(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                             std::chrono::milliseconds timeout, const std::stop_token& stop = {});
+// Whether a replica whose log ends at `received` can get what comes next from there: it asks for whole segments.
+bool has_log_after(const LogKept& kept, Position received);
+
+// A session at `primary` that nobody else has while it is open: only one replica at a time gives up what it has.
+// kUnavailable while another does.
+Result<Session> reserve_repair(const Layout& layout, const Upstream& primary, const std::string& endpoint,
+                               std::chrono::milliseconds timeout, const std::stop_token& stop = {});
 
 // Until its control file shows the timeline it is on, pg_rewind would take it for what it was before it was promoted
 // (pg_rewind's documentation, "Warnings"): asks for a CHECKPOINT where needed and waits for it.

@@ -71,11 +71,13 @@ Result<Outcome> Reconciler::decide(Work& work, const std::stop_token& stop) {
   Ruling ruling{*ours ? Newer::kSource : *theirs ? Newer::kTarget : Newer::kNeither};
   if (*ours && *theirs) {
     const Listed &a = (*ours)->object, &b = (*theirs)->object;
-    ruling = rule_on(present_of(**ours, target, key), present_of(**theirs, source, key), both_.memory.since(key, a, b));
+    ruling = rule_on(present_of(**ours, target, key), present_of(**theirs, source, key), both_.memory.since(key, a, b),
+                     both_.there.settings.source_leads);
     if (before && !work.wrote.empty() && (before->back ? a : b).etag == work.wrote)
       ruling = {before->back ? Newer::kTarget : Newer::kSource};
     if (ruling.newer == Newer::kNeither) both_.memory.remember(key, a, b);
   }
+  if (!*ours && *theirs && deleted_at_source(**theirs, key)) ruling.newer = Newer::kNeither;
   if (ruling.newer == Newer::kNeither) {
     if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
     return *ours ? Outcome::kEqual : Outcome::kGone;
@@ -101,6 +103,13 @@ Result<Outcome> Reconciler::decide(Work& work, const std::stop_token& stop) {
              {"wins", back ? "target" : "source"},
              {"kept", conflict_name((back ? source : target).prefix + key, loser->object.etag)}});
   return Outcome::kReplicated;
+}
+
+// It was there when both sides were last the same, or is a copy of what the source had.
+bool Reconciler::deleted_at_source(const Head& theirs, const std::string& key) const {
+  const WallTime since = both_.there.settings.late_since;
+  if (since == WallTime{}) return false;
+  return theirs.object.last_modified < since || present_of(theirs, both_.there.source, key).claim.proof != Proof::kNone;
 }
 
 Result<Outcome> Reconciler::refresh(Work&, const std::stop_token&) { return Outcome::kReplicated; }  // carry() looks

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/guarded.hpp"
+
 namespace twinspan::s3 {
 
 Buffer::Buffer(Buffer&& other) noexcept
@@ -22,21 +24,20 @@ bool Buffer::append(std::string_view bytes) {
   return true;
 }
 
-std::optional<std::unique_lock<std::mutex>> Buffers::wait_turn(size_t capacity, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+bool Buffers::wait_turn(size_t capacity, MutexLock& lock, const std::stop_token& stop) {
   const uint64_t turn = ++last_turn_;
   waiting_.push_back(turn);
-  const bool mine = waker_.wait(
-      lock, stop, [&] { return waiting_.front() == turn && (held_ == 0 || held_ + capacity <= bytes_max_); });
+  const bool mine = waker_.wait(lock, stop, [&]() REQUIRES(mutex_) {
+    return waiting_.front() == turn && (held_ == 0 || held_ + capacity <= bytes_max_);
+  });
   std::erase(waiting_, turn);
   waker_.notify_all();
-  if (!mine) return std::nullopt;
-  return lock;
+  return mine;
 }
 
 std::optional<Buffer> Buffers::reserve(size_t bytes, const std::stop_token& stop) {
-  const auto lock = wait_turn(bytes, stop);
-  if (!lock) return std::nullopt;
+  MutexLock lock(mutex_);
+  if (!wait_turn(bytes, lock, stop)) return std::nullopt;
   make_room(bytes);
   held_ += bytes;
   return Buffer(*this, nullptr, bytes, 0);
@@ -45,10 +46,10 @@ std::optional<Buffer> Buffers::reserve(size_t bytes, const std::stop_token& stop
 std::optional<Buffer> Buffers::acquire(size_t bytes, const std::stop_token& stop) {
   constexpr size_t kGrain = 64 << 10;
   const size_t capacity = std::max<size_t>(1, (bytes + kGrain - 1) / kGrain) * kGrain;
-  const auto lock = wait_turn(capacity, stop);
-  if (!lock) return std::nullopt;
+  MutexLock lock(mutex_);
+  if (!wait_turn(capacity, lock, stop)) return std::nullopt;
   // Memory that was used before needs no new pages from the kernel.
-  const auto fits = std::find_if(free_.begin(), free_.end(), [&](const Free& free) {
+  const auto fits = std::find_if(free_.begin(), free_.end(), [&](const Free& free) REQUIRES(mutex_) {
     return free.capacity >= capacity && free.capacity <= 2 * capacity && held_ + free.capacity <= bytes_max_;
   });
   if (fits != free_.end()) {
@@ -72,7 +73,7 @@ void Buffers::make_room(size_t capacity) {
 
 void Buffers::release(std::unique_ptr<char[]> memory, size_t capacity) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     held_ -= capacity;
     if (memory && held_ + kept_ + capacity <= bytes_max_) {
       kept_ += capacity;

@@ -2,11 +2,12 @@
 #pragma once
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string_view>
 #include <vector>
+
+#include "core/guarded.hpp"
 
 namespace twinspan::s3 {
 
@@ -45,17 +46,17 @@ class Buffers {
     std::unique_ptr<char[]> memory;
     size_t capacity;
   };
-  std::optional<std::unique_lock<std::mutex>> wait_turn(size_t capacity, const std::stop_token& stop);
+  bool wait_turn(size_t capacity, MutexLock& lock, const std::stop_token& stop) REQUIRES(mutex_);
   void release(std::unique_ptr<char[]> memory, size_t capacity);
-  void make_room(size_t capacity);
+  void make_room(size_t capacity) REQUIRES(mutex_);
 
   const size_t bytes_max_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable_any waker_;
-  size_t held_ = 0, kept_ = 0;
-  uint64_t last_turn_ = 0;
-  std::vector<uint64_t> waiting_;
-  std::vector<Free> free_;
+  size_t held_ GUARDED_BY(mutex_) = 0, kept_ GUARDED_BY(mutex_) = 0;
+  uint64_t last_turn_ GUARDED_BY(mutex_) = 0;
+  std::vector<uint64_t> waiting_ GUARDED_BY(mutex_);
+  std::vector<Free> free_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::s3

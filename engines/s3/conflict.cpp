@@ -13,7 +13,7 @@ bool made_from(const Present& copy, const Present& original) {
 
 }  // namespace
 
-Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since) {
+Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since, bool source_leads) {
   if (source.size_bytes == target.size_bytes &&
       (source.size_bytes == 0 || source.etag == target.etag || made_from(source, target) || made_from(target, source)))
     return {};
@@ -25,8 +25,8 @@ Ruling rule_on(const Present& source, const Present& target, std::optional<Since
   const bool odd = made_from(source, target) || made_from(target, source);
   if (!odd && source_copied != target_copied) return {target_copied ? Newer::kSource : Newer::kTarget};
   const auto rank = [](const Present& object) { return std::tie(object.etag, object.size_bytes); };
-  const bool source_wins =
-      written(source) != written(target) ? written(source) > written(target) : rank(source) > rank(target);
+  const bool source_wins = written(source) != written(target) ? written(source) > written(target)
+                                                              : source_leads || rank(source) > rank(target);
   return {source_wins ? Newer::kSource : Newer::kTarget, true};
 }
 

@@ -34,9 +34,11 @@ struct Ruling {
 //                           only T unchanged                                  → S is newer
 //   T's copy is sealed, S is no sealed copy: T was made from an S of before   → S is newer
 //   else a conflict. Newest wins, by the time the original was written (a copy isn't newer than what it was made from);
-//   at the same second the larger ETag, then the larger size, so that every worker decides alike.
+//   at the same second S's where `source_leads`, else the larger ETag, then the larger size, so that every worker
+//   decides alike.
 // What loses without a conflict is a copy, bytes proven, of what its own original's side has overwritten since. Whoever
 // writes an old copy's very bytes again under its key, with its metadata, is taken for that copy.
-Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since);
+Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since,
+               bool source_leads = false);
 
 }  // namespace twinspan::s3

@@ -126,7 +126,7 @@ Known CopyIndex::look(const Listed& source, const Listed& target, const std::sto
                                   [](const IndexSegment& one, const std::string& key) { return one.after < key; });
   if (segment == before_.begin()) return Known::kNothing;
   --segment;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   Cursor& mine = cursor();  // only this thread touches it
   lock.unlock();
   if (!mine.has_loaded || mine.loaded != segment->after) load(mine, segment->after, stop);
@@ -138,7 +138,7 @@ Known CopyIndex::look(const Listed& source, const Listed& target, const std::sto
 }
 
 void CopyIndex::begin_range(const std::string& after) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Cursor& mine = cursor();
   if (mine.piece) parts_.push_back(mine.piece);
   mine.piece = std::make_shared<Piece>();
@@ -157,7 +157,7 @@ void CopyIndex::close(Cursor& cursor) {
 CopyIndex::Place CopyIndex::place(const std::string& key, const std::stop_token& stop) {
   Place place;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     Cursor& mine = cursor();
     if (!mine.piece) {  // whoever walks without saying where: nothing is known of what lies before
       mine.piece = std::make_shared<Piece>();
@@ -180,12 +180,12 @@ CopyIndex::Place CopyIndex::place(const std::string& key, const std::stop_token&
 }
 
 void CopyIndex::note(const Place& place, const CopyMark& mark) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (!place->stored) place->marks.push_back(mark);
 }
 
 void CopyIndex::release(const Place& place) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (--place->out > 0) return;
   const auto at = std::find(closed_.begin(), closed_.end(), place);
   if (at == closed_.end()) return;
@@ -195,7 +195,7 @@ void CopyIndex::release(const Place& place) {
 
 void CopyIndex::store_ready(const std::stop_token& stop) {
   for (;;) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (ready_.empty()) return;
     const Place piece = ready_.back();
     ready_.pop_back();
@@ -226,14 +226,14 @@ Status CopyIndex::store(const std::string& after, std::vector<CopyMark> marks, c
     const auto put = route_.target.bucket.put(request, bytes, stop);
     if (!put) return std::unexpected(put.error());
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   after_.push_back(segment);
   return {};
 }
 
 Status CopyIndex::finish(const std::stop_token& stop) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     for (auto& [thread, mine] : cursors_)
       if (mine.piece) parts_.push_back(std::exchange(mine.piece, nullptr));
     for (const Place& piece : closed_) ready_.push_back(piece);
@@ -254,7 +254,7 @@ Status CopyIndex::finish(const std::stop_token& stop) {
     parts_.clear();
   }
   store_ready(stop);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::sort(after_.begin(), after_.end(),
             [](const IndexSegment& a, const IndexSegment& b) { return a.after < b.after; });
   if (after_ == before_) return {};  // also where nothing had to be asked of it and nothing has to be kept

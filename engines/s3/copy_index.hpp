@@ -11,12 +11,12 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "core/json.hpp"
 #include "engines/s3/route.hpp"
 
@@ -73,19 +73,20 @@ class CopyIndex {
   std::string name_of(const std::string& after) const;
   void load_manifest(const std::stop_token& stop);
   void load(Cursor& cursor, const std::string& after, const std::stop_token& stop);
-  void close(Cursor& cursor);
+  void close(Cursor& cursor) REQUIRES(mutex_);
   void store_ready(const std::stop_token& stop);
   Status store(const std::string& after, std::vector<CopyMark> marks, const std::stop_token& stop);
-  Cursor& cursor();  // under the lock
+  Cursor& cursor() REQUIRES(mutex_);
 
   Route& route_;
   std::once_flag once_;
   std::vector<IndexSegment> before_;  // read once, then only read
-  std::mutex mutex_;
-  std::map<std::thread::id, Cursor> cursors_;
-  std::deque<Place> closed_;          // whole segments that still have places out
-  std::vector<Place> ready_, parts_;  // whole segments to be stored; parts that are joined at the end
-  std::vector<IndexSegment> after_;
+  Mutex mutex_;
+  std::map<std::thread::id, Cursor> cursors_ GUARDED_BY(mutex_);
+  std::deque<Place> closed_ GUARDED_BY(mutex_);  // whole segments that still have places out
+  std::vector<Place> ready_ GUARDED_BY(mutex_), parts_
+      GUARDED_BY(mutex_);  // whole segments to be stored; parts that are joined at the end
+  std::vector<IndexSegment> after_ GUARDED_BY(mutex_);
 };
 
 // A place that is given back when whoever has it goes.

@@ -15,6 +15,7 @@ struct ExtraKeys {
   uint64_t count = 0;             // keys of the target that the source lacks
   std::vector<std::string> keys;  // our own of them, or only some where there are more than the cap
   uint64_t others = 0;            // of `count`: other shares'
+  uint64_t older = 0;             // not in `count`: keys that were there before the link, which stay
 };
 
 enum class DeletesWithheld {
@@ -23,6 +24,7 @@ enum class DeletesWithheld {
   kSourceEmpty,  // an unreachable, wrong or emptied source looks the same; a target is emptied by people
   kOverCap,      // nothing at all is deleted, so that people look first
   kNoMarker,     // some are kept: the source keeps versions and has no delete marker for them
+  kNotOurs,      // some are kept: they were there before the link began
 };
 std::string_view to_string(DeletesWithheld withheld);
 

@@ -3,11 +3,11 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "engines/s3/conflict.hpp"
 
 namespace twinspan::s3 {
@@ -19,12 +19,12 @@ class EqualMemory {
 
   void remember(const std::string& key, const Listed& source, const Listed& target) {
     const uint64_t name = digest(key);
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     places_[(name >> 1) % places_.size()] = {name, digest(source), digest(target)};
   }
   std::optional<SinceEqual> since(const std::string& key, const Listed& source, const Listed& target) const {
     const uint64_t name = digest(key);
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     const Pair& pair = places_[(name >> 1) % places_.size()];
     if (pair.key != name) return std::nullopt;
     return SinceEqual{pair.source == digest(source), pair.target == digest(target)};
@@ -40,8 +40,8 @@ class EqualMemory {
     return digest(object.etag + ' ' + to_rfc3339(std::chrono::floor<std::chrono::seconds>(object.last_modified)));
   }
 
-  mutable std::mutex mutex_;
-  std::vector<Pair> places_;
+  mutable Mutex mutex_;
+  std::vector<Pair> places_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::s3

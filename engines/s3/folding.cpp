@@ -48,7 +48,7 @@ Result<bool> Folding::ask(Oddity oddity, const std::stop_token& stop) {
 Result<bool> Folding::folds(std::string_view key, const std::stop_token& stop) {
   const std::vector<Oddity> odd = oddities(key);
   if (odd.empty()) return false;
-  std::lock_guard lock(mutex_);  // one asks, the others wait for what it learns
+  MutexLock lock(mutex_);  // one asks, the others wait for what it learns
   for (const Oddity one : odd) {
     std::optional<bool>& known = known_[static_cast<size_t>(one)];
     if (!known) {

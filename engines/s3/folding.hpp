@@ -2,13 +2,13 @@
 // "/a" for "a". Written there, the one would replace the other.
 #pragma once
 #include <array>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "s3/bucket.hpp"
 
 namespace twinspan::s3 {
@@ -32,8 +32,8 @@ class Folding {
 
   Bucket& bucket_;
   const std::string link_;
-  std::mutex mutex_;
-  std::array<std::optional<bool>, 4> known_;  // by oddity
+  Mutex mutex_;
+  std::array<std::optional<bool>, 4> known_ GUARDED_BY(mutex_);  // by oddity
 };
 
 }  // namespace twinspan::s3

@@ -16,7 +16,9 @@ Listing::Listing(const Side& side, const KeyRange& range, int page_keys, Depth d
       prefix_bytes_(side.prefix.size()),
       prefix_(side.prefix),
       outer_stop_(stop, [this] { stop_.request_stop(); }),
-      reader_([this, side, range, page_keys] { read(side, range, page_keys, stop_.get_token()); }) {}
+      reader_("page-reader", [this, side, range, page_keys](const std::stop_token&) {
+        read(side, range, page_keys, stop_.get_token());
+      }) {}
 
 Listing::~Listing() { stop_.request_stop(); }
 
@@ -34,8 +36,8 @@ void Listing::read(const Side& side, KeyRange range, int page_keys, const std::s
       if (!range.upto.empty() && !page->objects.empty())
         more = std::string_view(page->objects.back().key).substr(prefix_bytes_) <= range.upto;
     }
-    std::unique_lock lock(mutex_);
-    if (!waker_.wait(lock, stop, [this] { return !ahead_; })) return;
+    MutexLock lock(mutex_);
+    if (!waker_.wait(lock, stop, [this]() REQUIRES(mutex_) { return !ahead_; })) return;
     if (page && !more) page->next.clear();
     ahead_ = std::move(page);
     waker_.notify_all();
@@ -44,8 +46,8 @@ void Listing::read(const Side& side, KeyRange range, int page_keys, const std::s
 }
 
 Status Listing::turn_page() {
-  std::unique_lock lock(mutex_);
-  if (!waker_.wait(lock, stop_.get_token(), [this] { return ahead_.has_value(); }))
+  MutexLock lock(mutex_);
+  if (!waker_.wait(lock, stop_.get_token(), [this]() REQUIRES(mutex_) { return ahead_.has_value(); }))
     return fail(Code::kCancelled, "listing stopped");
   Result<Page> page = *std::exchange(ahead_, std::nullopt);
   waker_.notify_all();

@@ -1,12 +1,12 @@
 // One side's keys in order, a page ahead of the reader.
 #pragma once
 #include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
 #include "engines/s3/settings.hpp"
 
 namespace twinspan::s3 {
@@ -59,12 +59,12 @@ class Listing {
   std::string last_key_;
   std::optional<Listed> history_;  // of the key that is next
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable_any waker_;
-  std::optional<Result<Page>> ahead_;
+  std::optional<Result<Page>> ahead_ GUARDED_BY(mutex_);
   std::stop_source stop_;
   std::stop_callback<std::function<void()>> outer_stop_;
-  std::jthread reader_;
+  RoleThread reader_;
 };
 
 }  // namespace twinspan::s3

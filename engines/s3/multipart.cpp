@@ -26,7 +26,7 @@ Multipart::Multipart(Route& route, ObjectName source, std::string source_etag, P
 }
 
 void Multipart::reopen() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   error_.reset();
   todo_.clear();
   for (int number = plan_.count; number >= 1; --number)
@@ -34,17 +34,17 @@ void Multipart::reopen() {
 }
 
 size_t Multipart::unclaimed() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return error_ ? 0 : todo_.size();
 }
 
 int Multipart::done_count() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return done_;
 }
 
 void Multipart::carry_parts(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!error_ && !todo_.empty()) {
     const int number = todo_.back();
     todo_.pop_back();
@@ -74,14 +74,14 @@ void Multipart::carry_parts(const std::stop_token& stop) {
 }
 
 Status Multipart::finish() {
-  std::unique_lock lock(mutex_);
-  waker_.wait(lock, [this] { return carrying_ == 0; });
+  MutexLock lock(mutex_);
+  waker_.wait(lock.native(), [this]() REQUIRES(mutex_) { return carrying_ == 0; });
   if (error_) return std::unexpected(*error_);
   return {};
 }
 
 std::vector<Part> Multipart::parts() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::vector<Part> parts;
   for (int number = 1; number <= plan_.count; ++number)
     parts.push_back({number, etags_[static_cast<size_t>(number) - 1], plan_.range(number).size_bytes});

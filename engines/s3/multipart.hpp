@@ -3,10 +3,10 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "engines/s3/part_plan.hpp"
 #include "engines/s3/route.hpp"
 
@@ -56,14 +56,14 @@ class Multipart {
   const std::optional<Sealing> sealing_;
   const Keep keep_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable waker_;
-  PartEtags etags_;
-  std::vector<int> todo_;  // last first
-  int carrying_ = 0, done_ = 0;
-  bool keeping_ = false;
-  BootTime kept_;
-  std::optional<Error> error_;
+  PartEtags etags_ GUARDED_BY(mutex_);
+  std::vector<int> todo_ GUARDED_BY(mutex_);  // last first
+  int carrying_ GUARDED_BY(mutex_) = 0, done_ GUARDED_BY(mutex_) = 0;
+  bool keeping_ GUARDED_BY(mutex_) = false;
+  BootTime kept_ GUARDED_BY(mutex_);
+  std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 
 // What S3 says of an upload of these parts, where it is plainly stored: the MD5 of the parts' MD5s. nullopt where the

@@ -33,7 +33,7 @@ std::optional<std::chrono::milliseconds> retry_after(const Error& error, int tri
 std::chrono::nanoseconds Bandwidth::take(int64_t bytes) {
   if (rate_ <= 0) return {};
   using Seconds = std::chrono::duration<double>;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const BootTime now = clock_.boot_now();
   const double full = static_cast<double>(rate_) / 4;
   if (!filled_at_) tokens_ = full;

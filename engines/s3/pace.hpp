@@ -1,11 +1,11 @@
 // How fast: how many objects at once, how many bytes a second, which goes first.
 #pragma once
 #include <chrono>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
 #include "core/clock.hpp"
+#include "core/guarded.hpp"
 #include "engines/s3/settings.hpp"
 
 namespace twinspan::s3 {
@@ -29,9 +29,9 @@ class Bandwidth {
  private:
   const Clock& clock_;
   const int64_t rate_;
-  std::mutex mutex_;
-  double tokens_ = 0;
-  std::optional<BootTime> filled_at_;
+  Mutex mutex_;
+  double tokens_ GUARDED_BY(mutex_) = 0;
+  std::optional<BootTime> filled_at_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::s3

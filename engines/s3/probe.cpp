@@ -16,9 +16,33 @@ Result<bool> refused(const Result<PutResult>& answer) {
   switch (answer.error().code) {
     case Code::kConflict:
     case Code::kAlreadyExists: return true;
-    case Code::kInvalid: return false;  // it doesn't want such headers
+    case Code::kInvalid:                 // it doesn't want such headers
+    case Code::kNotFound: return false;  // it is there: the server has taken the precondition for something else
     default: return std::unexpected(answer.error());
   }
+}
+
+// A right that nobody else needs may be missing: then it is not relied upon, and what was written stays.
+Status where_allowed(Status done) {
+  if (!done && done.error().code == Code::kDenied) return {};
+  return done;
+}
+Result<bool> where_allowed(Result<bool> knows) {
+  if (!knows && knows.error().code == Code::kDenied) return false;
+  return knows;
+}
+
+// Onto itself, with other metadata: anything else is refused for that reason.
+Result<bool> conditional_copies(Bucket& bucket, PutRequest request, const std::string& etag,
+                                const std::stop_token& stop) {
+  request.metadata.user["twinspan-probe"] = "copy";
+  request.if_match = kNoEtag;
+  request.if_absent = false;
+  const auto matches = refused(bucket.copy(bucket.name(), request.key, etag, request, stop));
+  if (!matches || !*matches) return matches;
+  request.if_match.clear();
+  request.if_absent = true;
+  return refused(bucket.copy(bucket.name(), request.key, etag, request, stop));
 }
 
 Result<bool> conditional_completes(Bucket& bucket, const std::string& key, const std::stop_token& stop) {
@@ -59,10 +83,15 @@ Result<BucketTraits> probe_bucket(Bucket& bucket, const std::string& link, const
   const auto absent = refused(bucket.put(request, kBody, stop));
   if (!absent) return std::unexpected(absent.error());
   traits.conditional_puts = *matches && *absent;
-  const auto completes = conditional_completes(bucket, key, stop);
+  if (settings.same_endpoint) {
+    const auto copies = where_allowed(conditional_copies(bucket, request, put->etag, stop));
+    if (!copies) return std::unexpected(copies.error());
+    traits.conditional_copies = *copies;
+  }
+  const auto completes = where_allowed(conditional_completes(bucket, key, stop));
   if (!completes) return std::unexpected(completes.error());
   traits.conditional_completes = *completes;
-  if (Status removed = bucket.remove(key, stop); !removed) return std::unexpected(removed.error());
+  if (Status removed = where_allowed(bucket.remove(key, stop)); !removed) return std::unexpected(removed.error());
   return traits;
 }
 

@@ -10,6 +10,7 @@ namespace twinspan::s3 {
 struct BucketTraits {
   bool conditional_puts = false;       // If-Match and If-None-Match of PutObject hold
   bool conditional_completes = false;  // … of CompleteMultipartUpload
+  bool conditional_copies = false;     // … of CopyObject; asked where both buckets are one server's
   bool etags_opaque = false;           // ETags are no MD5 of the content: encryption with keys of its own
 };
 

@@ -1,6 +1,9 @@
 #include "engines/s3/replicator.hpp"
 
+#include <fmt/format.h>
+
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "engines/s3/failed_report.hpp"
 #include "engines/s3/removal.hpp"
 #include "engines/s3/state_objects.hpp"
@@ -23,7 +26,7 @@ Replicator::Replicator(Settings settings, ReplicatorSettings more, Side source, 
 Replicator::~Replicator() = default;
 
 void Replicator::run(std::stop_token stop) {
-  std::jthread verifier([&] { verify_when_asked(stop); });
+  RoleThread verifier("verifier", [&](const std::stop_token&) { verify_when_asked(stop); });
   while (!stop.stop_requested()) {
     sync(stop);
     follow(stop);
@@ -35,7 +38,7 @@ void Replicator::sync(const std::stop_token& stop) {
   const WallTime began = route_.clock.wall_now();
   auto run = std::make_shared<SyncRun>(route_, records_, *transfers_, both_.get());
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (const auto worst = transfers_->take_worst_lag(); complete_since_ && worst)
       worst_arrival_ = std::max(worst_arrival_.value_or(*worst), *worst);
     running_ = run;
@@ -44,7 +47,7 @@ void Replicator::sync(const std::stop_token& stop) {
   }
   const SyncProgress progress = run->run(stop, [this](const std::stop_token& over) { follow_beside(over); });
   report_failed(progress, stop);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   running_.reset();
   last_sync_ = progress;
   const auto worst = transfers_->take_worst_lag();
@@ -66,7 +69,7 @@ void Replicator::sync(const std::stop_token& stop) {
 
 // Keys to be looked at now; those under way are looked at again when they have arrived.
 std::set<std::string> Replicator::take_notified() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::set<std::string> keys, later;
   for (const std::string& key : notified_) (transfers_->holds(key) ? later : keys).insert(key);
   notified_ = std::move(later);
@@ -74,7 +77,7 @@ std::set<std::string> Replicator::take_notified() {
 }
 
 bool Replicator::waits_for_arrivals() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return !notified_.empty();
 }
 
@@ -82,7 +85,7 @@ void Replicator::follow(const std::stop_token& stop) {
   const BootTime due = route_.clock.boot_now() + more_.listing_interval;
   while (!stop.stop_requested()) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       if (sync_asked_) return;
     }
     if (auto keys = take_notified(); !keys.empty()) carry_notified(std::move(keys), stop);
@@ -108,7 +111,7 @@ void Replicator::follow_beside(const std::stop_token& over) {
     }
     wake_.wait(waits_for_arrivals() ? kArrivals : std::chrono::milliseconds(std::chrono::hours(1)), over);
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   notified_.insert(gone.begin(), gone.end());
 }
 
@@ -136,7 +139,7 @@ std::optional<std::vector<std::string>> Replicator::carry_written(const std::set
       sync_now();
       return std::nullopt;
     }
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     // When it was written says nothing of how late a repair is.
     if (head && repairs_.contains(*key)) head->object.last_modified = route_.clock.wall_now();
     lock.unlock();
@@ -164,6 +167,8 @@ void Replicator::carry_notified(std::set<std::string> keys, const std::stop_toke
   if (removed_since_sync_ + gone->size() > route_.settings.share.part_of(policy.max_per_sync)) return;
   const auto removed = remove_confirmed(route_, *gone, stop);
   if (removed) removed_since_sync_ += removed->count;
+  if (removed)
+    for (const auto& [key, error] : removed->failed) transfers_->note_undeleted(key, error);
   if (!removed) sync_now();
 }
 
@@ -183,7 +188,7 @@ void Replicator::carry_deleted(const std::vector<std::string>& keys, const std::
 
 // All keys that were given up, where there are any; those of a former time go.
 void Replicator::report_failed(const SyncProgress& progress, const std::stop_token& stop) {
-  if (!progress.complete || stop.stop_requested()) return;
+  if (!progress.tried || stop.stop_requested()) return;
   const auto letters = transfers_->dead_letters();
   const std::string key = failed_key(name_of_share(route_.settings.link, route_.settings.share));
   Status done;
@@ -199,7 +204,7 @@ void Replicator::report_failed(const SyncProgress& progress, const std::stop_tok
 
 void Replicator::repair(const std::string& key) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     repairs_.insert(key);
   }
   notify({route_.source.prefix + key});
@@ -210,7 +215,7 @@ void Replicator::verify_when_asked(const std::stop_token& stop) {
     verify_.wait(std::chrono::hours(1), stop);
     std::shared_ptr<Verification> verification;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       if (!verify_asked_) continue;
       VerifySettings settings = *std::exchange(verify_asked_, std::nullopt);
       // A copy that went wrong, or was changed by others: the source has it as it should be. With two sources nobody
@@ -219,7 +224,7 @@ void Replicator::verify_when_asked(const std::stop_token& stop) {
       verification = verifying_ = std::make_shared<Verification>(route_, std::move(settings));
     }
     const VerificationReport report = verification->run(stop);
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     verifying_.reset();
     last_verification_ = report;
     log::write(report.consistent ? log::Level::kInfo : log::Level::kWarn, "verification ended",
@@ -242,7 +247,7 @@ void Replicator::notify_target(const std::vector<std::string>& keys) {
 void Replicator::note_keys(const Side& from, const Side& other, const std::vector<std::string>& keys) {
   const std::string& prefix = from.prefix;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     for (const std::string& key : keys) {
       if (!key.starts_with(prefix)) continue;
       std::string below = key.substr(prefix.size());
@@ -261,7 +266,7 @@ void Replicator::note_keys(const Side& from, const Side& other, const std::vecto
 
 void Replicator::sync_now() {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     sync_asked_ = true;
   }
   wake_.raise();
@@ -269,7 +274,7 @@ void Replicator::sync_now() {
 
 void Replicator::verify_now(VerifySettings settings) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (verifying_) return;
     verify_asked_ = settings;
   }
@@ -293,12 +298,12 @@ ReplicationStatus Replicator::status() const {
   }
   status.dead_letters = transfers_->dead_letters(kLettersTold);
 
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   status.sync = running_ ? running_->progress() : last_sync_;
   status.verification = last_verification_;
   if (verifying_) status.verification = verifying_->progress();
   status.queue_length += notified_.size();
-  status.outstanding_keys = load.keys + notified_.size() + transfers_->tally().failed;
+  status.outstanding_keys = load.keys + notified_.size() + transfers_->tally().failed + transfers_->tally().archived;
   LagInput lag{route_.clock.wall_now(), complete_since_, last_sync_.completed_at && !last_sync_.complete, load.oldest,
                std::max(worst_arrival_, transfers_->tally().worst_lag)};
   for (const DeadLetter& letter : status.dead_letters)
@@ -309,6 +314,16 @@ ReplicationStatus Replicator::status() const {
   if (lag.last_sync_failed) status.message = last_sync_.error;
   if (!status.dead_letters.empty())
     status.message = status.dead_letters.front().key + ": " + status.dead_letters.front().error;
+  if (status.message.empty() && status.sync.archived > 0)
+    status.message =
+        fmt::format("{} archived at the source: they are copied once somebody has had them restored",
+                    status.sync.archived == 1 ? "1 object is" : fmt::format("{} objects are", status.sync.archived));
+  if (const uint64_t aside = route_.set_aside; status.message.empty() && aside > 0)
+    status.message = fmt::format("{} at the target from before the link {} replaced, and kept under {}conflicts/",
+                                 aside == 1 ? "1 object" : fmt::format("{} objects", aside),
+                                 aside == 1 ? "was" : "were", kReservedPrefix);
+  if (const auto lacking = route_.lacking_classes.all(); status.message.empty() && !lacking.empty())
+    status.message = fmt::format("the target has no storage class {}: copies get its usual one", *lacking.begin());
   const bool busy = load.active > 0 || status.queue_length > 0;
   status.state = failed             ? ReplicationState::kFailing
                  : !complete_since_ ? ReplicationState::kCatchingUp

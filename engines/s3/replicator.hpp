@@ -2,11 +2,11 @@
 // between.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "core/wait.hpp"
 #include "engines/s3/status.hpp"
 
@@ -60,18 +60,18 @@ class Replicator {
   std::unique_ptr<Transfers> transfers_;
 
   Signal wake_, verify_;
-  mutable std::mutex mutex_;
-  std::set<std::string> notified_;  // below the prefix
-  std::set<std::string> repairs_;   // those of them that are not news
-  bool sync_asked_ = false;
-  std::optional<VerifySettings> verify_asked_;
-  std::shared_ptr<SyncRun> running_;
-  std::shared_ptr<Verification> verifying_;
-  SyncProgress last_sync_;
-  std::optional<VerificationReport> last_verification_;
-  std::optional<WallTime> complete_since_;
-  std::optional<std::chrono::microseconds> worst_arrival_;
-  uint64_t removed_since_sync_ = 0;
+  mutable Mutex mutex_;
+  std::set<std::string> notified_ GUARDED_BY(mutex_);  // below the prefix
+  std::set<std::string> repairs_ GUARDED_BY(mutex_);   // those of them that are not news
+  bool sync_asked_ GUARDED_BY(mutex_) = false;
+  std::optional<VerifySettings> verify_asked_ GUARDED_BY(mutex_);
+  std::shared_ptr<SyncRun> running_ GUARDED_BY(mutex_);
+  std::shared_ptr<Verification> verifying_ GUARDED_BY(mutex_);
+  SyncProgress last_sync_ GUARDED_BY(mutex_);
+  std::optional<VerificationReport> last_verification_ GUARDED_BY(mutex_);
+  std::optional<WallTime> complete_since_ GUARDED_BY(mutex_);
+  std::optional<std::chrono::microseconds> worst_arrival_ GUARDED_BY(mutex_);
+  uint64_t removed_since_sync_ = 0;      // of who follows: the thread of run(), or the one beside its sync
   std::optional<bool> failed_reported_;  // nullopt: a former process may have
 };
 

@@ -34,12 +34,24 @@ enum class DeleteMode { kIgnore, kReplicate };
 struct DeletePolicy {
   DeleteMode mode = DeleteMode::kIgnore;
   size_t max_per_sync = 1000;
+  // By the target's clock: what was last written earlier was there before the link, and is not ours to delete; where it
+  // has to be replaced it is kept aside first.
+  WallTime not_before{};
 };
 
 struct Settings {
-  std::string link;            // names the link's state in the target bucket
-  bool both_ways = false;      // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
-  Share share{};               // which of the keys are ours
+  std::string link;        // names the link's state in the target bucket
+  bool both_ways = false;  // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
+  // Of both ways, once both sides were the same: clients are sent to the source, and who still writes to the target has
+  // not heard of it. Of what was written in the same second the source's wins.
+  bool source_leads = false;
+  // Of a former target that clients may still write to by mistake: by its clock, what was last written earlier and is
+  // missing at the source was deleted there, and is not brought back. Zero: nothing is known, everything is brought.
+  WallTime late_since{};
+  Share share{};  // which of the keys are ours
+  // What is written over is what was looked at, by a precondition where the target's server holds to them: a request
+  // that arrives late, after clients have been sent there, changes nothing. Of copies that are like their originals.
+  bool guarded = false;
   bool same_endpoint = false;  // both buckets are one server's: it copies by itself
   // Each key's history, not only what is there now (versions.hpp). Then same_endpoint and both_ways are false, `stored`
   // is plain.

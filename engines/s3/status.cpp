@@ -35,12 +35,21 @@ std::vector<std::string> texts_of(const Json& json, std::string_view key) {
 }
 
 Json to_json(const SyncProgress& progress) {
-  Json json = {{"total", progress.total},         {"replicated", progress.replicated},
-               {"skipped", progress.skipped},     {"failed", progress.failed},
-               {"extra", progress.extra},         {"deleted", progress.deleted},
-               {"conflicts", progress.conflicts}, {"versions", progress.versions},
-               {"unaligned", progress.unaligned}, {"bytes", progress.bytes},
-               {"complete", progress.complete},   {"startedAt", to_rfc3339_micro(progress.started_at)}};
+  Json json = {{"total", progress.total},
+               {"replicated", progress.replicated},
+               {"skipped", progress.skipped},
+               {"failed", progress.failed},
+               {"extra", progress.extra},
+               {"deleted", progress.deleted},
+               {"conflicts", progress.conflicts},
+               {"versions", progress.versions},
+               {"unaligned", progress.unaligned},
+               {"bytes", progress.bytes},
+               {"archived", progress.archived},
+               {"lost", progress.lost},
+               {"tried", progress.tried},
+               {"complete", progress.complete},
+               {"startedAt", to_rfc3339_micro(progress.started_at)}};
   if (progress.completed_at) json["completedAt"] = to_rfc3339_micro(*progress.completed_at);
   if (!progress.error.empty()) json["error"] = progress.error;
   if (!progress.deletes_withheld.empty()) json["deletesWithheld"] = progress.deletes_withheld;
@@ -60,6 +69,9 @@ Result<SyncProgress> parse_sync_progress(const Json& json) {
   progress.versions = count_of(json, "versions");
   progress.unaligned = count_of(json, "unaligned");
   progress.bytes = integer_of(json, "bytes");
+  progress.archived = count_of(json, "archived");
+  progress.lost = count_of(json, "lost");
+  progress.tried = flag_of(json, "tried");
   progress.complete = flag_of(json, "complete");
   progress.error = text_of(json, "error");
   progress.deletes_withheld = text_of(json, "deletesWithheld");

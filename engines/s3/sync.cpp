@@ -1,9 +1,11 @@
 #include "engines/s3/sync.hpp"
 
-#include <thread>
+#include <fmt/format.h>
 
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "engines/s3/likeness.hpp"
+#include "engines/s3/probe.hpp"
 #include "engines/s3/ranges.hpp"
 #include "engines/s3/removal.hpp"
 
@@ -11,19 +13,25 @@ namespace twinspan::s3 {
 
 SyncProgress SyncRun::run(std::stop_token stop, const std::function<void(std::stop_token)>& beside) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     fixed_.started_at = route_.clock.wall_now();
   }
   transfers_.reset_tally();
   if (const VersionCarrier* versions = transfers_.versions()) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     versions_before_ = versions->versions();
     unaligned_before_ = versions->unaligned();
   }
   const Status walked = walk_and_carry(stop, beside);
-  std::unique_lock lock(mutex_);
-  fixed_.complete = walked.has_value();
+  MutexLock lock(mutex_);
+  const uint64_t lost = transfers_.tally().lost;
+  fixed_.tried = walked.has_value();
+  fixed_.complete = fixed_.tried && lost == 0;
   if (!walked) fixed_.error = walked.error().message;
+  if (walked && lost > 0)
+    fixed_.error =
+        fmt::format("{} listed by the source, which answers that {} not there",
+                    lost == 1 ? "1 object is" : fmt::format("{} objects are", lost), lost == 1 ? "it is" : "they are");
   fixed_.completed_at = route_.clock.wall_now();
   lock.unlock();
   return progress();
@@ -32,9 +40,23 @@ SyncProgress SyncRun::run(std::stop_token stop, const std::function<void(std::st
 Status SyncRun::recover(const std::stop_token& stop) {
   if (route_.settings.all_versions)
     if (Status kept = keep_versions(route_, stop); !kept) return kept;
-  if (Status recovered = records_.recover(stop); !recovered || !both_) return recovered;
+  if (Status recovered = records_.recover(stop); !recovered) return recovered;
+  if (!both_) return learn_traits(stop);
   if (Status recovered = both_->records.recover(stop); !recovered) return recovered;
   return both_->probe(stop);
+}
+
+// Nothing is written before it is known: a request without a precondition that arrives late may write over a client's.
+Status SyncRun::learn_traits(const std::stop_token& stop) {
+  if (!route_.settings.guarded || route_.traits_known) return {};
+  const auto traits = probe_bucket(route_.target.bucket, name_of_share(route_.settings.link, route_.settings.share),
+                                   route_.settings, stop);
+  if (!traits) return std::unexpected(traits.error());
+  route_.conditional_puts = traits->conditional_puts;
+  route_.conditional_completes = traits->conditional_completes;
+  route_.conditional_copies = traits->conditional_copies;
+  route_.traits_known = true;
+  return {};
 }
 
 Status SyncRun::abandon(const std::stop_token& stop) {
@@ -46,12 +68,12 @@ Status SyncRun::walk_and_carry(const std::stop_token& stop, const std::function<
   if (Status recovered = recover(stop); !recovered) return recovered;
   Walk walk(route_.settings, route_.source, route_.target);
   if (!route_.settings.all_versions) walk.on_range([this](const std::string& after) { index_->begin_range(after); });
-  std::jthread others;
-  if (beside) others = std::jthread(beside);
+  RoleThread others("follower");
+  if (beside) others.start(beside);
   const Status walked = walk.run(
       ranges_by_priority(route_.settings.priorities),
       [&](const Listed* source, const Listed* target) { return visit(source, target, stop); }, stop);
-  others = {};  // stopped and waited for
+  others.stop();
   if (!transfers_.wait_idle(stop)) return fail(Code::kCancelled, "stopped");
   // What was found half done and not missed any more. After half a listing it may be missed still.
   if (walked)
@@ -68,6 +90,8 @@ Status SyncRun::walk_and_carry(const std::stop_token& stop, const std::function<
 // What is on one side only goes to the other. What differs is looked at on both sides, unless it is remembered.
 Status SyncRun::visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop) {
   const Listed& one = source ? *source : *target;
+  const bool late = route_.settings.late_since > WallTime{};
+  if (late && !source && target->last_modified < route_.settings.late_since) return {};
   if (one.key.empty() && (source ? route_.target : route_.source).prefix.empty()) return {};  // has no name there
   total_.fetch_add(1, std::memory_order_relaxed);
   if (source && target) {
@@ -81,7 +105,7 @@ Status SyncRun::visit_both_ways(const Listed* source, const Listed* target, cons
   }
   Listed object = source && target && target->last_modified > source->last_modified ? *target : one;
   std::optional<Course> course;
-  if (!source || !target) course = Course{.back = !source};
+  if (!target || (!source && !late)) course = Course{.back = !source};
   if (!transfers_.submit_key(std::move(object), std::move(course), stop)) return fail(Code::kCancelled, "stopped");
   return {};
 }
@@ -91,7 +115,11 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
   if (both_) return ours ? visit_both_ways(source, target, stop) : Status{};
   if (route_.settings.all_versions) return visit_versions(source, target, stop);
   if (!source) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
+    if (target->last_modified < route_.settings.deletes.not_before) {
+      extra_.older += ours;
+      return {};
+    }
     ++extra_.count;
     if (!ours) {
       ++extra_.others;
@@ -126,7 +154,10 @@ Status SyncRun::visit(const Listed* source, const Listed* target, const std::sto
                          !route_.target_etags_opaque;
     if (known == Known::kOther || (digests && written_since(*source, *target))) alike = Likeness::kDifferent;
   }
-  if (!transfers_.submit(*source, alike == Likeness::kUnsure ? target->etag : "", stop, slot))
+  std::optional<Listed> foreign;
+  if (target && is_foreign(route_.settings, *target)) foreign = *target;
+  if (!transfers_.submit(*source, alike == Likeness::kUnsure ? target->etag : "", stop, slot, true,
+                         target ? target->etag : "", std::move(foreign)))
     return fail(Code::kCancelled, "stopped");
   return {};
 }
@@ -138,7 +169,7 @@ Status SyncRun::visit_versions(const Listed* source, const Listed* target, const
   const bool shown = target && !target->delete_marker;
   const bool ours = route_.settings.share.has(source ? source->key : target->key);
   if (!source) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     strange_ += shown && ours;
     return {};
   }
@@ -149,7 +180,7 @@ Status SyncRun::visit_versions(const Listed* source, const Listed* target, const
   const AppendPlan plan = plan_append(deletes.mode, both);
   const bool deleted = source->delete_marker && shown;
   if (deleted) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     ++extra_.count;
     extra_.others += !ours;
     if (ours && extra_.keys.size() <= deletes.max_per_sync && deletes.mode == DeleteMode::kReplicate)
@@ -171,14 +202,16 @@ Status SyncRun::visit_versions(const Listed* source, const Listed* target, const
 }
 
 DeletePlan SyncRun::plan_removal(bool listing_complete) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   extra_.listing_complete = listing_complete;
   extra_.source_objects = route_.settings.all_versions ? shown_.load() : total_ + others_;
   DeletePlan plan = plan_deletes(route_.settings.deletes, extra_);
   fixed_.deletes_withheld = to_string(plan.withheld);
-  if (plan.withheld != DeletesWithheld::kNo)
-    log::warn("extra keys of the target are kept",
-              {{"link", route_.settings.link}, {"reason", to_string(plan.withheld)}, {"extra", extra_.count}});
+  if (plan.withheld != DeletesWithheld::kNo && plan.withheld != DeletesWithheld::kNotOurs)
+    log::warn("extra keys of the target are kept", {{"link", route_.settings.link},
+                                                    {"reason", to_string(plan.withheld)},
+                                                    {"extra", extra_.count},
+                                                    {"older_than_link", extra_.older}});
   return plan;
 }
 
@@ -193,7 +226,7 @@ Status SyncRun::delete_marked(bool listing_complete, const std::stop_token& stop
     if (!transfers_.submit_versions(std::move(object), true, stop, false)) return fail(Code::kCancelled, "stopped");
   }
   if (!transfers_.wait_idle(stop)) return fail(Code::kCancelled, "stopped");
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   fixed_.deleted = transfers_.versions()->markers() - before;
   return {};
 }
@@ -203,8 +236,10 @@ Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop)
   if (plan.keys.empty()) return {};
   const auto removed = remove_confirmed(route_, plan.keys, stop);
   if (!removed) return std::unexpected(removed.error());
-  std::lock_guard lock(mutex_);
+  for (const auto& [key, error] : removed->failed) transfers_.note_undeleted(key, error);
+  MutexLock lock(mutex_);
   fixed_.deleted = removed->count;
+  if (removed->older > 0) fixed_.deletes_withheld = to_string(DeletesWithheld::kNotOurs);
   if (removed->unmarked > 0) fixed_.deletes_withheld = to_string(DeletesWithheld::kNoMarker);
   if (removed->source_empty) fixed_.deletes_withheld = to_string(DeletesWithheld::kSourceEmpty);
   return {};
@@ -212,13 +247,15 @@ Status SyncRun::remove_extra(bool listing_complete, const std::stop_token& stop)
 
 SyncProgress SyncRun::progress() const {
   const Tally tally = transfers_.tally();
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   SyncProgress progress = fixed_;
   progress.total = total_ - std::min<uint64_t>(total_, tally.gone);
   progress.replicated = tally.replicated;
   progress.skipped = equal_ + tally.skipped;
   progress.failed = tally.failed;
-  progress.extra = extra_.count - extra_.others + strange_;
+  progress.archived = tally.archived;
+  progress.lost = tally.lost;
+  progress.extra = extra_.count - extra_.others + extra_.older + strange_;
   progress.bytes = tally.bytes;
   if (both_) progress.conflicts = both_->conflicts - conflicts_before_;
   if (const VersionCarrier* versions = transfers_.versions()) {

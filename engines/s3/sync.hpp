@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 
+#include "core/guarded.hpp"
 #include "core/json.hpp"
 #include "engines/s3/copy_index.hpp"
 #include "engines/s3/deletes.hpp"
@@ -19,9 +20,12 @@ struct SyncProgress {
   uint64_t conflicts = 0;          // keys of a two-way link that both sides had written
   uint64_t versions = 0;           // carried, of a link that carries all of them; the other counters are of keys
   uint64_t unaligned = 0;          // keys whose target ended with a version that the source doesn't have
+  uint64_t archived = 0;           // objects of the source that can't be read until they are restored
+  uint64_t lost = 0;               // of `failed`: the source lists them, and answers that they are not there
   int64_t bytes = 0;               // replicated
   std::string deletes_withheld{};  // why nothing was deleted although deletes are replicated
-  bool complete = false;           // both sides were listed to their ends and everything was tried
+  bool tried = false;              // both sides were listed to their ends and everything was tried
+  bool complete = false;           // that, and the source gave what it listed
   std::string error{};             // why not
   WallTime started_at{};
   std::optional<WallTime> completed_at{};
@@ -50,6 +54,7 @@ class SyncRun {
  private:
   Status walk_and_carry(const std::stop_token& stop, const std::function<void(std::stop_token)>& beside);
   Status recover(const std::stop_token& stop);
+  Status learn_traits(const std::stop_token& stop);
   Status abandon(const std::stop_token& stop);
   Status visit_both_ways(const Listed* source, const Listed* target, const std::stop_token& stop);
   Status visit(const Listed* source, const Listed* target, const std::stop_token& stop);
@@ -67,11 +72,12 @@ class SyncRun {
   std::atomic<uint64_t> total_{0}, equal_{0};  // of our share
   std::atomic<uint64_t> others_{0};            // objects of the source that are other shares'
   std::atomic<uint64_t> shown_{0};             // keys of the source, of all shares, whose latest is no delete marker
-  mutable std::mutex mutex_;
-  ExtraKeys extra_;
-  uint64_t strange_ = 0;  // keys of the target that the source never had, where all versions are carried
-  uint64_t versions_before_ = 0, unaligned_before_ = 0;
-  SyncProgress fixed_;  // what counters don't tell
+  mutable Mutex mutex_;
+  ExtraKeys extra_ GUARDED_BY(mutex_);
+  uint64_t strange_ GUARDED_BY(mutex_) =
+      0;  // keys of the target that the source never had, where all versions are carried
+  uint64_t versions_before_ GUARDED_BY(mutex_) = 0, unaligned_before_ GUARDED_BY(mutex_) = 0;
+  SyncProgress fixed_ GUARDED_BY(mutex_);  // what counters don't tell
 };
 
 }  // namespace twinspan::s3

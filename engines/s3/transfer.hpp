@@ -28,7 +28,14 @@ struct Work {
   bool odd_parts = false;             // an upload in parts ended with another ETag than the source's
   std::shared_ptr<Multipart> upload;  // half done
   std::optional<Course> course{};     // of a two-way link: once that is known
-  std::string wrote{};                // what a try that was no good has left at the other side, by its ETag
+  // Of a link that goes one way: the ETag of what is at the target, as it was looked at; empty: nothing is.
+  std::optional<std::string> over{};
+  bool over_moved = false;          // the target has answered that something else is there
+  int looks = 0;                    // at the target after such an answer
+  bool at_once = false;             // by such a look it can be tried again, and that is no try of its own
+  std::optional<Listed> foreign{};  // what is at the target from before the link: kept aside before it is replaced
+  bool lost = false;                // the source lists it and answers that it is not there
+  std::string wrote{};              // what a try that was no good has left at the other side, by its ETag
   bool conflict_counted = false;
   // Of a key whose versions are carried:
   bool may_delete = false;           // also the delete marker that nothing comes after
@@ -51,11 +58,14 @@ class Carrier {
   virtual ~Carrier() = default;
   // kConflict: the object has changed since it was listed; `refresh` before the next try. Other errors: retry_after().
   virtual Result<Outcome> carry(Work& work, const std::stop_token& stop) = 0;
-  // Looks at the source again: what is there now is what will be carried.
+  // Looks at the source again: what is there now is what will be carried. kEqual: the target has it already.
   virtual Result<Outcome> refresh(Work& work, const std::stop_token& stop) = 0;
   // Leaves nothing of a half-done upload behind.
   virtual Status discard(Work& work, const std::stop_token& stop) = 0;
 };
+
+// What is at the target was there before the link was.
+bool is_foreign(const Settings& settings, const Listed& at_target);
 
 // One way.
 class Transfer final : public Carrier {
@@ -89,6 +99,10 @@ class Transfer final : public Carrier {
   // known.
   Result<PutRequest> request_for(const Work& work, const Head& head, const std::string& marker,
                                  const std::string& copy_etag, const std::stop_token& stop);
+  Status look_at_target(Work& work, const std::stop_token& stop);
+  Result<Outcome> look_again(Work& work, const std::stop_token& stop);
+  Status keep_foreign(Work& work, const std::stop_token& stop);
+  Result<Outcome> gone(Work& work, const std::stop_token& stop);
   // kConflict where what is to be overwritten is no longer there, as far as only looking can tell.
   Status confirm(const Work& work, bool conditional, const std::stop_token& stop);
   Status prove(Work& work, const std::string& digest);

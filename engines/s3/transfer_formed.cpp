@@ -84,7 +84,7 @@ Result<Outcome> Transfer::carry_formed_whole(Work& work, const std::stop_token& 
 Result<Outcome> Transfer::put_stored(Work& work, PutRequest request, std::string_view stored,
                                      const std::stop_token& stop) {
   const std::string digest = md5_of(stored);
-  request.content_md5 = base64_of(digest);
+  request.content_md5 = base64_encode(digest);
   const auto put = route_.target.bucket.put(request, stored, stop);
   if (!put) return std::unexpected(put.error());
   work.copy_etag = put->etag;

@@ -146,6 +146,8 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
   if (Status proven = prove_parts(work, parts, stop); !proven) return std::unexpected(proven.error());
   WriteIf only;
   if (work.course) only = {work.course->overwrites, work.course->overwrites.empty()};
+  const bool guarded = !work.course && work.over && route_.conditional_completes;
+  if (guarded) only = {*work.over, work.over->empty()};
   if (Status there = confirm(work, route_.conditional_completes, stop); !there) return std::unexpected(there.error());
   const auto completed = route_.target.bucket.complete_upload(work.upload->upload(), parts, only, stop);
   std::string etag;
@@ -163,9 +165,11 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
     etag = head->object.etag;
   } else {
     const Code code = completed.error().code;
-    if (work.course && (code == Code::kConflict || code == Code::kAlreadyExists))
-      return fail(Code::kConflict, completed.error().message);  // carry() looks again
-    if (code == Code::kConflict || code == Code::kInvalid) {    // its parts are of no more use
+    if ((work.course || guarded) && (code == Code::kConflict || code == Code::kAlreadyExists)) {
+      work.over_moved = guarded;
+      return fail(Code::kConflict, completed.error().message);  // carry() or refresh() looks again
+    }
+    if (code == Code::kConflict || code == Code::kInvalid) {  // its parts are of no more use
       if (Status discarded = discard(work, stop); !discarded) return std::unexpected(discarded.error());
       return fail(Code::kInternal, completed.error().message);
     }
@@ -175,6 +179,7 @@ Result<Outcome> Transfer::complete(Work& work, const std::stop_token& stop) {
     log::debug("upload record stays for the next sync", {{"link", route_.settings.link}, {"key", object.key}});
   work.upload.reset();
   work.copy_etag = etag;
+  if (work.over) work.over = etag;
   work.copy_listed = multipart_etag(parts) == etag;
   if (work.course && as_source && etag != object.etag && !route_.source_etags_opaque &&
       !route_.target_etags_opaque.exchange(true)) {

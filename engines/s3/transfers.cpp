@@ -12,7 +12,7 @@ Transfers::Transfers(Route& route, UploadRecords& records, BothWays* both)
       carrier_(carrier(both)) {
   const Concurrency& bounds = route.settings.objects_at_once;
   for (int i = 0; i < std::max({1, bounds.min, bounds.max}); ++i)
-    workers_.emplace_back([this, i] { work(i, stop_.get_token()); });
+    workers_.emplace_back(RoleName("transfer"), [this, i](const std::stop_token&) { work(i, stop_.get_token()); });
 }
 
 Transfers::~Transfers() {
@@ -29,8 +29,11 @@ Carrier& Transfers::carrier(BothWays* both) {
 }
 
 bool Transfers::submit(Listed object, std::string target_etag, const std::stop_token& stop,
-                       std::shared_ptr<CopySlot> slot, bool of_sync) {
+                       std::shared_ptr<CopySlot> slot, bool of_sync, std::optional<std::string> over,
+                       std::optional<Listed> foreign) {
   Work work;
+  work.over = std::move(over);
+  work.foreign = std::move(foreign);
   work.of_sync = of_sync;
   work.object = std::move(object);
   work.target_etag = std::move(target_etag);
@@ -75,7 +78,7 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
   if (outcome) {
     const auto lag = std::max(route_.clock.wall_now() - work.object.last_modified, WallTime::duration(0));
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       for (Tally* tally : {&tally_, &lifetime_}) {
         if (*outcome == Outcome::kReplicated) tally->worst_lag = std::max(tally->worst_lag.value_or(lag), lag);
         if (tally == &tally_ && !work.of_sync) continue;
@@ -90,11 +93,23 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
     return queue_.done(work);
   }
   if (stop.stop_requested()) return queue_.done(work);  // whoever comes next finds it by listing
+  if (outcome.error().message.find("InvalidObjectState") != std::string::npos)
+    return put_aside(std::move(work), outcome.error(), stop);
+  if (outcome.error().code == Code::kInvalid && outcome.error().message.find("StorageClass") != std::string::npos &&
+      route_.lacking_classes.note(work.object.storage_class)) {
+    log::warn("the target lacks a storage class: copies get its usual one",
+              {{"link", route_.settings.link}, {"class", work.object.storage_class}});
+    return queue_.retry(std::move(work), {});
+  }
   ++work.tries;
   Error error = outcome.error();
   if (error.code == Code::kConflict) {
     const auto refreshed = carrier_.refresh(work, stop);
-    if (refreshed && *refreshed == Outcome::kGone) return settle(std::move(work), refreshed, stop);
+    if (refreshed && *refreshed != Outcome::kReplicated) return settle(std::move(work), refreshed, stop);
+    if (refreshed && std::exchange(work.at_once, false)) {
+      --work.tries;
+      return queue_.retry(std::move(work), {});
+    }
     if (!refreshed) error = refreshed.error();
   }
   const auto wait = retry_after(error, work.tries, route_.settings.retries);
@@ -102,6 +117,27 @@ void Transfers::settle(Work work, const Result<Outcome>& outcome, const std::sto
   log::debug("transfer failed, trying again",
              {{"link", route_.settings.link}, {"key", work.object.key}, {"error", error.message}});
   queue_.retry(std::move(work), *wait);
+}
+
+// Archived: it can be read when somebody has had it restored. Each full sync looks again.
+void Transfers::put_aside(Work work, const Error& error, const std::stop_token& stop) {
+  (void)carrier_.discard(work, stop);
+  log::debug("object is archived",
+             {{"link", route_.settings.link}, {"key", work.object.key}, {"error", error.message}});
+  {
+    MutexLock lock(mutex_);
+    ++tally_.archived;
+  }
+  queue_.done(work);
+}
+
+void Transfers::note_undeleted(const std::string& key, const Error& error) {
+  log::warn("not deleted from the target", {{"link", route_.settings.link}, {"key", key}, {"error", error.message}});
+  MutexLock lock(mutex_);
+  ++tally_.failed;
+  ++lifetime_.failed;
+  if (dead_letters_.size() < kDeadLettersKept)
+    dead_letters_.push_back({key, "not deleted: " + error.message, 1, route_.clock.wall_now()});
 }
 
 // For the next sync, where the listings won't tell by themselves.
@@ -117,8 +153,9 @@ void Transfers::give_up(Work work, const Error& error, const std::stop_token& st
   if (Status discarded = carrier_.discard(work, stop); !discarded)
     log::warn("half-done upload stays for the next sync", {{"link", route_.settings.link}, {"key", work.object.key}});
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (work.of_sync) ++tally_.failed;
+    if (work.of_sync && work.lost) ++tally_.lost;
     ++lifetime_.failed;
     if (dead_letters_.size() < kDeadLettersKept)
       dead_letters_.push_back({work.object.key, error.message, work.tries, work.object.last_modified});
@@ -130,28 +167,28 @@ void Transfers::give_up(Work work, const Error& error, const std::stop_token& st
 }
 
 Tally Transfers::tally() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return tally_;
 }
 
 Tally Transfers::lifetime() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return lifetime_;
 }
 
 std::optional<std::chrono::microseconds> Transfers::take_worst_lag() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return std::exchange(tally_.worst_lag, std::nullopt);
 }
 
 void Transfers::reset_tally() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   tally_ = {};
   dead_letters_.clear();
 }
 
 std::vector<DeadLetter> Transfers::dead_letters(size_t max) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return {dead_letters_.begin(), dead_letters_.begin() + static_cast<ptrdiff_t>(std::min(max, dead_letters_.size()))};
 }
 

@@ -50,7 +50,7 @@ std::string UploadRecords::name_of(const std::string& key) const {
 }
 
 Status UploadRecords::write(const UploadRecord& record, std::stop_token stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const bool unanswered = unanswered_.contains(record.key);
   lock.unlock();
   if (unanswered)
@@ -67,7 +67,7 @@ Status UploadRecords::update(const UploadRecord& record, std::stop_token stop) {
 }
 
 void UploadRecords::created(const std::string& key) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   unanswered_.erase(key);
 }
 
@@ -101,7 +101,7 @@ Status UploadRecords::erase(const std::string& key, std::stop_token stop) {
 
 Status UploadRecords::recover(std::stop_token stop) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     found_.clear();
     unanswered_.clear();
   }
@@ -139,14 +139,14 @@ Status UploadRecords::recover_one(const Listed& stored, std::stop_token stop) {
     }
   }
   if (!kept) return bucket.remove(stored.key, stop);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   found_[record->key] = {*record, *kept};
   return {};
 }
 
 Result<std::optional<HalfDone>> UploadRecords::claim(const std::string& key, const std::string& source_etag,
                                                      const std::string& form, std::stop_token stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto found = found_.find(key);
   if (found == found_.end()) return std::nullopt;
   const UploadRecord& record = found->second.record;
@@ -163,7 +163,7 @@ Result<std::optional<HalfDone>> UploadRecords::claim(const std::string& key, con
 Status UploadRecords::abandon(std::stop_token stop) {
   std::map<std::string, HalfDone> rest;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     rest.swap(found_);
   }
   for (const auto& [key, half_done] : rest)

@@ -2,12 +2,12 @@
 // whoever comes after a crash resumes or aborts them. Uploads of others are left alone.
 #pragma once
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "core/json.hpp"
 #include "engines/s3/part_plan.hpp"
 #include "engines/s3/route.hpp"
@@ -69,9 +69,9 @@ class UploadRecords {
   Status recover_one(const Listed& stored, std::stop_token stop);
 
   Route& route_;
-  std::mutex mutex_;
-  std::map<std::string, HalfDone> found_;
-  std::set<std::string> unanswered_;  // keys whose upload was asked for and not answered
+  Mutex mutex_;
+  std::map<std::string, HalfDone> found_ GUARDED_BY(mutex_);
+  std::set<std::string> unanswered_ GUARDED_BY(mutex_);  // keys whose upload was asked for and not answered
 };
 
 }  // namespace twinspan::s3

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "core/wait.hpp"
 #include "engines/s3/content.hpp"
 #include "engines/s3/history.hpp"
@@ -37,7 +38,7 @@ VerificationReport Verification::run(std::stop_token stop) {
   std::vector<KeyRange> ranges = resume(stop);
   Status walked;
   {
-    std::jthread saver([&](const std::stop_token& done) {
+    RoleThread saver("verify-saver", [&](const std::stop_token& done) {
       while (wait_for(settings_.save_interval, done)) save(stop);
     });
     walked = walk_.run(
@@ -46,7 +47,7 @@ VerificationReport Verification::run(std::stop_token stop) {
   }
   {
     const std::vector<KeyRange> rest = walk_.rest();
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     report_.complete = walked.has_value();
     if (!walked) report_.error = walked.error().message;
     if (walked) report_.finished_at = route_.clock.wall_now();
@@ -69,7 +70,7 @@ std::vector<KeyRange> Verification::resume(const std::stop_token& stop) {
       read_state(route_.target.bucket, verification_key(route_.settings.link, route_.settings.share), stop);
   const auto before = text ? parse_verification_report(Json::parse(*text, nullptr, false))
                            : Result<VerificationReport>(std::unexpected(text.error()));
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (before && !before->complete && !before->rest.empty() && before->metadata == settings_.metadata &&
       before->division == route_.settings.share.division) {
     report_ = *before;
@@ -155,14 +156,14 @@ Result<bool> Verification::same(const Listed& source, const Listed& target, cons
 }
 
 void Verification::count(uint64_t Found::*counter, std::vector<std::string> Found::*sample, const std::string& key) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Found& found = found_[std::this_thread::get_id()];
   ++(found.*counter);
   if (sample && (found.*sample).size() < kSampleMax) (found.*sample).push_back(key);
 }
 
 void Verification::take_over_found() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Found& found = found_[std::this_thread::get_id()];
   report_.checked += found.checked;
   report_.missing += found.missing;
@@ -177,7 +178,7 @@ void Verification::take_over_found() {
 void Verification::save(const std::stop_token& stop) {
   VerificationReport report;
   walk_.with_rest([&](std::vector<KeyRange> rest) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     report_.rest = std::move(rest);
     report = report_;
   });
@@ -189,7 +190,7 @@ void Verification::save(const std::stop_token& stop) {
 }
 
 VerificationReport Verification::progress() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return report_;
 }
 

@@ -3,9 +3,9 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <mutex>
 #include <thread>
 
+#include "core/guarded.hpp"
 #include "core/json.hpp"
 #include "engines/s3/copy_index.hpp"
 #include "engines/s3/route.hpp"
@@ -70,9 +70,10 @@ class Verification {
   Settings walk_settings_;
   CopyIndex index_;
   Walk walk_;
-  mutable std::mutex mutex_;
-  std::map<std::thread::id, Found> found_;  // since the lister's last step, by which the report's `rest` has moved
-  VerificationReport report_;
+  mutable Mutex mutex_;
+  std::map<std::thread::id, Found> found_
+      GUARDED_BY(mutex_);  // since the lister's last step, by which the report's `rest` has moved
+  VerificationReport report_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::s3

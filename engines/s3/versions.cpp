@@ -20,7 +20,7 @@ Status keep_versions(const Route& route, const std::stop_token& stop) {
 LongHistories::Turn::~Turn() {
   if (!held_) return;
   {
-    std::lock_guard lock(all_.mutex_);
+    MutexLock lock(all_.mutex_);
     all_.busy_ = false;
   }
   all_.waker_.notify_all();
@@ -28,8 +28,8 @@ LongHistories::Turn::~Turn() {
 
 bool LongHistories::Turn::take(const std::stop_token& stop) {
   if (held_) return true;
-  std::unique_lock lock(all_.mutex_);
-  if (!all_.waker_.wait(lock, stop, [this] { return !all_.busy_; })) return false;
+  MutexLock lock(all_.mutex_);
+  if (!all_.waker_.wait(lock, stop, [this]() REQUIRES(all_.mutex_) { return !all_.busy_; })) return false;
   all_.busy_ = held_ = true;
   return true;
 }

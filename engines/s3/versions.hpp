@@ -6,8 +6,8 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
-#include <mutex>
 
+#include "core/guarded.hpp"
 #include "engines/s3/history.hpp"
 #include "engines/s3/transfer.hpp"
 
@@ -36,9 +36,9 @@ class LongHistories {
   };
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable_any waker_;
-  bool busy_ = false;
+  bool busy_ GUARDED_BY(mutex_) = false;
 };
 
 // All there is of one key, with its prefix. Other keys that begin with it are passed over.

@@ -1,8 +1,7 @@
 #include "engines/s3/walk.hpp"
 
-#include <thread>
-
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "core/wait.hpp"
 #include "engines/s3/merge.hpp"
 #include "engines/s3/pace.hpp"
@@ -18,22 +17,24 @@ constexpr int kSplitAfterPages = 8;
 Status Walk::run(std::vector<KeyRange> ranges, const Visit& visit, std::stop_token stop,
                  std::function<void()> moved_on) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     moved_on_ = std::move(moved_on);
     pending_.assign(std::make_move_iterator(ranges.begin()), std::make_move_iterator(ranges.end()));
   }
   {
-    std::vector<std::jthread> listers;
+    std::vector<RoleThread> listers;
     for (size_t i = 0; i < static_cast<size_t>(std::max(1, settings_.listers)); ++i)
-      listers.emplace_back([this, i, &visit, &stop] { list(i, visit, stop); });
+      listers.emplace_back(RoleName("lister"),
+                           [this, i, &visit, &stop](const std::stop_token&) { list(i, visit, stop); });
   }
   if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
+  MutexLock lock(mutex_);
   if (error_) return std::unexpected(*error_);
   return {};
 }
 
 void Walk::with_rest(const std::function<void(std::vector<KeyRange> rest)>& look) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::vector<KeyRange> rest(failed_);
   for (const auto& [lister, range] : active_) rest.push_back(range);
   rest.insert(rest.end(), pending_.begin(), pending_.end());
@@ -47,21 +48,22 @@ std::vector<KeyRange> Walk::rest() const {
 }
 
 void Walk::move_on(size_t lister, const KeyRange& range) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   active_[lister] = range;
   if (moved_on_) moved_on_();
 }
 
 bool Walk::wants_work() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return idle_ > 0 && pending_.empty();
 }
 
 void Walk::list(size_t lister, const Visit& visit, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     ++idle_;
-    const bool woken = waker_.wait(lock, stop, [this] { return !pending_.empty() || active_.empty(); });
+    const bool woken =
+        waker_.wait(lock, stop, [this]() REQUIRES(mutex_) { return !pending_.empty() || active_.empty(); });
     --idle_;
     if (!woken || pending_.empty()) break;
     const KeyRange range = std::move(pending_.front());
@@ -120,7 +122,7 @@ void Walk::split(size_t lister, KeyRange& range, const std::stop_token& stop) {
     auto border = split_point(*side, range.after, range.upto, stop);
     if (!border) return;  // the listing itself will tell what is wrong
     if (!*border) continue;
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     pending_.push_back({**border, range.upto});
     range.upto = std::move(**border);
     active_[lister].upto = range.upto;

@@ -4,10 +4,10 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <stop_token>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "engines/s3/listing.hpp"
 
 namespace twinspan::s3 {
@@ -43,15 +43,15 @@ class Walk {
 
   const Settings& settings_;
   const Side source_, target_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable_any waker_;
-  std::deque<KeyRange> pending_;
-  std::map<size_t, KeyRange> active_;
-  std::function<void()> moved_on_;
+  std::deque<KeyRange> pending_ GUARDED_BY(mutex_);
+  std::map<size_t, KeyRange> active_ GUARDED_BY(mutex_);
+  std::function<void()> moved_on_ GUARDED_BY(mutex_);
   std::function<void(const std::string&)> began_;
-  size_t idle_ = 0;
-  std::optional<Error> error_;
-  std::vector<KeyRange> failed_;
+  size_t idle_ GUARDED_BY(mutex_) = 0;
+  std::optional<Error> error_ GUARDED_BY(mutex_);
+  std::vector<KeyRange> failed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::s3

@@ -32,8 +32,9 @@ void WorkQueue::adjust_width() {
 }
 
 bool WorkQueue::push(Work work, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  if (!room_.wait(lock, stop, [this] { return ready_.size() + delayed_.size() < max_; })) return false;
+  MutexLock lock(mutex_);
+  if (!room_.wait(lock, stop, [this]() REQUIRES(mutex_) { return ready_.size() + delayed_.size() < max_; }))
+    return false;
   if (!keys_.insert(work.object.key).second) return true;
   outstanding_.insert(work.object.last_modified);
   insert(std::move(work));
@@ -56,13 +57,13 @@ std::shared_ptr<Multipart> WorkQueue::one_to_help() {
 }
 
 std::optional<Task> WorkQueue::next(int worker, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     if (stop.stop_requested()) return std::nullopt;
     adjust_width();
     if (worker >= width_) {
       work_.notify_one();  // what woke this one is for another
-      bench_.wait(lock, stop, [&] { return worker < width_; });
+      bench_.wait(lock, stop, [&]() REQUIRES(mutex_) { return worker < width_; });
       continue;
     }
     const auto due = wake_delayed();
@@ -74,7 +75,7 @@ std::optional<Task> WorkQueue::next(int worker, const std::stop_token& stop) {
       return task;
     }
     if (auto upload = one_to_help()) return upload;
-    const auto something = [&] {
+    const auto something = [&]() REQUIRES(mutex_) {
       const bool sooner = !delayed_.empty() && (!due || delayed_.begin()->first < *due);
       return !ready_.empty() || sooner || one_to_help() || worker >= width_;
     };
@@ -87,7 +88,7 @@ std::optional<Task> WorkQueue::next(int worker, const std::stop_token& stop) {
 }
 
 void WorkQueue::done(const Work& work) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   --active_;
   keys_.erase(work.object.key);
   // refresh() may have given it another date: then it is not among them, and the earliest goes in its stead.
@@ -98,31 +99,32 @@ void WorkQueue::done(const Work& work) {
 }
 
 void WorkQueue::retry(Work work, std::chrono::nanoseconds after) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   --active_;
   delayed_.emplace(clock_.boot_now() + after, std::move(work));
   work_.notify_all();
 }
 
 void WorkQueue::share(std::shared_ptr<Multipart> upload) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::erase(shared_, upload);
   shared_.push_back(std::move(upload));
   work_.notify_all();
 }
 
 bool WorkQueue::holds(const std::string& key) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return keys_.contains(key);
 }
 
 bool WorkQueue::wait_idle(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  return idle_.wait(lock, stop, [this] { return active_ == 0 && ready_.empty() && delayed_.empty(); });
+  MutexLock lock(mutex_);
+  return idle_.wait(lock, stop,
+                    [this]() REQUIRES(mutex_) { return active_ == 0 && ready_.empty() && delayed_.empty(); });
 }
 
 WorkQueue::Load WorkQueue::load() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Load load{queued() + delayed_.size(), keys_.size(), active_, width_};
   if (!outstanding_.empty()) load.oldest = *outstanding_.begin();
   return load;

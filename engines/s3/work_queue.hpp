@@ -3,7 +3,6 @@
 #include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -12,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/guarded.hpp"
 #include "engines/s3/transfer.hpp"
 
 namespace twinspan::s3 {
@@ -47,25 +47,25 @@ class WorkQueue {
  private:
   using Order = std::tuple<int, WallTime, uint64_t>;  // priority negated, age, sequence
 
-  void insert(Work work);
-  void adjust_width();
-  std::optional<BootTime> wake_delayed();
-  std::shared_ptr<Multipart> one_to_help();
-  size_t queued() const;
+  void insert(Work work) REQUIRES(mutex_);
+  void adjust_width() REQUIRES(mutex_);
+  std::optional<BootTime> wake_delayed() REQUIRES(mutex_);
+  std::shared_ptr<Multipart> one_to_help() REQUIRES(mutex_);
+  size_t queued() const REQUIRES(mutex_);
 
   const Clock& clock_;
   const Concurrency concurrency_;
   const size_t max_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable_any work_, bench_, room_, idle_;
-  std::map<Order, Work> ready_;
-  std::multimap<BootTime, Work> delayed_;
-  std::vector<std::shared_ptr<Multipart>> shared_;
-  std::multiset<WallTime> outstanding_;
-  std::unordered_set<std::string> keys_;  // queued or under way
-  uint64_t sequence_ = 0;
-  int active_ = 0, width_;
-  BootTime adjusted_at_{};
+  std::map<Order, Work> ready_ GUARDED_BY(mutex_);
+  std::multimap<BootTime, Work> delayed_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Multipart>> shared_ GUARDED_BY(mutex_);
+  std::multiset<WallTime> outstanding_ GUARDED_BY(mutex_);
+  std::unordered_set<std::string> keys_ GUARDED_BY(mutex_);  // queued or under way
+  uint64_t sequence_ GUARDED_BY(mutex_) = 0;
+  int active_ GUARDED_BY(mutex_) = 0, width_ GUARDED_BY(mutex_);
+  BootTime adjusted_at_ GUARDED_BY(mutex_){};
 };
 
 }  // namespace twinspan::s3

@@ -24,6 +24,7 @@ class Service {
   explicit Service(const StubOptions& options)
       : part_bytes_least_(options.part_bytes_least),
         listens_(options.listens),
+        wants_digests_(options.wants_digests),
         uploads_of_one_key_(options.uploads_of_one_key) {}
 
   Answer serve(const Ask& ask);
@@ -60,6 +61,7 @@ class Service {
                   const std::string& id);
   Answer listen(const Ask& ask, const std::string& name);
 
+  std::optional<Answer> missing_digest(const Ask& ask) const;
   std::optional<Answer> conditions_of_put(const Ask& ask, const Bucket& bucket, const std::string& key);
   std::optional<Answer> source_of_copy(const Ask& ask, ObjectPointer& source);
   std::optional<Answer> take_object(const Ask& ask, Object& object);  // headers and tags
@@ -67,7 +69,7 @@ class Service {
   void note(Bucket& bucket, const std::string& name, const std::string& key, const char* event, const Object* object);
 
   const int64_t part_bytes_least_;
-  const bool listens_, uploads_of_one_key_;
+  const bool listens_, wants_digests_, uploads_of_one_key_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, Bucket> buckets_;

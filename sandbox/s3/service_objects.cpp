@@ -62,9 +62,19 @@ std::optional<Answer> Service::take_object(const Ask& ask, Object& object) {
         return refuse(400, "InvalidTag", "The TagValue you have provided is invalid");
   if (object.tags.size() > 10) return refuse(400, "InvalidTag", "Object tags cannot be greater than 10");
   const std::string digest = ask.header("Content-MD5");
-  if (!digest.empty() && digest != s3::base64_of(s3::md5_of(ask.body)))
+  if (!digest.empty() && digest != base64_encode(s3::md5_of(ask.body)))
     return refuse(400, "BadDigest", "The Content-MD5 did not match what was received");
   return std::nullopt;
+}
+
+std::optional<Answer> Service::missing_digest(const Ask& ask) const {
+  if (!wants_digests_ || !ask.header("Content-MD5").empty()) return std::nullopt;
+  for (const char* name : {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme",
+                           "x-amz-checksum-sha1", "x-amz-checksum-sha256"})
+    if (!ask.header(name).empty()) return std::nullopt;
+  return refuse(400, "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock "
+                "parameters");
 }
 
 std::optional<Answer> Service::conditions_of_put(const Ask& ask, const Bucket& bucket, const std::string& key) {
@@ -100,6 +110,7 @@ Answer Service::put(const Ask& ask, Bucket& bucket, const std::string& name, con
   Object object;
   if (auto bad = take_object(ask, object)) return std::move(*bad);
   if (!copy) {
+    if (auto bad = missing_digest(ask)) return std::move(*bad);
     object.body = std::make_shared<const std::string>(ask.body);
     store(bucket, name, key, std::move(object));
     Answer out = xml("");
@@ -163,7 +174,7 @@ Answer Service::get(const Ask& ask, const ObjectPointer& object) {
 Answer Service::remove_many(const Ask& ask, Bucket& bucket, const std::string& name) {
   if (ask.header("Content-MD5").empty())
     return refuse(400, "InvalidRequest", "Missing required header for this request: Content-MD5");
-  if (ask.header("Content-MD5") != s3::base64_of(s3::md5_of(ask.body))) return refuse(400, "BadDigest", "of the body");
+  if (ask.header("Content-MD5") != base64_encode(s3::md5_of(ask.body))) return refuse(400, "BadDigest", "of the body");
   pugi::xml_document document;
   if (!document.load_buffer(ask.body.data(), ask.body.size(), pugi::parse_default | pugi::parse_ws_pcdata_single))
     return refuse(400, "MalformedXML", "The XML was not well-formed");

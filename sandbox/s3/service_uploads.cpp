@@ -27,6 +27,7 @@ Answer Service::put_part(const Ask& ask, StoredUpload& upload) {
   if (number < 1 || number > 10000) return refuse(400, "InvalidArgument", "partNumber: expected 1 to 10000");
   StoredPart part;
   if (ask.header("x-amz-copy-source").empty()) {
+    if (auto bad = missing_digest(ask)) return std::move(*bad);
     part.body = std::make_shared<const std::string>(ask.body);
   } else {
     ObjectPointer source;
@@ -40,7 +41,7 @@ Answer Service::put_part(const Ask& ask, StoredUpload& upload) {
   }
   part.etag = s3::to_hex(s3::md5_of(*part.body));
   const std::string digest = ask.header("Content-MD5");
-  if (!digest.empty() && digest != s3::base64_of(s3::md5_of(ask.body))) return refuse(400, "BadDigest", "of the part");
+  if (!digest.empty() && digest != base64_encode(s3::md5_of(ask.body))) return refuse(400, "BadDigest", "of the part");
   const std::string etag = "\"" + part.etag + "\"";
   upload.parts.insert_or_assign(number, std::move(part));
   if (!ask.header("x-amz-copy-source").empty())

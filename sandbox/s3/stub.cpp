@@ -36,6 +36,7 @@ struct Stub::Impl {
         return out;
       }
       case FaultKind::kUnavailable: return refuse(503, "ServiceUnavailable", "Please try again");
+      case FaultKind::kDenied: return refuse(403, "AccessDenied", "Access Denied");
       case FaultKind::kSlowDown: break;
       case FaultKind::kCut:
       case FaultKind::kCutAfter:

@@ -16,6 +16,7 @@ enum class FaultKind {
   kInternal,     // 500 InternalError
   kUnavailable,  // 503 ServiceUnavailable
   kSlowDown,     // 503 SlowDown with Retry-After
+  kDenied,       // 403 AccessDenied
   kCut,          // the connection is closed before an answer, the request not carried out
   kCutAfter,     // as kCut, but the request was carried out
   kCutBody,      // the answer ends in the middle of its body
@@ -36,6 +37,7 @@ struct StubOptions {
   s3::Credentials credentials{"test", "test-secret"};
   int64_t part_bytes_least = 5 << 20;  // of every part but the last
   bool listens = true;                 // offers ListenBucketNotification, as MinIO does
+  bool wants_digests = false;          // refuses bodies without one, as buckets with Object Lock do
   bool uploads_of_one_key = false;     // lists uploads as MinIO does: those of exactly the key that is the prefix
 };
 

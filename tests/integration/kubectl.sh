@@ -120,6 +120,8 @@ expect "status subresource" 'patched' k -n shop patch rl orders --subresource st
   '{"status":{"primary":"east","conditions":[{"type":"Ready","status":"True","reason":"Replicating","message":"2 of 2","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}'
 expect "is no new generation" '^4$' k -n shop get rl orders -o 'jsonpath={.metadata.generation}'
 expect "conditions in columns" '^orders .* east .*True +2 of 2' k -n shop get rl
+expect "nobody waits for a condition of a spec that was not looked at" 'timed out' k -n shop wait rl/orders --for=condition=Ready --timeout=1s
+expect "status of the newest spec" 'patched' k -n shop patch rl orders --subresource status --type merge -p '{"status":{"observedGeneration":4}}'
 expect "wait for a condition" 'condition met' k -n shop wait rl/orders --for=condition=Ready --timeout=5s
 expect "wait for a field" 'condition met' k -n shop wait rl/orders --for=jsonpath='{.status.primary}'=east --timeout=5s
 

@@ -169,6 +169,7 @@ def folded(trial):
     odd = ["a//b", "a/./b", "a/../b", "/lead", "x//y"]
     for key in plain + odd + ["file/below"]:
         trial.put(key, b"body of " + key.encode())
+    # MinIO hides "file/below" and refuses to make it twice (412): a look at what is there is no try.
     link = trial.link({"retries": {"max": 1, "backoffBaseSeconds": 1}, "deletes": {"mode": "Replicate", "maxPerSync": 1000}}).start()
     minio = trial.target.kind == "minio"
     failed = odd if minio else odd + ["file/below"]  # a file is no folder
@@ -177,6 +178,11 @@ def folded(trial):
     assert any("takes the key" in one["error"] for one in seen["failedSample"]), seen
     until("the next one too", lambda: link.details()["sync"].get("startedAt", "") > seen["startedAt"], 30)
     until("it is over", link.synced(failed=len(failed)))
+    if minio:
+        trial.put("file/below", b"newer body of file/below")
+        until("what it hides is kept up to date", lambda: trial.target.s3.get(trial.bucket["target"], "file/below") == b"newer body of file/below" or "old", 30)
+        trial.put("file/below", b"body of file/below")
+        until("and again", lambda: trial.target.s3.get(trial.bucket["target"], "file/below") == b"body of file/below" or "old", 30)
     for key in plain + (["file/below"] if minio else []):
         assert trial.target.s3.get(trial.bucket["target"], key) == b"body of " + key.encode(), key
     assert set(trial.keys("target")) == set(plain), trial.keys("target")  # MinIO has file/below, and doesn't list it

@@ -82,7 +82,7 @@ class Link:
                 "s3": {"listingIntervalSeconds": 1, "retries": {"backoffBaseSeconds": 1}, **(settings or {})}}
         api.call("POST", LINKS, {"apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
                                  "metadata": {"name": name, "namespace": NS}, "spec": spec})
-        api.call("POST", LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {},  # as the operator makes it
+        api.call("POST", LEASES, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"leaseDurationSeconds": 1},  # as the operator makes that of a link which never ran
                                   "metadata": {"name": f"{name}-s3-0", "namespace": NS, "labels": {"twinspan.dev/link": name}}})
 
     def credentials(self, end, access_key, secret_key):

@@ -6,8 +6,12 @@
 #include <cstdlib>
 #include <random>
 
+#include "api/accepted.hpp"
 #include "api/validate.hpp"
+#include "contract/assignment.hpp"
+#include "contract/names.hpp"
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
 #include "worker/s3/worker_report.hpp"
 
 namespace twinspan::worker_s3 {
@@ -42,16 +46,19 @@ ShareLeasesConfig leases_config(const Options& options, const std::string& insta
   return config;
 }
 
-// "backups-s3-0" → "s3", "backups-s3-1" → "s3-1".
-std::string member_name(const std::string& pod_name) {
-  const std::string ordinal = pod_name.substr(pod_name.rfind('-') + 1);
-  return ordinal == "0" ? "s3" : "s3-" + ordinal;
-}
-
 std::string new_instance(const std::string& pod_uid) {
   std::random_device random;
   return fmt::format("{}-{:08x}", pod_uid, random());
 }
+
+Result<api::ReplicationLink> read_obeyed(const Json& json) {
+  auto link = api::parse_obeyed_link(json);
+  if (!link) return std::unexpected(link.error());
+  return std::move(static_cast<api::ReplicationLink&>(*link));
+}
+
+// The operator judges, once and for everybody. An older one accepts nothing: then each worker judges by itself.
+bool may_be_obeyed(const api::ReplicationLink& link) { return link.status.accepted || api::validate(link).empty(); }
 
 worker::ServersConfig servers_config(const Options& options) {
   return {options.address,
@@ -74,14 +81,18 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       leases_(
           client_, clock, leases_config(options_, instance_), [this] { changed_.raise(); },
           [](const std::string&) { std::_Exit(1); }),
-      links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), api::parse_replication_link),
-      replication_(options_.s3_dir, clock, [this] { changed_.raise(); }),
+      links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), read_obeyed),
+      past_(options_.s3_dir, clock, [this] { changed_.raise(); }),
+      replication_(
+          options_.s3_dir, clock,
+          [this](const Direction& direction, const std::string& target) { return past_.clearance(direction, target); },
+          [this] { changed_.raise(); }),
       probes_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       rehearsals_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       servers_(
           servers_config(options_), board_,
           [this] {
-            std::lock_guard lock(mutex_);
+            MutexLock lock(mutex_);
             return metrics_;
           },
           [this] {
@@ -89,7 +100,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
           }) {
   links_.add_handler([this](const kube::Key&, const auto&, const auto& after) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       link_ = after;
     }
     changed_.raise();
@@ -100,13 +111,13 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
 std::shared_ptr<const api::ReplicationLink> Agent::read_link() {
   const auto read = client_.get(kube::kReplicationLinks, {options_.ns, options_.link}, stop_.get_token());
   if (!read) return nullptr;
-  auto parsed = api::parse_replication_link(*read);
-  if (!parsed || !api::validate(*parsed).empty()) return nullptr;
+  auto parsed = read_obeyed(*read);
+  if (!parsed || !may_be_obeyed(*parsed) || !assignment_of(parsed->status)) return nullptr;
   return std::make_shared<const api::ReplicationLink>(std::move(*parsed));
 }
 
 std::shared_ptr<const api::ReplicationLink> Agent::link() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return link_;
 }
 
@@ -137,29 +148,38 @@ std::vector<RouteSpec> Agent::rehearsed(const api::ReplicationLink& link, const 
   if (!division || shares_.empty()) return {};
   std::vector<RouteSpec> routes = routes_of(link, *division, shares_);
   const std::string key = rehearsal_key(options_.ns, options_.link);
-  std::erase_if(routes, [&](const RouteSpec& route) { return !route.share.has(key); });
+  std::erase_if(routes, [&](const RouteSpec& route) {
+    return !route.share.has(key) ||
+           past_.clearance(route.direction, route.target.name).permission.permit != Permit::kAllowed;
+  });
   return routes;
 }
 
 void Agent::turn() {
   const auto link = this->link();
-  const bool valid = link && api::validate(*link).empty();
+  // An assignment that can't be read may be any: nothing is carried until it can.
+  const Result<std::optional<Assignment>> assigned = link ? assignment_of(link->status) : std::nullopt;
+  const bool valid = link && assigned && may_be_obeyed(*link);
   if (valid) obeyed_ = link;
   const Result<Division> division = link && obeyed_ ? division_of(*link) : fail(Code::kNotFound, "");
   if (division) leases_.divide(*division);
-  copy(obeyed_ ? link : nullptr, division);
+  copy(obeyed_ && assigned ? link : nullptr, division);
   const std::set<int> held = leases_.held();
   // Only now: nothing of an older direction is under way any more.
   if (obeyed_) {
     probes_.apply(*obeyed_);
     const int64_t epoch = direction_of(*obeyed_).epoch;
-    if (adopted_ != epoch) missing_.forget();
-    adopted_ = epoch;
+    if (turned_to_ != epoch) missing_.forget();
+    turned_to_ = epoch;
+    past_.apply(*obeyed_, !held.empty() && !obeyed_->spec.paused && !obeyed_->metadata.deleting());
+    // Clients are sent to a primary whose own bucket says that it is one: whoever comes later must find it there.
+    if (past_.recorded_epoch() == epoch) adopted_ = epoch;
     rehearsals_.apply(*obeyed_, rehearsed(*obeyed_, division));
   }
   ReportInput input;
   input.link = valid ? link.get() : nullptr;
-  input.endpoint = member_name(options_.pod_name);
+  if (!assigned) input.unreadable = assigned.error().message;
+  input.endpoint = s3_member_of(options_.pod_name);
   input.instance = instance_;
   input.address = options_.address;
   input.holds_lease = !held.empty();
@@ -172,14 +192,15 @@ void Agent::turn() {
   input.verify_request = verify_clock_.answered();
   MemberReport report = worker_report(input);
   if (valid) {
-    BucketReport said = failover_report(probes_.seen(), input.targets, direction_of(*obeyed_).primary, adopted_,
-                                        missing_, clock_.wall_now());
+    FlowReport said = failover_report(probes_.seen(), input.targets, direction_of(*obeyed_).primary, adopted_, missing_,
+                                      clock_.wall_now());
     said.rehearsal = rehearsals_.report();
+    said.past = past_.past();
     report.details["failover"] = to_json(said);
   }
   std::string metrics = metrics_text(options_.ns, options_.link, report, input.targets);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     metrics_ = std::move(metrics);
   }
   const bool ready = report.holds_lease && report.state != MemberState::kStarting;
@@ -197,7 +218,7 @@ int Agent::run() {
   links_.start();
   // Released only after nothing replicates any more.
   std::stop_source release;
-  std::jthread leases([&] { leases_.run(release.get_token()); });
+  RoleThread leases("share-leases", [&](const std::stop_token&) { leases_.run(release.get_token()); });
   BootTime refresh_at = clock_.boot_now() + kRefresh;
   while (!stop_.stop_requested()) {
     changed_.wait(kTurn, stop_.get_token());
@@ -209,7 +230,7 @@ int Agent::run() {
   }
   replication_.stop();
   release.request_stop();
-  leases.join();
+  leases.stop();
   links_.stop();
   servers_.stop();
   log::info("agent stopped", {});

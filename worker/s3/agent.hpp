@@ -2,14 +2,15 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
 
 #include "api/types.hpp"
+#include "core/guarded.hpp"
 #include "core/wait.hpp"
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
 #include "worker/s3/failover_report.hpp"
 #include "worker/s3/options.hpp"
+#include "worker/s3/past_keeper.hpp"
 #include "worker/s3/probes.hpp"
 #include "worker/s3/rehearsal.hpp"
 #include "worker/s3/replication.hpp"
@@ -42,13 +43,15 @@ class Agent {
   std::atomic<int64_t> turned_at_{0};  // of the main loop, for /healthz
   kube::Client client_;
   ShareLeases leases_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const api::ReplicationLink> link_;
-  std::string metrics_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const api::ReplicationLink> link_ GUARDED_BY(mutex_);
+  std::string metrics_ GUARDED_BY(mutex_);
   kube::Informer<api::ReplicationLink> links_;
+  PastKeeper past_;
   Replication replication_;
   Probes probes_;
-  std::optional<int64_t> adopted_;  // nothing is carried here by an assignment older than of this epoch
+  std::optional<int64_t> turned_to_;  // the epoch of the assignment that nothing older than is carried here by
+  std::optional<int64_t> adopted_;    // that, once the primary's bucket has a record of it
   MissingKeys missing_;
   Rehearsals rehearsals_;
   VerifyClock verify_clock_;

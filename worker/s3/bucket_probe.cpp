@@ -20,13 +20,13 @@ std::optional<Reach> reach_of(const Error& error) {
 BucketProbe::BucketProbe(api::Endpoint endpoint, Config config, const Clock& clock, std::function<void()> changed)
     : endpoint_(std::move(endpoint)), config_(std::move(config)), clock_(clock), changed_(std::move(changed)) {
   seen_.name = endpoint_.name;
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_.start([this](const std::stop_token& stop) { run(stop); });
 }
 
-BucketSeen BucketProbe::seen() const {
+PlaceSeen BucketProbe::seen() const {
   const BootTime now = clock_.boot_now();
-  std::lock_guard lock(mutex_);
-  BucketSeen out = seen_;
+  MutexLock lock(mutex_);
+  PlaceSeen out = seen_;
   if (now - measured_at_ > config_.stale) {
     out.reach = Reach::kUnknown;
     out.writable.reset();
@@ -39,7 +39,7 @@ BucketSeen BucketProbe::seen() const {
 }
 
 void BucketProbe::try_writes(bool wanted) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   try_writes_ = wanted;
   if (!wanted) seen_.writable.reset();
 }
@@ -47,7 +47,7 @@ void BucketProbe::try_writes(bool wanted) {
 void BucketProbe::note(Reach reach, std::string message, BootTime asked_at, WallTime asked_wall) {
   bool news = false;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     news = seen_.reach != reach;
     if (news) {
       since_ = asked_at;
@@ -67,7 +67,7 @@ void BucketProbe::note(Reach reach, std::string message, BootTime asked_at, Wall
 void BucketProbe::try_to_write(s3::Bucket& bucket, const std::stop_token& stop) {
   const auto written = bucket.put({config_.trial_key}, "", stop);
   if (!written && written.error().code == Code::kCancelled) return;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (try_writes_) seen_.writable = written.has_value();
 }
 
@@ -95,7 +95,7 @@ void BucketProbe::run(const std::stop_token& stop) {
     if (*reach == Reach::kRefused) client.reset();  // other files may be mounted by now
     bool due = false;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       due = *reach == Reach::kReachable && client && try_writes_ &&
             (!seen_.writable || !*seen_.writable || !written_at || asked_at - *written_at >= config_.trial_interval);
     }

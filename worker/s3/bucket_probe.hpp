@@ -1,14 +1,14 @@
 // Whether a bucket answers, asked once a second apart from all replication, and, now and then, whether it takes writes.
 #pragma once
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "api/types.hpp"
 #include "core/clock.hpp"
-#include "failover/bucket.hpp"
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
+#include "failover/flow/place.hpp"
 #include "s3/bucket.hpp"
 
 namespace twinspan::worker_s3 {
@@ -32,7 +32,7 @@ class BucketProbe {
 
   const api::Endpoint& endpoint() const { return endpoint_; }
   // Only what concerns the bucket by itself: reach, since, failures, message, writable.
-  BucketSeen seen() const;
+  PlaceSeen seen() const;
   // Whether it is to be written to at all: the primary is its clients' business.
   void try_writes(bool wanted);
 
@@ -45,11 +45,11 @@ class BucketProbe {
   const Config config_;
   const Clock& clock_;
   const std::function<void()> changed_;
-  mutable std::mutex mutex_;
-  BucketSeen seen_;
-  BootTime since_{}, measured_at_{};
-  bool try_writes_ = false;
-  std::jthread thread_;
+  mutable Mutex mutex_;
+  PlaceSeen seen_ GUARDED_BY(mutex_);
+  BootTime since_ GUARDED_BY(mutex_){}, measured_at_ GUARDED_BY(mutex_){};
+  bool try_writes_ GUARDED_BY(mutex_) = false;
+  RoleThread thread_{"bucket-probe"};
 };
 
 }  // namespace twinspan::worker_s3

@@ -14,9 +14,14 @@ struct Direction {
   bool first = true;
   // The epoch before this one had the same primary: what was true of its copies is true now.
   bool same_as_before = false;
+  // A switchover: before it, a full sync to the new primary has found nothing left, while no client wrote.
+  bool clean = false;
+  // For so long after it began, what clients still write to the former primary is brought along.
+  int64_t both_ways_seconds = 0;
   bool operator==(const Direction&) const = default;
 };
 
+// Of an assignment that can't be read (contract/assignment.hpp): no primary, so that nothing is carried.
 Direction direction_of(const api::ReplicationLink& link);
 // nullptr: the link has no such endpoint.
 const api::Endpoint* endpoint_of(const api::LinkSpec& spec, const std::string& name);

@@ -14,23 +14,23 @@ std::optional<uint64_t> MissingKeys::count(const std::string& target, std::optio
   return most;
 }
 
-BucketReport failover_report(const std::vector<BucketSeen>& probes, const std::vector<TargetSnapshot>& targets,
-                             const std::string& primary, std::optional<int64_t> adopted, MissingKeys& missing,
-                             WallTime now) {
-  BucketReport report;
+FlowReport failover_report(const std::vector<PlaceSeen>& probes, const std::vector<TargetSnapshot>& targets,
+                           const std::string& primary, std::optional<int64_t> adopted, MissingKeys& missing,
+                           WallTime now) {
+  FlowReport report;
   report.measured_at = to_rfc3339_micro(now);
   if (adopted) report.adopted = Epoch{*adopted};
-  report.buckets = probes;
+  report.places = probes;
   const auto source = std::find_if(probes.begin(), probes.end(), [&](const auto& one) { return one.name == primary; });
   const bool reachable = source != probes.end() && source->reach == Reach::kReachable;
-  for (BucketSeen& bucket : report.buckets) {
+  for (PlaceSeen& bucket : report.places) {
     std::optional<uint64_t> known = 0;
     bool run = false, first = true;
     bucket.complete_once = bucket.caught_up = true;
     for (const TargetSnapshot& seen : targets) {  // several where several runs share the keys
       if (seen.name != bucket.name) continue;
       run = true;
-      bucket.complete_once = bucket.complete_once && !seen.record.listed_at.empty();
+      bucket.complete_once = bucket.complete_once && !seen.record.listed_at.empty() && !seen.forbidden;
       bucket.caught_up = bucket.caught_up && seen.caught_up;
       bucket.listed_at = first ? seen.record.listed_at : std::min(bucket.listed_at, seen.record.listed_at);
       first = false;

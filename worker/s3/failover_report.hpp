@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
-#include "failover/bucket_report.hpp"
+#include "failover/flow/report.hpp"
 #include "worker/s3/target_run.hpp"
 
 namespace twinspan::worker_s3 {
@@ -25,8 +25,8 @@ class MissingKeys {
 };
 
 // `adopted`: the epoch of the assignment that nothing older than runs here. `targets`: the runs of that direction.
-BucketReport failover_report(const std::vector<BucketSeen>& probes, const std::vector<TargetSnapshot>& targets,
-                             const std::string& primary, std::optional<int64_t> adopted, MissingKeys& missing,
-                             WallTime now);
+FlowReport failover_report(const std::vector<PlaceSeen>& probes, const std::vector<TargetSnapshot>& targets,
+                           const std::string& primary, std::optional<int64_t> adopted, MissingKeys& missing,
+                           WallTime now);
 
 }  // namespace twinspan::worker_s3

@@ -24,8 +24,8 @@ void Probes::apply(const api::ReplicationLink& link) {
   }
 }
 
-std::vector<BucketSeen> Probes::seen() const {
-  std::vector<BucketSeen> all;
+std::vector<PlaceSeen> Probes::seen() const {
+  std::vector<PlaceSeen> all;
   for (const auto& [name, probe] : probes_) all.push_back(probe->seen());
   return all;
 }

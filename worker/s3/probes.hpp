@@ -16,7 +16,7 @@ class Probes {
 
   // Those whose endpoint is as it was go on.
   void apply(const api::ReplicationLink& link);
-  std::vector<BucketSeen> seen() const;
+  std::vector<PlaceSeen> seen() const;
 
  private:
   const std::string s3_dir_;

@@ -82,16 +82,16 @@ void Rehearsals::apply(const api::ReplicationLink& link, const std::vector<Route
   const auto& asked = link.status.rehearsal;
   const std::string wanted = asked && !routes.empty() ? asked->requested_at : "";
   if (const auto known = report(); wanted == (known ? known->requested_at : "")) return;
-  thread_ = {};  // requests of the one before end at once
-  std::lock_guard lock(mutex_);
+  thread_.stop();  // requests of the one before end at once
+  MutexLock lock(mutex_);
   report_.reset();
   if (wanted.empty()) return;
   report_ = RehearsalReport{wanted, false, {}};
-  thread_ = std::jthread([this, routes, wanted](const std::stop_token& stop) { run(routes, wanted, stop); });
+  thread_.start([this, routes, wanted](const std::stop_token& stop) { run(routes, wanted, stop); });
 }
 
 std::optional<RehearsalReport> Rehearsals::report() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return report_;
 }
 
@@ -104,7 +104,7 @@ void Rehearsals::run(const std::vector<RouteSpec>& routes, const std::string& re
           "rehearsed",
           {{"endpoint", one.endpoint}, {"milliseconds", one.took ? one.took->count() : -1}, {"error", one.error}});
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       report_ = RehearsalReport{requested_at, true, std::move(arrivals)};
     }
     changed_();

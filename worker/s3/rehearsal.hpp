@@ -2,15 +2,15 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
 #include "engines/s3/settings.hpp"
-#include "failover/drill.hpp"
+#include "failover/flow/drill.hpp"
 #include "worker/s3/route_spec.hpp"
 
 namespace twinspan::worker_s3 {
@@ -49,9 +49,9 @@ class Rehearsals {
   const std::string s3_dir_;
   const Clock& clock_;
   const std::function<void()> changed_;
-  mutable std::mutex mutex_;
-  std::optional<RehearsalReport> report_;
-  std::jthread thread_;
+  mutable Mutex mutex_;
+  std::optional<RehearsalReport> report_ GUARDED_BY(mutex_);
+  RoleThread thread_{"rehearsal"};
 };
 
 }  // namespace twinspan::worker_s3

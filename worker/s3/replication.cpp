@@ -12,7 +12,7 @@ void Replication::apply(const std::vector<RouteSpec>& wanted) {
   std::erase_if(runs_, over);
   for (const RouteSpec& spec : wanted)
     if (auto& run = runs_[{spec.target.name, spec.share.index}]; !run)
-      run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, changed_);
+      run = std::make_unique<TargetRun>(spec, s3_dir_, clock_, clear_, changed_);
 }
 
 void Replication::verify() {

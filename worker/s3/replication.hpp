@@ -10,8 +10,9 @@ namespace twinspan::worker_s3 {
 
 class Replication {
  public:
-  Replication(std::string s3_dir, const Clock& clock, std::function<void()> changed)
-      : s3_dir_(std::move(s3_dir)), clock_(clock), changed_(std::move(changed)) {}
+  // `clear`: asked from the runs' threads.
+  Replication(std::string s3_dir, const Clock& clock, Clear clear, std::function<void()> changed)
+      : s3_dir_(std::move(s3_dir)), clock_(clock), clear_(std::move(clear)), changed_(std::move(changed)) {}
 
   // Runs whose spec is as it was go on; others end and begin anew. When it returns nothing of them is under way any
   // more.
@@ -23,6 +24,7 @@ class Replication {
  private:
   const std::string s3_dir_;
   const Clock& clock_;
+  const Clear clear_;
   const std::function<void()> changed_;
   std::map<std::pair<std::string, int>, std::unique_ptr<TargetRun>> runs_;  // by target and share
 };

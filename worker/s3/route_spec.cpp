@@ -70,6 +70,7 @@ s3::Settings engine_settings(const RouteSpec& spec) {
   if (from.compression == api::Compression::kZstd) to.stored.packing = s3::Packing::kZstd;
   to.restore = from.restore;
   to.all_versions = from.versions == api::ObjectVersions::kAll;
+  to.guarded = !to.both_ways && to.stored.plain() && !from.client_encryption && !to.restore && !to.all_versions;
   // A server copies bytes as they are, and is not asked for a certain version.
   if (!to.stored.plain() || from.client_encryption || to.all_versions) to.same_endpoint = false;
   return to;

@@ -5,24 +5,17 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "contract/names.hpp"
 #include "core/log.hpp"
+#include "core/role_thread.hpp"
+#include "kube/lease.hpp"
 
 namespace twinspan::worker_s3 {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char *kDivision = "twinspan.dev/division", *kWantedBy = "twinspan.dev/wanted-by";
-
-// A connection of its own, so that renewals wait for no other request, and a time-out that leaves room for several
-// attempts before the deadline.
-kube::Config own_config(const kube::Client& client, const ShareLeasesConfig& config) {
-  kube::Config own = client.config();
-  own.request_timeout = std::min(own.request_timeout, std::max(config.renew_deadline / 4, milliseconds(100)));
-  own.connections = 1;
-  own.requests_per_second = 0;
-  return own;
-}
+const std::string kDivision(kDivisionAnnotation), kWantedBy(kWantedByAnnotation);
 
 template <class Number>
 std::optional<Number> number_of(std::string_view text) {
@@ -33,10 +26,22 @@ std::optional<Number> number_of(std::string_view text) {
 
 }  // namespace
 
+// Asking for a lease says nothing of its holder.
+std::optional<kube::LeaseChange> ShareLeases::lease_change(Change change) {
+  switch (change) {
+    case Change::kTake: return kube::LeaseChange::kTake;
+    case Change::kRenew:
+    case Change::kMark: return kube::LeaseChange::kRenew;
+    case Change::kRelease: return kube::LeaseChange::kRelease;
+    case Change::kAsk: break;
+  }
+  return std::nullopt;
+}
+
 ShareLeases::ShareLeases(const kube::Client& client, const Clock& clock, ShareLeasesConfig config,
                          std::function<void()> changed, std::function<void(const std::string&)> lost)
     : config_(std::move(config)),
-      client_(own_config(client, config_)),
+      client_(kube::lease_connection(client.config(), config_.renew_deadline)),
       clock_(clock),
       changed_(std::move(changed)),
       lost_(std::move(lost)) {
@@ -47,7 +52,7 @@ ShareLeases::ShareLeases(const kube::Client& client, const Clock& clock, ShareLe
 
 void ShareLeases::divide(const Division& division) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (division == division_) return;
     division_ = division;
   }
@@ -55,7 +60,7 @@ void ShareLeases::divide(const Division& division) {
 }
 
 std::set<int> ShareLeases::use(const Division& division) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (division != planned_ || division != division_) return {};
   in_use_.insert(use_.begin(), use_.end());
   return use_;
@@ -63,7 +68,7 @@ std::set<int> ShareLeases::use(const Division& division) {
 
 void ShareLeases::in_use(std::set<int> shares) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (shares == in_use_) return;
     in_use_ = std::move(shares);
   }
@@ -71,26 +76,51 @@ void ShareLeases::in_use(std::set<int> shares) {
 }
 
 std::set<int> ShareLeases::held() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return held_;
 }
 
 std::string ShareLeases::holder() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return holder_;
 }
 
 void ShareLeases::run(std::stop_token stop) {
+  const RoleThread guard("lease-guard", [this](const std::stop_token& over) { this->guard(over); });
   while (!stop.stop_requested())
     if (!turn(stop)) wake_.wait(config_.retry, stop);
   release_all();
+}
+
+void ShareLeases::guard(const std::stop_token& stop) {
+  const milliseconds pause = std::clamp(config_.retry / 8, milliseconds(1), milliseconds(250));
+  while (wait_for(pause, stop)) {
+    std::optional<int> over;
+    {
+      MutexLock lock(mutex_);
+      for (const auto& [share, renewed] : tenures_)
+        if (clock_.boot_now() - renewed >= config_.renew_deadline) over = share;
+      if (over) tenures_.erase(*over);
+    }
+    if (!over) continue;
+    log::error("lease not renewed in time, leaving", {{"lease", lease_name(*over)}});
+    lost_(lease_name(*over));
+  }
+}
+
+// What the guard goes by: told whenever it changes.
+void ShareLeases::note_tenures() {
+  std::map<int, BootTime> tenures;
+  for (const int share : mine_) tenures[share] = known_[share].renewed;
+  MutexLock lock(mutex_);
+  tenures_ = std::move(tenures);
 }
 
 // True: something was changed, which is to be looked at.
 bool ShareLeases::turn(const std::stop_token& stop) {
   SharesSeen seen;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     seen.division = division_;
     seen.in_use = in_use_;
     seen.in_use.insert(use_.begin(), use_.end());  // may become so at any moment, until it is said otherwise
@@ -118,7 +148,7 @@ bool ShareLeases::turn(const std::stop_token& stop) {
   for (const int share : std::set<int>(mine_))
     if (clock_.boot_now() - known_[share].renewed >= config_.retry / 2)
       (void)write(share, Change::kRenew, seen.division, stop);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   held_ = mine_;
   const auto own = known_.find(ordinal_);
   holder_ = own == known_.end() ? "" : own->second.said.holder;
@@ -127,7 +157,7 @@ bool ShareLeases::turn(const std::stop_token& stop) {
 
 void ShareLeases::publish(const SharesPlan& plan, const Division& division) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (use_ == plan.use && planned_ == division) return;
     use_ = plan.use;
     planned_ = division;
@@ -149,7 +179,8 @@ Status ShareLeases::read(const Division& division, const std::stop_token& stop) 
   if (!look_ && settled_ && clock_.boot_now() - looked_ < 2 * config_.retry) return {};
   std::map<int, Json> found;
   kube::ListOptions options;
-  options.label_selector = "twinspan.dev/link=" + config_.link;
+  options.label_selector = std::string(kLinkLabel) + "=" + config_.link;
+  options.page_timeout = client_.config().request_timeout;  // renewals come after it
   const auto listed = client_.list(
       kube::kLeases, config_.ns, options,
       [&](Json&& lease) {
@@ -169,15 +200,13 @@ Status ShareLeases::read(const Division& division, const std::stop_token& stop) 
 
 void ShareLeases::learn(int share, Json lease) {
   Known& known = known_[share];
-  const Json& meta = member_of(lease, "metadata");
-  const std::string version = text_of(meta, "resourceVersion");
-  if (text_of(member_of(lease, "spec"), "holderIdentity") == config_.identity) mine_.insert(share);
-  if (version == known.version && !version.empty()) return;  // unchanged: its time goes on
-  const Json &spec = member_of(lease, "spec"), &notes = member_of(meta, "annotations");
-  known.said = {text_of(spec, "holderIdentity"), text_of(notes, kWantedBy),
-                number_of<int64_t>(text_of(notes, kDivision)).value_or(0),
-                std::chrono::seconds(integer_of(spec, "leaseDurationSeconds")), clock_.boot_now()};
-  known.version = version;
+  const Json& notes = member_of(member_of(lease, "metadata"), "annotations");
+  const kube::LeaseSaid said = kube::said_of(lease);
+  if (said.holder == config_.identity) mine_.insert(share);
+  const BootTime now = clock_.boot_now();
+  if (!known.unchanged.observe(said.version, now)) return;
+  known.said = {said.holder, text_of(notes, kWantedBy), number_of<int64_t>(text_of(notes, kDivision)).value_or(0),
+                kube::may_be_held_for(!said.holder.empty(), said.duration, config_.duration), now};
   known.lease = std::move(lease);
 }
 
@@ -192,33 +221,27 @@ void ShareLeases::check_tenures() {
     mine_.erase(share);
     lost_(lease_name(share));
   }
+  note_tenures();
 }
 
 Status ShareLeases::write(int share, Change change, const Division& division, const std::stop_token& stop) {
   Known& known = known_[share];
   Json lease = known.lease;
-  Json &spec = lease["spec"], &notes = lease["metadata"]["annotations"];
-  const std::string now = to_rfc3339_micro(clock_.wall_now());
+  Json& notes = lease["metadata"]["annotations"];
   const BootTime sent = clock_.boot_now();
-  if (change == Change::kAsk) {
-    notes[kWantedBy] = config_.identity;
-  } else {
-    spec["renewTime"] = now;
-    spec["holderIdentity"] = change == Change::kRelease ? "" : config_.identity;
-    spec["leaseDurationSeconds"] =
-        change == Change::kRelease ? 1 : std::chrono::ceil<std::chrono::seconds>(config_.duration).count();
-  }
-  if (change == Change::kTake) {
-    spec["acquireTime"] = now;
-    spec["leaseTransitions"] = integer_of(spec, "leaseTransitions") + 1;
-    if (notes.is_object()) notes.erase(kWantedBy);
-  }
+  if (change == Change::kAsk) notes[kWantedBy] = config_.identity;
+  if (const auto made = lease_change(change))
+    kube::change_lease(lease, *made, config_.identity, config_.duration, clock_.wall_now());
+  if (change == Change::kTake && notes.is_object()) notes.erase(kWantedBy);
   if ((change == Change::kTake || change == Change::kMark) && division.generation > 0)
     notes[kDivision] = std::to_string(division.generation);
   if (notes.is_null()) lease["metadata"].erase("annotations");
   // A write may arrive though its answer is lost: the next look tells.
   if (change == Change::kTake) known.renewed = sent;
-  if (change == Change::kRelease) mine_.erase(share);
+  if (change == Change::kRelease) {
+    mine_.erase(share);
+    note_tenures();
+  }
   auto written = client_.update(kube::kLeases, lease, kube::Subresource::kNone, stop);
   if (!written) {
     const Code code = written.error().code;
@@ -233,31 +256,31 @@ Status ShareLeases::write(int share, Change change, const Division& division, co
     log::info(change == Change::kTake ? "lease taken" : "lease released",
               {{"lease", lease_name(share)}, {"division", division.generation}, {"shares", division.shares}});
   learn(share, std::move(*written));
+  note_tenures();
   return {};
 }
 
-// A stop may have cut off a renewal that still arrived: the release then conflicts, and is repeated once upon what is
-// there.
 void ShareLeases::release_all() {
   Division division;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     division = division_;
     use_.clear();
   }
   for (const int share : std::set<int>(mine_)) {
-    Status released = write(share, Change::kRelease, division, {});
-    if (!released && released.error().code == Code::kConflict) {
-      auto lease = client_.get(kube::kLeases, {config_.ns, lease_name(share)});
-      if (lease) learn(share, std::move(*lease));
-      if (lease && known_[share].said.holder == config_.identity)
-        released = write(share, Change::kRelease, division, {});
-    }
+    const Status released =
+        kube::release_lease([&] { return write(share, Change::kRelease, division, {}); },
+                            [&] {
+                              auto lease = client_.get(kube::kLeases, {config_.ns, lease_name(share)});
+                              if (!lease) return false;
+                              learn(share, std::move(*lease));
+                              return known_[share].said.holder == config_.identity;
+                            });
     if (!released)
       log::warn("lease not released, it expires by itself",
                 {{"lease", lease_name(share)}, {"error", released.error().message}});
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   held_.clear();
 }
 

@@ -2,12 +2,15 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 
+#include "contract/names.hpp"
+#include "core/guarded.hpp"
+#include "core/unchanged.hpp"
 #include "core/wait.hpp"
 #include "kube/client.hpp"
+#include "kube/lease.hpp"
 #include "worker/s3/shares.hpp"
 
 namespace twinspan::worker_s3 {
@@ -16,7 +19,7 @@ struct ShareLeasesConfig {
   std::string ns, link, pod_name;  // the pod's name is that of its own share's lease
   std::string identity;            // POD/INSTANCE
   // As kube::ElectionConfig: whoever can't renew has a third of the duration left to stop before another may take it.
-  std::chrono::milliseconds duration{15000}, renew_deadline{10000}, retry{2000};
+  std::chrono::milliseconds duration{kShareLeaseDuration}, renew_deadline{10000}, retry{2000};
   SharesPatience patience{};
 };
 
@@ -24,8 +27,10 @@ struct ShareLeasesConfig {
 // lease only: a read every `retry` until it is had, then a write every `retry`.
 class ShareLeases {
  public:
-  // `changed`: shares may be used that might not before, or no longer. `lost`: a lease is another's or can't be
-  // renewed; whatever runs must end before it returns. Both are called from run()'s thread.
+  // `changed`: shares may be used that might not before, or no longer; called from run()'s thread. `lost`: a lease is
+  // another's or can't be renewed; whatever runs must end before it returns. Called from run()'s thread, or from a
+  // guard that looks at nothing but the clock: whoever can't know stops before another may begin, whatever it waits
+  // for.
   ShareLeases(const kube::Client& client, const Clock& clock, ShareLeasesConfig config, std::function<void()> changed,
               std::function<void(const std::string& lease)> lost);
 
@@ -44,11 +49,12 @@ class ShareLeases {
  private:
   struct Known {
     Json lease;
-    std::string version;
+    Unchanged unchanged;
     ShareLease said;
     BootTime renewed{};  // when our last write that arrived, or may have, was sent
   };
   enum class Change { kTake, kRenew, kMark, kRelease, kAsk };
+  static std::optional<kube::LeaseChange> lease_change(Change change);
 
   bool alone(const Division& division) const { return division.generation == 0 && division.shares == 1; }
   bool turn(const std::stop_token& stop);
@@ -56,6 +62,8 @@ class ShareLeases {
   void learn(int share, Json lease);
   Status write(int share, Change change, const Division& division, const std::stop_token& stop);
   void check_tenures();
+  void note_tenures();
+  void guard(const std::stop_token& stop);
   void publish(const SharesPlan& plan, const Division& division);
   void release_all();
   std::string lease_name(int share) const { return prefix_ + std::to_string(share); }
@@ -75,10 +83,12 @@ class ShareLeases {
   BootTime looked_{};
 
   Signal wake_;
-  mutable std::mutex mutex_;
-  Division division_, planned_;
-  std::set<int> use_, in_use_, held_;
-  std::string holder_;
+  mutable Mutex mutex_;
+  Division division_ GUARDED_BY(mutex_), planned_ GUARDED_BY(mutex_);
+  std::set<int> use_ GUARDED_BY(mutex_), in_use_ GUARDED_BY(mutex_), held_ GUARDED_BY(mutex_);
+  std::string holder_ GUARDED_BY(mutex_);
+  std::map<int, BootTime> tenures_
+      GUARDED_BY(mutex_);  // of the leases in hand: when the last renewal that arrived was sent
 };
 
 }  // namespace twinspan::worker_s3

@@ -85,11 +85,11 @@ class Planner {
     if (held(lease)) {
       if (!own) return;
       plan_.settled = false;
-      plan_.ask = lease.wanted_by != seen_.identity;
+      plan_.ask = !lease.holder.empty() && lease.wanted_by != seen_.identity;
       return;
     }
     plan_.settled = false;
-    const auto free_since = lease.holder.empty() || former_self(lease) ? lease.since : lease.since + lease.duration;
+    const auto free_since = former_self(lease) ? lease.since : lease.since + lease.duration;
     const auto wait = lease.holder.empty() ? patience_.released : patience_.expired;
     if (!own && seen_.now - free_since < wait + patience_.expired * taken_over_) return;
     plan_.take.push_back(share);

@@ -26,12 +26,12 @@ struct Division {
 };
 
 struct ShareLease {
-  std::string holder;     // POD/UID-PROCESS; empty: nobody
-  std::string wanted_by;  // its own worker asks for it
-  int64_t division = 0;   // the generation its last holder obeyed
-  std::chrono::milliseconds duration{0};
+  std::string holder;                     // POD/UID-PROCESS; empty: nobody
+  std::string wanted_by;                  // its own worker asks for it
+  int64_t division = 0;                   // the generation its last holder obeyed
+  std::chrono::milliseconds duration{0};  // somebody may act on it for so long from `since` on; 0: it was released
   BootTime since{};  // when this version was first seen here: expiry is judged by our own observation only
-  bool held(BootTime now) const { return !holder.empty() && now < since + duration; }
+  bool held(BootTime now) const { return now < since + duration; }
 };
 
 struct SharesSeen {

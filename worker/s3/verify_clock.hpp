@@ -4,11 +4,10 @@
 #include <string>
 
 #include "api/types.hpp"
+#include "contract/names.hpp"
 #include "core/clock.hpp"
 
 namespace twinspan::worker_s3 {
-
-inline constexpr std::string_view kVerifyAnnotation = "twinspan.dev/verify";
 
 class VerifyClock {
  public:

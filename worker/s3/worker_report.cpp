@@ -56,6 +56,7 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
                             .skipped = 0,
                             .failed = 0,
                             .failed_sample = {},
+                            .archived = {},
                             .deleted = 0,
                             .conflicts = {},
                             .bytes = 0,
@@ -66,6 +67,7 @@ std::optional<api::SyncStatus> sync_of(const std::vector<TargetSnapshot>& target
     *sum->skipped += static_cast<int64_t>(one.skipped);
     *sum->failed += static_cast<int64_t>(one.failed);
     *sum->deleted += static_cast<int64_t>(one.deleted);
+    if (one.archived > 0) sum->archived = sum->archived.value_or(0) + static_cast<int64_t>(one.archived);
     if (both_ways) sum->conflicts = sum->conflicts.value_or(0) + static_cast<int64_t>(one.conflicts);
     *sum->bytes += one.bytes;
     const std::string before = targets.size() > 1 ? seen.name + ": " : "";
@@ -160,7 +162,7 @@ MemberReport worker_report(const ReportInput& input) {
   report.holds_lease = input.holds_lease;
   report.state = MemberState::kStarting;
   if (!input.link) {
-    report.message = "the link is not known yet";
+    report.message = input.unreadable.empty() ? "the link is not known yet" : input.unreadable;
     return report;
   }
   const api::LinkSpec& spec = input.link->spec;

@@ -12,6 +12,7 @@ namespace twinspan::worker_s3 {
 
 struct ReportInput {
   const api::ReplicationLink* link = nullptr;  // nullptr: not known yet
+  std::string unreadable;                      // why what is known can't be obeyed
   std::string endpoint = "s3";                 // who we are among the link's workers: "s3", "s3-1" …
   std::string instance, address;
   bool holds_lease = false;

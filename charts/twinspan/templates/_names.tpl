@@ -32,8 +32,34 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* REGISTRY/REPOSITORY:TAG@DIGEST. global.imageRegistry takes the place of the registry that a repository names. A digest goes before the tag. */}}
 {{- define "twinspan.image" -}}
-{{- printf "%s:%s" .image.repository (default .chart.AppVersion .image.tag) -}}
+{{- $repository := .image.repository -}}
+{{- with (.root.Values.global).imageRegistry -}}
+{{- $parts := splitList "/" $repository -}}
+{{- if and (gt (len $parts) 1) (or (regexMatch "[.:]" (first $parts)) (eq (first $parts) "localhost")) -}}{{- $repository = join "/" (rest $parts) -}}{{- end -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) $repository -}}
+{{- end -}}
+{{- if .image.digest -}}
+{{- printf "%s%s@%s" $repository (ternary (printf ":%s" .image.tag) "" (ne (default "" .image.tag) "")) .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default .root.Chart.AppVersion .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "twinspan.pullSecrets" -}}
+{{- .Values.imagePullSecrets | default (.Values.global).imagePullSecrets | default list | toYaml -}}
+{{- end -}}
+
+{{/* Ids of the operator's pods: a user that exists in no other image, or whatever the cluster gives (OpenShift). */}}
+{{- define "twinspan.podSecurityContext" -}}
+runAsNonRoot: true
+{{- if .Values.fixedIds }}
+runAsUser: 26026
+runAsGroup: 26026
+fsGroup: 26026
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
 {{/* What the operator may do where links are. What it grants to workers (read links, hold the lease) is part of it:
@@ -41,7 +67,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "twinspan.rules" -}}
 - apiGroups: [twinspan.dev]
   resources: [replicationlinks]
-  verbs: [get, list, watch, patch]           # patch: its finalizer
+  verbs: [get, list, watch, patch]           # patch: to drop the finalizer of earlier versions
 - apiGroups: [twinspan.dev]
   resources: [failoverpolicies]
   verbs: [get, list, watch]
@@ -55,7 +81,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [pods, persistentvolumeclaims, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [services, configmaps]          # those that policies name
+  resources: [services, configmaps]          # those that policies name, and the CA for clients
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [secrets]                       # certificates and owners' passwords
@@ -78,4 +104,44 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- end -}}
+
+{{/* "on" where webhooks are served. Unset, only where the chart grants the operator cluster-wide rights anyway: who may change a webhook
+     configuration may have every request of the cluster sent to themselves, so that neither rbac.create=false nor watchNamespaces may bring it. */}}
+{{- define "twinspan.webhook.on" -}}
+{{- if kindIs "invalid" .Values.webhook.enabled -}}
+{{- if and .Values.rbac.create (not .Values.watchNamespaces) -}}on{{- end -}}
+{{- else if .Values.webhook.enabled -}}on{{- end -}}
+{{- end -}}
+
+{{/* Ends where an object without a namespace is another release's. Only where a cluster can be asked: `helm template` finds nothing. */}}
+{{- define "twinspan.alone" -}}
+{{- $theirs := dig "metadata" "annotations" dict (lookup .apiVersion .kind "" .name) -}}
+{{- $release := index $theirs "meta.helm.sh/release-name" -}}
+{{- $namespace := index $theirs "meta.helm.sh/release-namespace" -}}
+{{- if and $release (or (ne $release .root.Release.Name) (ne $namespace .root.Release.Namespace)) -}}
+{{- printf "%s %s is of the release %s in the namespace %s, and the cluster has room for one of that name: give this release another name, or another fullnameOverride; if that release is gone, delete it" .kind .name $release $namespace | fail -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What both webhooks have in common. Namespaces that the operator does not watch it knows nothing of. */}}
+{{- define "twinspan.webhook" -}}
+admissionReviewVersions: [v1]
+sideEffects: None
+failurePolicy: {{ .root.Values.webhook.failurePolicy }}
+matchPolicy: Equivalent
+timeoutSeconds: {{ .root.Values.webhook.timeoutSeconds }}
+clientConfig:
+  service:
+    name: {{ include "twinspan.fullname" .root }}-webhook
+    namespace: {{ .root.Release.Namespace }}
+    path: {{ .path }}
+    port: 443
+{{- if .root.Values.watchNamespaces }}
+namespaceSelector:
+  matchExpressions:
+  - {key: kubernetes.io/metadata.name, operator: In, values: [{{ join ", " .root.Values.watchNamespaces }}]}
+{{- else if .root.Values.webhook.namespaceSelector }}
+namespaceSelector: {{- toYaml .root.Values.webhook.namespaceSelector | nindent 2 }}
+{{- end }}
 {{- end -}}

@@ -90,6 +90,59 @@ TEST_F(Apply, LabelsAndFinalizersAreOwnedOneByOne) {
   ASSERT_TRUE(ok(client.merge_patch(kConfigMaps, key("a"), Json::parse(R"({"metadata": {"finalizers": null}})"))));
 }
 
+// What was judged by its uid is what is written: not what took its place, and nothing that is no longer there.
+TEST_F(Apply, AUidIsAPrecondition) {
+  Json object = config_map("a", {{"x", "1"}});
+  object["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000";
+  EXPECT_TRUE(refused(client.apply(kConfigMaps, object, "twinspan"), Code::kConflict));
+  const auto made = client.create(kConfigMaps, config_map("a", {{"x", "2"}}));
+  ASSERT_TRUE(ok(made));
+  EXPECT_TRUE(refused(client.apply(kConfigMaps, object, "twinspan"), Code::kConflict));
+  EXPECT_TRUE(
+      refused(client.merge_patch(kConfigMaps, key("a"), {{"metadata", {{"uid", "another"}}}}), Code::kConflict));
+  object["metadata"]["uid"] = made->at("metadata").at("uid");
+  EXPECT_TRUE(ok(client.apply(kConfigMaps, object, "twinspan")));
+}
+
+// Creation has to be refused where somebody was first, so it is a POST; what it wrote is then turned over to the
+// applier.
+TEST_F(Apply, WhatWasCreatedIsTheAppliersOnceItSaysSo) {
+  const auto made = client.create(kConfigMaps, config_map("a", {{"x", "1"}, {"y", "1"}}), {}, "owner");
+  ASSERT_TRUE(ok(made));
+  Json managed = made->at("metadata").at("managedFields");
+  for (Json& entry : managed) {
+    EXPECT_EQ(entry["manager"], "owner") << "whatever the user agent is called";
+    entry["operation"] = "Apply";
+  }
+  ASSERT_TRUE(ok(client.merge_patch(
+      kConfigMaps, key("a"),
+      {{"metadata", {{"resourceVersion", made->at("metadata").at("resourceVersion")}, {"managedFields", managed}}}})));
+  const auto left = client.apply(kConfigMaps, config_map("a", {{"x", "2"}}), "owner");
+  ASSERT_TRUE(ok(left));
+  EXPECT_EQ(left->at("data"), Json({{"x", "2"}}));
+}
+
+// As an installation is after an upgrade: what one manager created, another has applied since. A patch takes the
+// creator's entry away and gives the applier both.
+TEST_F(Apply, WhatACreatorStillOwnsIsTheAppliersOnceItSaysSo) {
+  ASSERT_TRUE(ok(client.create(kConfigMaps, config_map("a", {{"x", "1"}, {"y", "1"}}), {}, "former")));
+  const auto both = client.apply(kConfigMaps, config_map("a", {{"x", "1"}}), "owner");
+  ASSERT_TRUE(ok(both));
+  EXPECT_EQ(both->at("data"), Json({{"x", "1"}, {"y", "1"}})) << "the creator's";
+  const Json& managed = both->at("metadata").at("managedFields");
+  ASSERT_EQ(managed.size(), 2u);
+  Json mine = managed[0]["manager"] == "owner" ? managed[0] : managed[1];
+  const Json& theirs = managed[0]["manager"] == "owner" ? managed[1] : managed[0];
+  mine["fieldsV1"].merge_patch(theirs["fieldsV1"]);
+  ASSERT_TRUE(ok(client.merge_patch(
+      kConfigMaps, key("a"),
+      {{"metadata",
+        {{"resourceVersion", both->at("metadata").at("resourceVersion")}, {"managedFields", Json::array({mine})}}}})));
+  const auto left = client.apply(kConfigMaps, config_map("a", {{"x", "1"}}), "owner");
+  ASSERT_TRUE(ok(left));
+  EXPECT_EQ(left->at("data"), Json({{"x", "1"}}));
+}
+
 // Failover flips a Service by one apply: the selector is exchanged as a whole, ports are merged by number and protocol.
 TEST_F(Apply, AServicesSelectorIsOneValue) {
   Json service = {{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", "rw"}, {"namespace", ns}}}};

@@ -72,7 +72,7 @@ TEST_F(Definition, OnlySpecMovesTheGeneration) {
   ASSERT_TRUE(ok(client.create(kWidgets, widget("w", {{"size", 1}}))));
   const auto status = client.merge_patch(kWidgets, key("w"), {{"status", {{"phase", "Ready"}}}}, Subresource::kStatus);
   ASSERT_TRUE(ok(status));
-  EXPECT_EQ(status->at("status"), Json({{"phase", "Ready"}}));
+  EXPECT_EQ(status->at("status"), Json({{"phase", "Ready"}, {"seen", -1}}));
   EXPECT_EQ(status->at("metadata").at("generation"), 1);
   const auto labelled = client.merge_patch(kWidgets, key("w"), {{"metadata", {{"labels", {{"a", "b"}}}}}});
   ASSERT_TRUE(ok(labelled));
@@ -80,7 +80,7 @@ TEST_F(Definition, OnlySpecMovesTheGeneration) {
   const auto spec = client.merge_patch(kWidgets, key("w"), {{"spec", {{"size", 2}}}});
   ASSERT_TRUE(ok(spec));
   EXPECT_EQ(spec->at("metadata").at("generation"), 2);
-  EXPECT_EQ(spec->at("status"), Json({{"phase", "Ready"}}));
+  EXPECT_EQ(spec->at("status"), Json({{"phase", "Ready"}, {"seen", -1}}));
 }
 
 TEST_F(Definition, EachSideOfTheStatusSubresourceKeepsToItsOwn) {
@@ -88,10 +88,12 @@ TEST_F(Definition, EachSideOfTheStatusSubresourceKeepsToItsOwn) {
   object["status"] = {{"phase", "Claimed"}};
   const auto made = client.create(kWidgets, object);
   ASSERT_TRUE(ok(made));
-  EXPECT_FALSE(made->contains("status"));
+  EXPECT_EQ(made->at("status"), Json({{"seen", -1}})) << "its default, and nothing of what was given";
+  for (const Json& one : made->at("metadata").value("managedFields", Json::array()))
+    EXPECT_FALSE(one.at("fieldsV1").contains("f:status")) << one.dump() << ": a default belongs to nobody";
   const auto main = client.merge_patch(kWidgets, key("w"), {{"status", {{"phase", "Claimed"}}}});
   ASSERT_TRUE(ok(main));
-  EXPECT_FALSE(main->contains("status"));
+  EXPECT_EQ(main->at("status"), Json({{"seen", -1}}));
   const auto status = client.merge_patch(
       kWidgets, key("w"), {{"spec", {{"size", 50}}}, {"status", {{"phase", "Ready"}}}}, Subresource::kStatus);
   ASSERT_TRUE(ok(status));
@@ -99,6 +101,17 @@ TEST_F(Definition, EachSideOfTheStatusSubresourceKeepsToItsOwn) {
   EXPECT_EQ(status->at("status").at("phase"), "Ready");
   EXPECT_TRUE(refused(client.merge_patch(kWidgets, key("w"), {{"status", {{"phase", 5}}}}, Subresource::kStatus),
                       Code::kInvalid, "status.phase"));
+}
+
+TEST_F(Definition, AStatusThatIsTakenAwayHasItsDefaultAgain) {
+  ASSERT_TRUE(ok(client.create(kWidgets, widget("w", {{"size", 1}}))));
+  ASSERT_TRUE(ok(client.merge_patch(kWidgets, key("w"), {{"status", {{"seen", 1}}}}, Subresource::kStatus)));
+  const auto taken = client.merge_patch(kWidgets, key("w"), {{"status", nullptr}}, Subresource::kStatus);
+  ASSERT_TRUE(ok(taken));
+  EXPECT_EQ(taken->at("status"), Json({{"seen", -1}}));
+  const auto read = client.get(kWidgets, key("w"));
+  ASSERT_TRUE(ok(read));
+  EXPECT_EQ(read->at("status"), Json({{"seen", -1}}));
 }
 
 TEST_F(Definition, AStatusPatchHonoursItsVersion) {

@@ -34,7 +34,7 @@ Json widget_definition() {
         "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "pattern": "^[a-z]+$"}, "count": {"type": "integer"}}}},
       "extra": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}})");
   const Json status = Json::parse(
-      R"({"type": "object", "properties": {"phase": {"type": "string"}, "seen": {"type": "integer", "format": "int64"}}})");
+      R"({"type": "object", "default": {"seen": -1}, "properties": {"phase": {"type": "string"}, "seen": {"type": "integer", "format": "int64"}}})");
   const Json schema = {
       {"type", "object"}, {"required", {"spec"}}, {"properties", {{"spec", spec}, {"status", status}}}};
   const Json version = {{"name", "v1"},

@@ -4,11 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "contract/primary_lease.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_reconciler.hpp"
 #include "core/wait.hpp"
-#include "failover/lease_object.hpp"
-#include "sandbox/api_server.hpp"
+#include "operator/engines.hpp"
+#include "sandbox/api/server.hpp"
 
 namespace twinspan::controllers::testing {
 
@@ -111,11 +112,18 @@ class LinkRig {
     const Json assignment = {{"epoch", epoch}, {"primary", endpoint}, {"previous", ""}, {"cause", "Initial"}};
     ASSERT_TRUE(client->merge_patch(kube::kReplicationLinks, key("orders"), {{"status", {{"assignment", assignment}}}},
                                     kube::Subresource::kStatus));
-    ASSERT_TRUE(client->merge_patch(
-        kube::kLeases, key("orders-primary"),
-        {{"metadata", {{"annotations", {{std::string(kPromotedAnnotation), std::to_string(epoch)}}}}},
-         {"spec",
-          {{"holderIdentity", endpoint + "/i1"}, {"leaseTransitions", epoch}, {"leaseDurationSeconds", 3600}}}}));
+    const Json held = {
+        {"metadata", {{"annotations", {{std::string(kPromotedAnnotation), std::to_string(epoch)}}}}},
+        {"spec", {{"holderIdentity", endpoint + "/i1"}, {"leaseTransitions", epoch}, {"leaseDurationSeconds", 3600}}}};
+    // A lease of a former link is still collected, and what is written there goes with it.
+    ASSERT_TRUE(eventually([&] {
+      const auto link = client->get(kube::kReplicationLinks, key("orders"));
+      const auto lease = client->get(kube::kLeases, key("orders-primary"));
+      if (!link || !lease) return false;
+      const Json& owners = member_of(lease->at("metadata"), "ownerReferences");
+      return owners.is_array() && !owners.empty() && owners[0].at("uid") == link->at("metadata").at("uid") &&
+             client->merge_patch(kube::kLeases, key("orders-primary"), held);
+    }));
     std::lock_guard lock(mutex);
     primary = endpoint;
   }
@@ -161,12 +169,13 @@ class LinkRig {
 
   struct Operator {
     explicit Operator(LinkRig& rig)
-        : client(rig.api->config()),
+        : client(as_operator(rig.api->config())),
           cluster(client, rig.clock, {}),
           events(client, rig.clock, "twinspan-operator", "test"),
           reports({4, std::chrono::milliseconds(20), std::chrono::milliseconds(20)}, rig.clock,
                   [&rig](const Target& target) { return std::make_unique<Probe>(rig, target.pod_name); }),
-          reconciler(client, cluster, reports, events, rig.clock, config()),
+          engines(make_link_engines({rig.clock, render()})),
+          reconciler(client, cluster, reports, events, rig.clock, engines),
           controller("link", 2, rig.clock, [this](const kube::Key& link_key, const std::stop_token& stop) {
             return reconciler.reconcile(link_key, stop);
           }) {
@@ -174,13 +183,17 @@ class LinkRig {
           [this](const kube::Key& changed, bool first) { controller.queue().add(changed, first); });
       reports.add_listener(
           [this](const kube::Key& changed, const std::string&, const std::optional<Seen>& before, const Seen& after) {
-            if (LinkReconciler::worth_a_look(before, after)) controller.queue().add(changed);
+            if (reconciler.news(changed, before, after) == LinkReconciler::News::kNow) controller.queue().add(changed);
           });
       cluster.start();
     }
-    static LinkReconcilerConfig config() {
-      LinkReconcilerConfig out;
-      out.render.worker_image = "worker:1";
+    static kube::Config as_operator(kube::Config config) {
+      config.user_agent = "twinspan-operator";  // as operator/main.cpp has it: who owns fields must not hang on it
+      return config;
+    }
+    static RenderConfig render() {
+      RenderConfig out;
+      out.worker_image = "worker:1";
       return out;
     }
     struct Probe final : StatusProbe {
@@ -193,6 +206,7 @@ class LinkRig {
     Cluster cluster;
     kube::EventRecorder events;
     WorkerReports reports;
+    LinkEngines engines;
     LinkReconciler reconciler;
     kube::Controller controller;
   };

@@ -31,6 +31,23 @@ TEST(LinkController, AnAppliedLinkGetsEverythingItNeedsAndBecomesReady) {
   }));
 }
 
+// Else what a later rendering leaves out would stay: an apply removes what its manager applied, not what it created.
+TEST(LinkController, WhatIsCreatedBelongsToWhoeverAppliesItLater) {
+  LinkRig rig;
+  rig.settle();
+  for (const auto& [resource, name] : {std::pair{kube::kServiceAccounts, "orders-worker"},
+                                       {kube::kRoles, "orders-worker"},
+                                       {kube::kRoleBindings, "orders-worker"},
+                                       {kube::kPodDisruptionBudgets, "orders"}}) {
+    const Json owners = rig.get(resource, name)["metadata"]["managedFields"];
+    ASSERT_FALSE(owners.empty()) << resource.kind;
+    for (const Json& owner : owners) {
+      EXPECT_EQ(owner["manager"], "twinspan") << resource.kind;
+      EXPECT_EQ(owner["operation"], "Apply") << resource.kind;
+    }
+  }
+}
+
 TEST(LinkController, ASettledLinkIsNeverWrittenAgainNotEvenByANewOperator) {
   LinkRig rig;
   rig.settle();
@@ -64,28 +81,83 @@ TEST(LinkController, WhatIsDeletedOrChangedByOthersIsPutRight) {
   EXPECT_TRUE(rig.eventually([&] { return rig.condition("Ready") == "True Replicating"; }));
 }
 
-TEST(LinkController, ADeletedLinkLeavesNothing) {
+bool left_with(LinkRig& rig, const Names& secrets, const Names& claims) {
+  return rig.eventually([&] {
+    return !rig.exists(kube::kReplicationLinks, "orders") && rig.names(kube::kPods).empty() &&
+           rig.names(kube::kRoles).empty() && rig.names(kube::kRoleBindings).empty() &&
+           rig.names(kube::kLeases).empty() && rig.names(kube::kPodDisruptionBudgets).empty() &&
+           !rig.exists(kube::kServiceAccounts, "orders-worker") && rig.names(kube::kSecrets) == secrets &&
+           rig.names(kube::kPersistentVolumeClaims) == claims;
+  });
+}
+const Names kAllClaims{"orders-east-data", "orders-west-2-data", "orders-west-data"};
+
+TEST(LinkController, ADeletedLinkLeavesItsDataAndNothingElse) {
   LinkRig rig;
   rig.settle();
   ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
-  ASSERT_TRUE(rig.eventually([&] { return !rig.exists(kube::kReplicationLinks, "orders"); }));
-  EXPECT_TRUE(rig.eventually([&] {
-    return rig.names(kube::kPods).empty() && rig.names(kube::kSecrets).empty() &&
-           rig.names(kube::kPersistentVolumeClaims).empty() && rig.names(kube::kRoles).empty() &&
-           rig.names(kube::kRoleBindings).empty() && rig.names(kube::kLeases).empty() &&
-           rig.names(kube::kPodDisruptionBudgets).empty() && !rig.exists(kube::kServiceAccounts, "orders-worker");
-  }));
+  EXPECT_TRUE(left_with(rig, {"orders-owner"}, kAllClaims));
 }
 
-TEST(LinkController, ADeletedLinkKeepsItsVolumesWhereItSaysSo) {
+TEST(LinkController, ADeletedLinkLeavesNothingWhereItSaysSo) {
   LinkRig rig;
   rig.settle();
-  ASSERT_TRUE(rig.client->merge_patch(kube::kReplicationLinks, rig.key("orders"),
-                                      {{"metadata", {{"annotations", {{std::string(kKeepDataAnnotation), "true"}}}}}}));
+  rig.change({{"deletionPolicy", "Delete"}});
+  ASSERT_TRUE(rig.eventually([&] {
+    return rig.get(kube::kPersistentVolumeClaims, "orders-west-data")["metadata"].contains("ownerReferences") &&
+           rig.get(kube::kSecrets, "orders-owner")["metadata"].contains("ownerReferences");
+  }));
   ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
-  ASSERT_TRUE(rig.eventually(
-      [&] { return !rig.exists(kube::kReplicationLinks, "orders") && rig.names(kube::kSecrets).empty(); }));
-  EXPECT_EQ(rig.names(kube::kPersistentVolumeClaims).size(), 3u);
+  EXPECT_TRUE(left_with(rig, {}, {}));
+}
+
+// helm uninstall first, then the link, then the namespace: nobody has to be there for it.
+TEST(LinkController, ALinkIsDeletedWithoutAnOperatorAndItsNamespaceToo) {
+  LinkRig rig;
+  rig.settle();
+  rig.stop_operator();
+  ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
+  EXPECT_TRUE(left_with(rig, {"orders-owner"}, kAllClaims));
+  ASSERT_TRUE(rig.client->remove(kube::kNamespaces, {"", "shop"}));
+  EXPECT_TRUE(rig.eventually([&] { return !rig.client->get(kube::kNamespaces, {"", "shop"}); }));
+}
+
+// Or the definitions first, under an operator that looks on; and they may come back.
+TEST(LinkController, ALinkGoesWithItsDefinitionAndAnotherIsMadeOnceThatIsBack) {
+  LinkRig rig;
+  rig.settle();
+  for (const char* kind : {"failoverpolicies.twinspan.dev", "replicationlinks.twinspan.dev"})
+    ASSERT_TRUE(rig.client->remove(kube::kCustomResourceDefinitions, {"", kind}));
+  EXPECT_TRUE(left_with(rig, {"orders-owner"}, kAllClaims));
+  ASSERT_TRUE(rig.api->install_crds(TWINSPAN_SOURCE_DIR "/crds"));
+  rig.settle();
+}
+
+TEST(LinkController, ANamespaceEndsWhileTheOperatorLooksOn) {
+  LinkRig rig;
+  rig.settle();
+  ASSERT_TRUE(rig.client->remove(kube::kNamespaces, {"", "shop"}));
+  EXPECT_TRUE(rig.eventually([&] { return !rig.client->get(kube::kNamespaces, {"", "shop"}); }));
+}
+
+TEST(LinkController, AnAppliedAgainLinkFindsItsVolumesAndItsPassword) {
+  LinkRig rig;
+  rig.settle();
+  const Json password = rig.get(kube::kSecrets, "orders-owner")["data"]["password"];
+  const auto uid = [&](const char* claim) {
+    return rig.get(kube::kPersistentVolumeClaims, claim)["metadata"]["uid"].get<std::string>();
+  };
+  const std::string before = uid("orders-west-data");
+  const std::string first_link = rig.get(kube::kReplicationLinks, "orders")["metadata"]["uid"];
+  ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
+  rig.settle();  // at once, while the first one's objects are still being collected
+  ASSERT_TRUE(rig.eventually([&] { return rig.names(kube::kPods).size() == 3; }));
+  EXPECT_EQ(rig.get(kube::kSecrets, "orders-owner")["data"]["password"], password);
+  EXPECT_EQ(uid("orders-west-data"), before);
+  // For whom they were made is what tells that there may be data in them.
+  EXPECT_EQ(rig.get(kube::kPersistentVolumeClaims, "orders-west-data")["metadata"]["annotations"].value(
+                std::string(kLinkUidAnnotation), ""),
+            first_link);
 }
 
 TEST(LinkController, APersonsOwnerSecretIsUsedAndNeverTouched) {
@@ -103,6 +175,31 @@ TEST(LinkController, APersonsOwnerSecretIsUsedAndNeverTouched) {
   EXPECT_EQ(rig.get(kube::kSecrets, "orders-owner")["metadata"]["resourceVersion"], version);
 }
 
+// It is a person's still, but what it lacks is written into it.
+TEST(LinkController, AHandedOverOwnerSecretGetsWhatClientsConnectWith) {
+  LinkRig rig;
+  const Json secret = {{"apiVersion", "v1"},
+                       {"kind", "Secret"},
+                       {"metadata",
+                        {{"name", "orders-owner"},
+                         {"namespace", "shop"},
+                         {"annotations", {{std::string(kHandOverAnnotation), "orders"}}}}},
+                       {"data", {{"username", "bWU="}, {"password", "c2VjcmV0"}, {"port", "MQ=="}}}};
+  ASSERT_TRUE(rig.client->create(kube::kSecrets, secret));
+  rig.settle();
+  ASSERT_TRUE(rig.eventually([&] { return rig.get(kube::kSecrets, "orders-owner")["data"].contains("ca.crt"); }));
+  const Json there = rig.get(kube::kSecrets, "orders-owner");
+  EXPECT_EQ(there["data"]["dbname"], "YXBw");
+  EXPECT_EQ(there["data"]["port"], "MQ==") << "a key of a person's";
+  EXPECT_EQ(there["data"]["username"], "bWU=");
+  EXPECT_EQ(there["metadata"]["annotations"][std::string(kConnectionAnnotation)], "ca.crt,dbname");
+  EXPECT_FALSE(there["metadata"].contains("ownerReferences"));
+  EXPECT_FALSE(there["metadata"]["labels"].contains(std::string(kManagedByLabel)));
+  ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
+  ASSERT_TRUE(rig.eventually([&] { return !rig.exists(kube::kReplicationLinks, "orders"); }));
+  EXPECT_TRUE(rig.exists(kube::kSecrets, "orders-owner"));
+}
+
 TEST(LinkController, TargetsComeAndGo) {
   LinkRig rig;
   rig.settle();
@@ -117,6 +214,11 @@ TEST(LinkController, TargetsComeAndGo) {
   rig.apply(rig.link());
   ASSERT_TRUE(rig.eventually(
       [&] { return !rig.exists(kube::kPods, "orders-north-0") && !rig.exists(kube::kSecrets, "orders-north-tls"); }));
+  EXPECT_TRUE(rig.exists(kube::kPersistentVolumeClaims, "orders-north-data"));  // deletionPolicy is Retain
+  rig.change({{"deletionPolicy", "Delete"}});
+  ASSERT_TRUE(rig.eventually([&] {
+    return rig.get(kube::kPersistentVolumeClaims, "orders-west-data")["metadata"].contains("ownerReferences");
+  }));
   EXPECT_TRUE(rig.exists(kube::kPersistentVolumeClaims, "orders-north-data"));  // its slot is still there
   {
     std::lock_guard lock(rig.mutex);
@@ -177,7 +279,8 @@ TEST_P(LinkControllerFaults, EndInTheDeclaredState) {
   rig.settle();
   EXPECT_GT(rig.api->fault_hits(), 0u);
   rig.api->clear_faults();
-  EXPECT_EQ(rig.names(kube::kSecrets).size(), 5u);
+  EXPECT_TRUE(rig.eventually([&] { return rig.names(kube::kSecrets).size() == 5; }))
+      << Json(rig.names(kube::kSecrets)).dump();
   ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
   EXPECT_TRUE(
       rig.eventually([&] { return !rig.exists(kube::kReplicationLinks, "orders") && rig.names(kube::kPods).empty(); }));
@@ -206,21 +309,123 @@ TEST(LinkController, AnApiServerAwayForAWhileLosesNothing) {
       std::chrono::seconds(60)));
 }
 
-TEST(LinkController, AnotherObjectsNameIsNeverTakenOver) {
+// One of each kind that a link makes, made by somebody else beforehand. A pod is looked for once its claim is there:
+// those two are of different endpoints.
+std::vector<std::pair<kube::Resource, Json>> others_objects() {
+  const auto object = [](const char* version, const char* kind, const char* name, Json rest = Json::object()) {
+    rest["apiVersion"] = version;
+    rest["kind"] = kind;
+    rest["metadata"] = {{"name", name}, {"namespace", "shop"}, {"labels", {{"app", "legacy"}}}};
+    return rest;
+  };
+  return {
+      {kube::kPods,
+       object("v1", "Pod", "orders-west-2-0", {{"spec", {{"containers", {{{"name", "c"}, {"image", "theirs"}}}}}}})},
+      {kube::kSecrets, object("v1", "Secret", "orders-west-tls")},
+      {kube::kPersistentVolumeClaims,
+       object("v1", "PersistentVolumeClaim", "orders-west-data",
+              {{"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}})},
+      {kube::kPodDisruptionBudgets,
+       object("policy/v1", "PodDisruptionBudget", "orders", {{"spec", {{"minAvailable", 1}}}})},
+  };
+}
+
+TEST(LinkController, OthersObjectsOfAnyKindAreLeftAloneNamedAndLeftBehind) {
   LinkRig rig;
-  Json pod = {{"apiVersion", "v1"},
-              {"kind", "Pod"},
-              {"metadata", {{"name", "orders-west-0"}, {"namespace", "shop"}}},
-              {"spec", {{"containers", {{{"name", "c"}, {"image", "theirs"}}}}}}};
-  ASSERT_TRUE(rig.client->create(kube::kPods, pod));
+  for (const auto& [resource, object] : others_objects()) ASSERT_TRUE(rig.client->create(resource, object));
+  std::map<std::string, Json> before;
+  for (const auto& [resource, object] : others_objects()) {
+    const std::string name = object["metadata"]["name"];
+    before[std::string(resource.kind)] = rig.get(resource, name);
+  }
+  rig.kubelet = false;
   rig.apply(rig.link());
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "True ForeignObject"; }));
+  // Everything else is made: what fails is not the end of the plan.
+  ASSERT_TRUE(rig.eventually([&] { return rig.exists(kube::kPods, "orders-east-0"); }));
   ASSERT_TRUE(rig.eventually([&] {
-    bool told = false;
-    EXPECT_TRUE(rig.client->list(kube::kCoreEvents, "shop", {},
-                                 [&](Json&& event) { told = told || event.value("reason", "") == "Refused"; }));
-    return told;
+    const std::string said = rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump();
+    for (const auto& [resource, object] : others_objects())
+      if (said.find(std::string(resource.kind) + " " + object["metadata"]["name"].get<std::string>()) ==
+          std::string::npos)
+        return false;
+    return true;
   }));
-  EXPECT_EQ(rig.get(kube::kPods, "orders-west-0")["spec"]["containers"][0]["image"], "theirs");
+  ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
+  ASSERT_TRUE(rig.eventually(
+      [&] { return !rig.exists(kube::kPods, "orders-east-0") && !rig.exists(kube::kRoles, "orders-worker"); }));
+  for (const auto& [resource, object] : others_objects()) {
+    const std::string name = object["metadata"]["name"];
+    EXPECT_EQ(rig.get(resource, name), before[std::string(resource.kind)]) << resource.kind;
+  }
+}
+
+TEST(LinkController, WhatAPersonHandsOverIsUsedAndStaysTheirs) {
+  LinkRig rig;
+  for (const auto& [resource, object] : others_objects()) {
+    Json theirs = object;
+    theirs["metadata"]["annotations"] = {{std::string(kHandOverAnnotation), "orders"}};
+    theirs["metadata"]["labels"][std::string(kManagedByLabel)] = "Helm";
+    if (resource.kind != kube::kPods.kind) {
+      ASSERT_TRUE(rig.client->create(resource, theirs));
+    }
+  }
+  rig.settle();
+  EXPECT_EQ(rig.condition("Stalled"), "False NotStalled");
+  const Json budget = rig.get(kube::kPodDisruptionBudgets, "orders");
+  EXPECT_EQ(budget["spec"]["minAvailable"], 2);
+  EXPECT_EQ(budget["metadata"]["labels"][std::string(kManagedByLabel)], "Helm");
+  EXPECT_TRUE(rig.get(kube::kSecrets, "orders-west-tls")["data"].contains("tls.crt"));
+  ASSERT_TRUE(rig.client->remove(kube::kReplicationLinks, rig.key("orders")));
+  ASSERT_TRUE(rig.eventually([&] { return rig.names(kube::kPods).empty() && rig.names(kube::kRoles).empty(); }));
+  for (const auto& [resource, object] : others_objects()) {
+    const std::string name = object["metadata"]["name"];
+    EXPECT_EQ(rig.exists(resource, name), resource.kind != kube::kPods.kind) << resource.kind;
+  }
+}
+
+// Between the look at the caches and the write: they don't know of it yet, the API server does.
+TEST(LinkController, AnObjectThatComesIntoBeingWhileItIsWrittenIsNotTakenOver) {
+  LinkRig rig;
+  rig.settle();
+  ASSERT_TRUE(rig.client->remove(kube::kPodDisruptionBudgets, rig.key("orders")));
+  (void)rig.client->create(kube::kPodDisruptionBudgets, others_objects()[3].second);
+  // Whoever came first has it; if it was the person, it stays as it is.
+  rig.eventually([&] { return rig.exists(kube::kPodDisruptionBudgets, "orders"); });
+  const Json there = rig.get(kube::kPodDisruptionBudgets, "orders");
+  if (there["metadata"]["labels"].contains("app")) {
+    EXPECT_FALSE(there["metadata"].contains("ownerReferences"));
+    EXPECT_TRUE(rig.eventually([&] { return rig.condition("Ready") == "False ForeignObject"; }));
+    EXPECT_EQ(rig.get(kube::kPodDisruptionBudgets, "orders"), there);
+    ASSERT_TRUE(rig.client->remove(kube::kPodDisruptionBudgets, rig.key("orders")));
+  }
+  EXPECT_TRUE(rig.eventually([&] { return rig.condition("Ready") == "True Replicating"; }));
+}
+
+TEST(LinkController, ANamedOwnerSecretIsAwaitedHoweverLateItsWriterComes) {
+  LinkRig rig;
+  Json link = rig.link();
+  link["spec"]["postgres"] = {{"ownerSecretRef", {{"name", "shop-db"}}}};
+  rig.apply(link);
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "True OwnerSecretMissing"; }));
+  EXPECT_FALSE(rig.exists(kube::kSecrets, "shop-db"));
+  EXPECT_TRUE(rig.names(kube::kPods).empty());
+  Json secret = {{"apiVersion", "v1"},
+                 {"kind", "Secret"},
+                 {"metadata", {{"name", "shop-db"}, {"namespace", "shop"}}},
+                 {"data", {{"username", "YXBw"}}}};
+  ASSERT_TRUE(rig.client->create(kube::kSecrets, secret));
+  ASSERT_TRUE(rig.eventually([&] {
+    return rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump().find(
+               "lacks username or "
+               "password") != std::string::npos;
+  }));
+  ASSERT_TRUE(rig.client->merge_patch(kube::kSecrets, rig.key("shop-db"), {{"data", {{"password", "cHcx"}}}}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.exists(kube::kPods, "orders-west-2-0"); }));
+  const std::string version = rig.get(kube::kSecrets, "shop-db")["metadata"]["resourceVersion"];
+  rig.make_primary("east", 1);
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("Ready") == "True Replicating"; }));
+  EXPECT_EQ(rig.get(kube::kSecrets, "shop-db")["metadata"]["resourceVersion"], version);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "core/wait.hpp"
 #include "kube/controller.hpp"
 #include "kube/informer.hpp"
-#include "sandbox/api_server.hpp"
+#include "sandbox/api/server.hpp"
 
 namespace twinspan {
 namespace {
@@ -188,6 +188,27 @@ TEST_F(Faulty, UnavailableForAWhile) {
   expect_convergence(*informer);
 }
 
+// An API server that was away has closed its streams, also where it is back before anybody looked.
+TEST_F(Faulty, NoWatchOutlivesAnOutage) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<bool> told = false, ended = false;
+    std::jthread watching([&](const std::stop_token& stop) {
+      kube::WatchOptions options;
+      options.timeout = std::chrono::seconds(60);
+      (void)writer->watch(
+          kube::kNamespaces, "", options, [&](auto, const Json&) { told = true; }, stop);
+      ended = true;
+    });
+    ASSERT_TRUE(eventually([&] { return told.load(); }));
+    EXPECT_FALSE(ended);
+    FaultRule rule;
+    rule.action.unavailable = milliseconds(1000);
+    server.inject(rule);
+    server.clear_faults();
+    ASSERT_TRUE(eventually([&] { return ended.load(); }, std::chrono::seconds(5)));
+  }
+}
+
 TEST_F(Faulty, AwayAndBackAtTheSameAddress) {
   auto informer = make_informer();
   churn(0);
@@ -261,7 +282,8 @@ TEST_F(Faulty, NoReconcileIsLostInAStormOfConflicts) {
     }
     return true;
   };
-  // A key that met a dozen conflicts in a row is tried again after up to a minute.
+  // The storm ends with the writes. A key that met a dozen conflicts in a row is tried again after up to a minute.
+  server.clear_faults();
   EXPECT_TRUE(eventually(settled, std::chrono::seconds(120)));
   EXPECT_GT(conflicts.load(), 0) << "there was no storm";
   controller.stop();

@@ -7,9 +7,11 @@
 #include <fstream>
 
 #include "engines/postgres/files.hpp"
+#include "engines/postgres/in_force.hpp"
+#include "engines/postgres/owner.hpp"
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/wal_end.hpp"
-#include "integration/postgres/member.hpp"
+#include "integration/postgres/pair.hpp"
 
 namespace twinspan::postgres::testing {
 namespace {
@@ -18,28 +20,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Timer = std::chrono::steady_clock;
 
-class Engine : public ::testing::Test {
+class Engine : public Pair {
  protected:
-  Children children;
-  Scratch scratch;
-  Authority authority;
-  Member east{children, authority, scratch.path(), "east", 1};
-  Member west{children, authority, scratch.path(), "west", 2};
-
-  void make_primary(Member& member) {
-    ASSERT_OK(initialize(children, member.layout));
-    ASSERT_OK(member.start());
-    auto session = open_local(member.layout, member.settings.port, seconds(5));
-    ASSERT_OK(session);
-    ASSERT_OK(ensure_replication_role(*session));
-  }
-  void make_replica(Member& member, Member& upstream) {
-    ASSERT_OK(member.configure());
-    ASSERT_OK(clone(children, member.layout, upstream.as_upstream(), member.settings.endpoint, nullptr));
-    member.settings.upstream = upstream.as_upstream();
-    ASSERT_OK(member.start());
-    ASSERT_TRUE(eventually([&] { return member.streams_from(upstream); }));
-  }
   void report(const char* what, Timer::time_point since) {
     const double ms = milliseconds_since(since);
     std::printf("[ TIMING   ] %s: %.1f ms\n", what, ms);
@@ -137,6 +119,30 @@ TEST_F(Engine, OldPrimaryWhoseWholeLogArrivedFollowsWithoutRewind) {
   EXPECT_TRUE(eventually([&] { return east.streams_from(west); }));
 }
 
+TEST_F(Engine, APromotionWaitsForNoReader) {
+  west.settings.parameters["max_standby_streaming_delay"] = "-1";
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  ASSERT_OK(east.sql("CREATE TABLE t (n int); INSERT INTO t VALUES (1)"));
+  ASSERT_NO_FATAL_FAILURE(make_replica(west, east));
+  ASSERT_TRUE(eventually([&] { return west.sql("SELECT 1 FROM t").has_value(); }));
+  auto reader = open_local(west.layout, west.settings.port, seconds(5));
+  ASSERT_OK(reader);
+  ASSERT_OK(reader->query("BEGIN", {}, seconds(5)));
+  ASSERT_OK(reader->query("SELECT n FROM public.t", {}, seconds(5)));  // an agent's session has no search_path
+  ASSERT_OK(east.sql("DROP TABLE t"));
+  ASSERT_TRUE(eventually([&] {
+    const auto waits =
+        west.sql("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event_type = 'Lock'");
+    return waits && !waits->empty();
+  }));
+  ASSERT_OK(east.postmaster->stop(StopMode::kImmediate, seconds(5)));
+  auto local = open_local(west.layout, west.settings.port, seconds(5));
+  ASSERT_OK(local);
+  ASSERT_OK(request_promotion(west.layout, *west.postmaster));
+  ASSERT_OK(wait_until_promoted(*local, seconds(20)));
+  EXPECT_FALSE(west.sql("SELECT n FROM t")) << "all of the log was replayed";
+}
+
 TEST_F(Engine, NoBackendSurvivesItsPostmaster) {
   ASSERT_NO_FATAL_FAILURE(make_primary(east));
   // A backend that computes looks at nothing for a long time.
@@ -174,9 +180,39 @@ TEST_F(Engine, SyncCommitWaitsForItsReplica) {
   // The agent's own work waits for nobody.
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
-  EXPECT_TRUE(ensure_owner_and_database(*local, {"shop", "first"}, "shop"));
+  EXPECT_TRUE(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "first"}, "shop"));
   ASSERT_OK(west.start());
   EXPECT_TRUE(east.sql("INSERT INTO t VALUES (2)", seconds(10)));
+}
+
+// Another username: the new role has everything, the former one is left without a login; twice is once.
+TEST_F(Engine, ANewOwnerGetsWhatTheFormerOneOwned) {
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  auto local = open_local(east.layout, east.settings.port, seconds(5));
+  ASSERT_OK(local);
+  const auto ensure = [&](const std::string& user) {
+    return ensure_owner_and_database(east.layout, east.settings.port, *local, {user, "pw"}, "shop");
+  };
+  ASSERT_OK(ensure("first"));
+  auto first = Session::open(east.owner_conninfo("first", "pw", "shop"), seconds(5));
+  ASSERT_OK(first);
+  ASSERT_TRUE(
+      first->simple("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 42 AS answer; CREATE VIEW v AS SELECT 1; "
+                    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                    seconds(5)));
+  for (int again = 0; again < 2; ++again) ASSERT_OK(ensure("second"));
+  EXPECT_FALSE(Session::open(east.owner_conninfo("first", "pw", "shop"), seconds(5)));
+  auto second = Session::open(east.owner_conninfo("second", "pw", "shop"), seconds(5));
+  ASSERT_OK(second);
+  EXPECT_TRUE(second->simple(
+      "ALTER TABLE s.t ADD COLUMN more int; DROP VIEW v; DROP FUNCTION f(); DROP SCHEMA s CASCADE", seconds(5)));
+  // And back again.
+  ASSERT_OK(ensure("first"));
+  EXPECT_TRUE(Session::open(east.owner_conninfo("first", "pw", "shop"), seconds(5)));
+  // What a superuser owns is no former owner's: only the database is given.
+  ASSERT_TRUE(local->simple("ALTER DATABASE shop OWNER TO postgres", seconds(5)));
+  ASSERT_OK(ensure("second"));
+  EXPECT_TRUE(open_local(east.layout, east.settings.port, seconds(5)));
 }
 
 TEST_F(Engine, OwnerLogsInByPasswordOverTlsAndNobodyElse) {
@@ -185,8 +221,8 @@ TEST_F(Engine, OwnerLogsInByPasswordOverTlsAndNobodyElse) {
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
   ::testing::internal::CaptureStderr();
-  ASSERT_OK(ensure_owner_and_database(*local, {"shop", "s3cret'\\x"}, "shop"));
-  ASSERT_OK(ensure_owner_and_database(*local, {"shop", "an0ther"}, "shop"));
+  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "s3cret'\\x"}, "shop"));
+  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "an0ther"}, "shop"));
   EXPECT_TRUE(Session::open(east.owner_conninfo("shop", "an0ther", "shop"), seconds(5)));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "s3cret'\\x", "shop"), seconds(5)));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "an0ther", "shop") + " sslmode=disable", seconds(5)));
@@ -222,15 +258,46 @@ TEST_F(Engine, ParametersReloadRestartOrAreRefused) {
   EXPECT_EQ(east.sql("SHOW max_connections")->front().front(), "40");
 }
 
+TEST_F(Engine, WhatRecoveryRaisesIsJudgedAsItWasAskedFor) {
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  east.settings.recovery_floor = {{"max_worker_processes", 8}};
+  ASSERT_TRUE(east.configure());
+  east.settings.parameters["max_worker_processes"] = "-5";
+  const auto refused = east.configure();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalid);
+  EXPECT_NE(refused.error().message.find("max_worker_processes"), std::string::npos) << refused.error().message;
+}
+
+// The agent's own sessions set some of these for themselves: that says nothing of what everybody else gets.
+TEST_F(Engine, SettingsThatTheAgentsSessionsChangeForThemselvesAreFoundInForce) {
+  east.settings.parameters = {
+      {"log_min_duration_statement", "300ms"}, {"statement_timeout", "7s"}, {"work_mem", "7MB"}};
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  const auto missing = [&] {
+    auto local = open_local(east.layout, east.settings.port, seconds(5));
+    const auto seen =
+        local ? settings_in_force(*local, east.settings.parameters, seconds(5)) : std::unexpected(local.error());
+    std::vector<std::string> names;
+    if (!seen) return std::vector<std::string>{seen.error().message};
+    for (const NotInForce& one : seen->not_in_force) names.push_back(one.name);
+    return names;
+  };
+  EXPECT_EQ(missing(), std::vector<std::string>{});
+  ASSERT_OK(east.sql("ALTER SYSTEM SET statement_timeout = '9s'"));
+  ASSERT_OK(east.sql("SELECT pg_reload_conf()"));
+  EXPECT_TRUE(eventually([&] { return missing() == std::vector<std::string>{"statement_timeout"}; }));
+}
+
 TEST_F(Engine, SlotsFollowTheDirectDownstreams) {
   ASSERT_NO_FATAL_FAILURE(make_primary(east));
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
-  ASSERT_OK(reconcile_slots(*local, east.look()->slots, {"twinspan_west", "twinspan_west_2"}));
+  ASSERT_OK(carry_out(*local, plan_slots(east.look()->slots, {"twinspan_west", "twinspan_west_2"}, false)));
   ASSERT_NO_FATAL_FAILURE(make_replica(west, east));
   EXPECT_EQ(east.look()->slots.size(), 2U);
   // In use, so it stays; the other goes.
-  ASSERT_OK(reconcile_slots(*local, east.look()->slots, {}));
+  ASSERT_OK(carry_out(*local, plan_slots(east.look()->slots, {}, false)));
   ASSERT_EQ(east.look()->slots.size(), 1U);
   EXPECT_EQ(east.look()->slots[0].name, "twinspan_west");
 }
@@ -251,6 +318,36 @@ TEST_F(Engine, RotatedCertificateIsServedAfterReload) {
   EXPECT_FALSE(ask_ancestry(east.layout, east.as_upstream(), "x", seconds(2)));
 }
 
+TEST_F(Engine, StatisticsAreThoseOfBothSides) {
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  ASSERT_NO_FATAL_FAILURE(make_replica(west, east));
+  auto blocker = open_local(east.layout, east.settings.port, seconds(5));
+  ASSERT_OK(blocker);
+  ASSERT_OK(blocker->simple("BEGIN; CREATE TABLE public.held (n int)", seconds(5)));
+  auto session = open_local(east.layout, east.settings.port, seconds(5));
+  ASSERT_OK(session);
+  const auto seen = read_statistics(*session, seconds(5));
+  ASSERT_OK(seen);
+  EXPECT_EQ(seen->connections, (std::map<std::string, int64_t>{{"idle in transaction", 1}}));
+  EXPECT_GT(seen->max_connections, 0);
+  EXPECT_GT(seen->oldest_transaction_seconds, 0);
+  EXPECT_GT(seen->wal_written_bytes.value_or(0), 0U);
+  EXPECT_GE(seen->wal_directory_bytes, 16U << 20);
+  const auto postgres = std::find_if(seen->databases.begin(), seen->databases.end(),
+                                     [](const auto& one) { return one.name == "postgres"; });
+  ASSERT_NE(postgres, seen->databases.end());
+  EXPECT_GT(postgres->size_bytes, 1U << 20);
+  EXPECT_GT(postgres->xid_age, 0);
+  ASSERT_EQ(seen->slots.size(), 1U);
+  EXPECT_TRUE(seen->slots[0].active);
+  auto replica = open_local(west.layout, west.settings.port, seconds(5));
+  ASSERT_OK(replica);
+  const auto there = read_statistics(*replica, seconds(5));
+  ASSERT_OK(there);
+  EXPECT_EQ(there->slots.size(), 0U);
+  EXPECT_GT(there->databases.size(), 0U);
+}
+
 TEST_F(Engine, HalfAClonesDirectoryIsNeverTakenForData) {
   ASSERT_NO_FATAL_FAILURE(make_primary(east));
   ASSERT_OK(east.sql("CREATE TABLE big AS SELECT repeat('x', 500) AS x FROM generate_series(1, 200000)"));
@@ -267,6 +364,8 @@ TEST_F(Engine, HalfAClonesDirectoryIsNeverTakenForData) {
   EXPECT_FALSE(cut);
   EXPECT_GT(most, 0U);
   EXPECT_EQ(shape_of(west.layout), Shape::kNone);
+  // The sender notices a while later that nobody listens; an agent asks again until then.
+  ASSERT_TRUE(eventually([&] { return east.sql("SELECT 1 FROM pg_replication_slots WHERE active")->empty(); }));
   const auto start = Timer::now();
   ASSERT_NO_FATAL_FAILURE(make_replica(west, east));
   report("clone_150MB_and_stream", start);

@@ -1,6 +1,6 @@
 // The guard against real PostgreSQL: each test's agent is a process of its own, because a guard is forked before any
 // thread.
-#include "worker/guard.hpp"
+#include "worker/postgres/guard.hpp"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -140,7 +140,7 @@ bool Member::streams_from(Member& upstream) {
 std::optional<Death> Member::wait_for_death(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
   died_.wait_for(lock, time, [this] { return death_.has_value(); });
-  return death_;
+  return std::exchange(death_, std::nullopt);  // each is told once
 }
 
 std::string Member::owner_conninfo(const std::string& user, const std::string& password,

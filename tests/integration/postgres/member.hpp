@@ -20,6 +20,8 @@
 #include "engines/postgres/postmaster.hpp"
 #include "engines/postgres/promote.hpp"
 #include "engines/postgres/rewind.hpp"
+#include "engines/postgres/slots.hpp"
+#include "engines/postgres/statistics.hpp"
 #include "engines/postgres/upstream.hpp"
 #include "pki/certificate.hpp"
 

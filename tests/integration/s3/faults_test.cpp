@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "integration/s3/world.hpp"
+#include "pki/certificate.hpp"
 
 namespace twinspan::s3::testing {
 namespace {
@@ -235,6 +236,43 @@ TEST_F(S3Faults, AServerThatPassesRangesOverIsNotBelieved) {
                                {});
   EXPECT_EQ(code_of(out), Code::kInvalid);
   EXPECT_EQ(seen, "");
+}
+
+// Buckets with Object Lock: every body has a digest, those that only pass through get none, and go by memory then.
+TEST_F(S3Faults, ABucketThatWantsDigestsGetsThem) {
+  const WallTime now = system_clock().wall_now();
+  const auto ca = pki::make_ca("ca", now - std::chrono::hours(1), now + std::chrono::hours(24)).value();
+  pki::CertificateRequest asked;
+  asked.common_name = "127.0.0.1";
+  asked.ip_addresses = {"127.0.0.1"};
+  asked.not_before = now - std::chrono::hours(1);
+  asked.not_after = now + std::chrono::hours(1);
+  asked.server = true;
+  const auto own = pki::issue(ca, asked).value();
+  for (const bool tls : {false, true}) {
+    s3_stub::StubOptions options;
+    options.wants_digests = true;
+    if (tls) options.server.identity = {own.certificate_pem, own.key_pem};
+    Stub strict{options};
+    ASSERT_TRUE(strict.start());
+    strict.create_bucket("b");
+    config.endpoint = strict.endpoint();
+    config.ca_pem = tls ? ca.certificate_pem : "";
+    renew();
+    EXPECT_TRUE(client->put({.key = "k"}, "body", {}));
+    EXPECT_TRUE(client->put({.key = "empty"}, "", {}));
+    const auto id = client->create_upload({.key = "parts"}, {});
+    ASSERT_TRUE(id);
+    EXPECT_TRUE(client->upload_part({"parts", *id}, 1, "part", {}));
+    EXPECT_EQ(client->streams(), tls);
+    if (!tls) continue;
+    const BodySource passing{4, [](const auto& write) -> Status {
+                               write("part");
+                               return {};
+                             }};
+    EXPECT_EQ(code_of(client->stream_part({"parts", *id}, 2, passing, {})), Code::kUnavailable) << "to be tried again";
+    EXPECT_FALSE(client->streams());
+  }
 }
 
 TEST_F(S3Faults, ALongListingOfUploadsAndPartsIsReadWhole) {

@@ -44,7 +44,7 @@ struct StoredCopies : WithBucket {
 
 TEST_F(StoredCopies, AreMadeKnownAgainReadAndBroughtBack) {
   const std::string secret(32, 'k');
-  std::ofstream(folder + "/key") << base64_of(secret) << "\n";
+  std::ofstream(folder + "/key") << base64_encode(secret) << "\n";
   const std::string large(12 << 20, 'l');
   PutRequest rich;
   rich.metadata.content_encoding = "identity";

@@ -8,10 +8,10 @@
 
 #include "core/log.hpp"
 #include "core/wait.hpp"
-#include "sandbox/demo_cluster.hpp"
-#include "sandbox/demo_progress.hpp"
-#include "sandbox/demo_scenario.hpp"
-#include "sandbox/demo_writer.hpp"
+#include "sandbox/demo/cluster.hpp"
+#include "sandbox/demo/progress.hpp"
+#include "sandbox/demo/scenario.hpp"
+#include "sandbox/demo/writer.hpp"
 
 namespace twinspan::sandbox {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "core/wait.hpp"
 #include "kube/client.hpp"
-#include "sandbox/api_server.hpp"
-#include "sandbox/runtime_host.hpp"
-#include "sandbox/runtime_logs.hpp"
+#include "sandbox/api/server.hpp"
+#include "sandbox/runtime/host.hpp"
+#include "sandbox/runtime/logs.hpp"
 
 namespace twinspan::sandbox {
 namespace {

@@ -101,6 +101,9 @@ struct Links : testing::Test {
       if (real) std::ofstream(folder / name / "ca" / "ca.crt") << read_file(environment("S3_CA")).value_or("");
     }
   }
+  static Clearance always(const Direction&, const std::string&) {
+    return {{Permit::kAllowed, "", FlowReason::kNone, ""}};
+  }
   static bool eventually(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
@@ -126,7 +129,7 @@ TEST_F(Links, WritesOnBothSidesEndEqualAndTheLoserOfAConflictIsKept) {
     west.put("both", "later");
     const auto equal = [&] { return east.all() == west.all(); };
 
-    Replication replication(folder.string(), clock, [] {});
+    Replication replication(folder.string(), clock, always, [] {});
     replication.apply(routes_of(link, {}, {0}));
     ASSERT_TRUE(eventually([&] { return east.all().size() == 41 && equal(); }));
     EXPECT_EQ(east.all()["both"], "later");
@@ -176,7 +179,7 @@ TEST_F(Links, DeleteMarkersOfAVersionedSourceBecomeDeleteMarkersOfTheTarget) {
   api::ReplicationLink link = link_of(east, west);
   link.spec.topology = api::Topology::kActivePassive;
   link.spec.s3.deletes.mode = api::DeletesMode::kReplicate;
-  Replication replication(folder.string(), clock, [] {});
+  Replication replication(folder.string(), clock, always, [] {});
   replication.apply(routes_of(link, {}, {0}));
   ASSERT_TRUE(eventually([&] { return west.all().size() == 4; }));
   ASSERT_TRUE(east.client->remove("a", {}));

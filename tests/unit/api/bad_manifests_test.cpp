@@ -87,15 +87,6 @@ TEST_P(BadManifest, IsRefusedWithTheFieldNamed) {
       << "expected " << expected << ", got: " << (refusal.text.empty() ? "accepted" : refusal.text);
 }
 
-std::vector<std::filesystem::path> all() {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/tests/bad_manifests"))
-    if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 std::string label(const testing::TestParamInfo<std::filesystem::path>& info) {
   std::string name = info.param.stem();
   std::replace_if(
@@ -103,11 +94,11 @@ std::string label(const testing::TestParamInfo<std::filesystem::path>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BadManifest, testing::ValuesIn(all()), label);
+INSTANTIATE_TEST_SUITE_P(All, BadManifest, testing::ValuesIn(test::bad_manifests()), label);
 
-TEST(BadManifests, AreAtLeastThirtyFive) { EXPECT_GE(all().size(), 35u); }
+TEST(BadManifests, AreAtLeastThirtyFive) { EXPECT_GE(test::bad_manifests().size(), 35u); }
 
-TEST(Examples, AreAccepted) {
+TEST(Examples, AreAcceptedAndCanBeReadAgainAsTheyWereAccepted) {
   for (const auto& entry : std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/examples")) {
     std::vector<ReplicationLink> links;
     for (const Json& document : test::read_manifests(entry.path())) {
@@ -115,12 +106,19 @@ TEST(Examples, AreAccepted) {
         const auto link = parse_replication_link(document);
         ASSERT_TRUE(link) << entry.path() << ": " << link.error().message;
         EXPECT_EQ(to_string(validate(*link, links)), "") << entry.path();
+        // status.accepted is written by one program and read by others.
+        const auto again = parse_link_spec(to_json(link->spec));
+        ASSERT_TRUE(again) << entry.path() << ": " << again.error().message;
+        EXPECT_TRUE(*again == link->spec) << entry.path();
         links.push_back(*link);
       } else if (document["kind"] == "FailoverPolicy") {
         const auto policy = parse_failover_policy(document);
         ASSERT_TRUE(policy) << entry.path() << ": " << policy.error().message;
         ASSERT_FALSE(links.empty());
         EXPECT_EQ(to_string(validate(*policy, &links.back(), {})), "") << entry.path();
+        const auto again = parse_policy_spec(to_json(policy->spec));
+        ASSERT_TRUE(again) << entry.path() << ": " << again.error().message;
+        EXPECT_TRUE(*again == policy->spec) << entry.path();
       }
     }
   }

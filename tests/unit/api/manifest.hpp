@@ -2,6 +2,8 @@
 #pragma once
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -43,6 +45,16 @@ inline std::vector<Json> read_manifests(const std::string& path) {
   for (const YAML::Node& node : YAML::LoadAll(read_text(path)))
     if (!node.IsNull()) documents.push_back(to_json(node));
   return documents;
+}
+
+// The files of tests/bad_manifests, by name.
+inline std::vector<std::filesystem::path> bad_manifests() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/tests/bad_manifests"))
+    if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 // The value of a header comment "# KEY: value"; empty where there is none.

@@ -70,7 +70,6 @@ TEST(Types, FillsInTheSchemasDefaults) {
   EXPECT_EQ(policy->spec.lease.renew_seconds, 1);
   EXPECT_EQ(policy->spec.triggers.unreachable_seconds, 3);
   EXPECT_EQ(policy->spec.triggers.consecutive_failures, 3);
-  EXPECT_EQ(policy->spec.quorum.agree, 2);
   EXPECT_EQ(policy->spec.promotion.timeout_seconds, 30);
   EXPECT_EQ(policy->spec.failback.mode, FailbackMode::kManual);
   EXPECT_EQ(policy->spec.desired_primary, "");
@@ -137,7 +136,7 @@ TEST(Types, EnumsSpellAsInTheSchema) {
   EXPECT_EQ(parse_durability_mode("semisync"), std::nullopt);
 }
 
-// SEC-3: whatever stands anywhere in an object, the parsers answer and never crash.
+// Whatever stands anywhere in an object, the parsers answer and never crash.
 TEST(Types, SurviveAnythingAnywhere) {
   std::mt19937 random(1);
   const std::vector<Json> junk = {nullptr,

@@ -138,6 +138,56 @@ TEST(PostgresParameters, OrdinaryOnesPass) {
     EXPECT_EQ(refuse_parameter(name, value, sync), std::nullopt) << name;
 }
 
+TEST(PostgresParameters, WhatIsSoAlreadyPasses) {
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"fsync", "ON"},
+                                                                      {"full_page_writes", "yes"},
+                                                                      {"ssl", "true"},
+                                                                      {"hot_standby", "1"},
+                                                                      {"archive_mode", "off"},
+                                                                      {"Port", "5432"},
+                                                                      {"zero_damaged_pages", "false"},
+                                                                      {"recovery_target_timeline", "Latest"}})
+    EXPECT_EQ(refuse_parameter(name, value, {}), std::nullopt) << name;
+}
+
+TEST(PostgresParameters, EveryRefusalNamesWhatWasExpected) {
+  for (const ParameterRule& rule : parameter_rules()) {
+    std::string name(rule.name);
+    if (name.ends_with('*')) name.back() = 'x';
+    if (!rule.agents) {
+      EXPECT_TRUE(must_be_equal_everywhere(name)) << name << ": a rule that says nothing";
+      continue;
+    }
+    const auto refused = refuse_parameter(name, "something", {});
+    ASSERT_TRUE(refused) << name;
+    EXPECT_NE(refused->find(rule.why), std::string::npos) << name;
+    if (rule.value.empty()) continue;
+    EXPECT_NE(refused->find("is \"something\", must be " + std::string(rule.value)), std::string::npos) << *refused;
+    EXPECT_EQ(refuse_parameter(name, rule.value, {}), std::nullopt) << name;
+  }
+}
+
+TEST(PostgresParameters, NamesAreTheSameInUpperAndLowerCase) {
+  EXPECT_TRUE(belongs_to_agent("SSL_Ca_File"));
+  EXPECT_TRUE(must_be_equal_everywhere("Max_Connections"));
+  EXPECT_EQ(peoples_parameters({{"TimeZone", "Europe/Berlin"}, {"fsync", "on"}, {"DateStyle", "ISO"}}),
+            (Parameters{{"datestyle", "ISO"}, {"timezone", "Europe/Berlin"}}));
+  EXPECT_EQ(fingerprint({{"TimeZone", "UTC"}, {"fsync", "on"}}), fingerprint({{"timezone", "UTC"}}));
+  EXPECT_NE(fingerprint({{"a", "bc"}}), fingerprint({{"ab", "c"}}));
+}
+
+TEST(PostgresParameters, OnlyWhatIsNobodysMayBeAltered) {
+  const Parameters of_link{{"work_mem", "8MB"}};
+  const ParameterBounds sync{DurabilityMode::kSync, 3};
+  EXPECT_TRUE(may_be_altered("log_statement", "ddl", of_link, sync));
+  EXPECT_FALSE(may_be_altered("work_mem", "1MB", of_link, sync)) << "the link says otherwise";
+  EXPECT_FALSE(may_be_altered("synchronous_standby_names", "", of_link, sync));
+  EXPECT_FALSE(may_be_altered("fsync", "on", of_link, sync)) << "right by chance";
+  EXPECT_FALSE(may_be_altered("max_connections", "500", of_link, sync)) << "on one member only";
+  EXPECT_FALSE(may_be_altered("synchronous_commit", "off", of_link, sync));
+  EXPECT_TRUE(may_be_altered("synchronous_commit", "off", of_link, {DurabilityMode::kAsync, 3}));
+}
+
 TEST(PostgresParameters, OffIsRefusedHoweverItIsSpelt) {
   for (const char* off : {"off", "OFF", "of", "false", "f", "no", "n", "0", "False"}) {
     EXPECT_NE(refuse_parameter("fsync", off, {}), std::nullopt) << off;

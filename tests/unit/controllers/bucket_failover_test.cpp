@@ -3,8 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "api/conditions.hpp"
-#include "controllers/failover/bucket_routing.hpp"
-#include "controllers/failover/bucket_story.hpp"
+#include "controllers/s3/bucket_routing.hpp"
+#include "controllers/s3/bucket_story.hpp"
+#include "controllers/s3/bucket_words.hpp"
+#include "controllers/s3/wakefulness.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -81,15 +83,26 @@ TEST(BucketRouting, AConfigMapNamesTheSecretAndNothingOfIt) {
   const Json map = render_bucket_config_map(policy(), policy().spec.config_maps[0], link(), "sgp");
   EXPECT_EQ(map["data"], Json::parse(R"({"primary": "sgp", "endpoint": "https://sgp1.example", "region": "sgp1",
     "bucket": "a-sgp", "prefix": "", "pathStyle": "true", "credentialsSecret": "spaces-sgp", "caSecret": ""})"));
-  for (const auto& [key, value] :
-       render_bucket_config_map(policy(), policy().spec.config_maps[0], link(), "")["data"].items())
-    EXPECT_EQ(value, "") << key << " of withdrawn clients";
+  const Json withdrawn = render_bucket_config_map(policy(), policy().spec.config_maps[0], link(), "");
+  for (const auto& [key, value] : withdrawn["data"].items()) EXPECT_EQ(value, "") << key << " of withdrawn clients";
 }
 
-BucketFailoverSeen seen() {
-  BucketFailoverSeen seen;
+// An operator that stood still and wakes: its cache shows leases as they were.
+TEST(Wakefulness, SilenceIsCountedOnlyWhileOneLooksWithoutAGap) {
+  Wakefulness awake{std::chrono::milliseconds(5000)};
+  const auto at = [](int seconds) { return BootTime(std::chrono::seconds(seconds)); };
+  EXPECT_EQ(awake.since(at(10)), at(10));
+  EXPECT_EQ(awake.since(at(12)), at(10));
+  EXPECT_EQ(awake.since(at(17)), at(10));
+  EXPECT_EQ(awake.since(at(48)), at(48)) << "it stood still";
+  EXPECT_EQ(awake.since(at(49)), at(48));
+}
+
+FlowSeen seen() {
+  FlowSeen seen;
+  seen.words = kBucketWords;
   seen.source = "sgp";
-  BucketSeen sgp, nyc;
+  PlaceSeen sgp, nyc;
   sgp.name = "sgp";
   sgp.reach = Reach::kUnreachable;
   sgp.reach_for = std::chrono::milliseconds(4000);
@@ -100,7 +113,7 @@ BucketFailoverSeen seen() {
   nyc.complete_once = true;
   nyc.missing = 3;
   nyc.listed_at = "2026-11-21T09:59:00Z";
-  seen.buckets = {sgp, nyc};
+  seen.places = {sgp, nyc};
   seen.workers = {{"backups-s3-0", true, Epoch{1}, false}};
   seen.assignment = Assignment{{1}, "sgp", "", Cause::kInitial};
   seen.routing = Routing::kTo;
@@ -115,16 +128,16 @@ bool warned(const std::vector<Told>& told, const std::string& reason) {
 // The whole of a failover, as an operator lives through it, each step from what the one before left in the status.
 TEST(BucketStory, AFailoverIsToldFromTheFirstSilenceToTheRecordWithWhatIsMissing) {
   api::FailoverPolicy story = policy();
-  BucketFailoverSeen world = seen();
+  FlowSeen world = seen();
   Written written;
   written.point("sgp");
   WallTime now = kNow;
   std::vector<std::string> steps;
   for (int turn = 0; turn < 10 && story.status.history.empty(); ++turn) {
-    world.current = bucket_move_of(story.status);
+    world.current = *bucket_move_of(story.status);
     world.routing = written.seen().routing;
     world.routed_to = written.seen().routed_to;
-    const BucketDecision decision = decide(world, bucket_rules_of(story));
+    const FlowDecision decision = decide(world, bucket_rules_of(story));
     const api::PolicyStatus after = next_bucket_status(story, world, decision, written.seen(), now);
     if (turn == 0) {
       const auto told = bucket_events_of(story.status, after);
@@ -154,7 +167,7 @@ TEST(BucketStory, AFailoverIsToldFromTheFirstSilenceToTheRecordWithWhatIsMissing
 TEST(BucketStory, ARefusedFailoverIsWarnedOfWithTheReason) {
   api::FailoverPolicy story = policy();
   story.spec.candidates.max_missing_keys = 2;
-  const BucketDecision decision = decide(seen(), bucket_rules_of(story));
+  const FlowDecision decision = decide(seen(), bucket_rules_of(story));
   const api::PolicyStatus after = next_bucket_status(story, seen(), decision, {}, kNow);
   EXPECT_TRUE(warned(bucket_events_of(story.status, after), "TooManyKeysMissing"));
   EXPECT_EQ(after.possible, "False");
@@ -163,13 +176,13 @@ TEST(BucketStory, ARefusedFailoverIsWarnedOfWithTheReason) {
 }
 
 TEST(BucketStory, AnUnknownNumberOfMissingKeysIsNotShownAsNone) {
-  BucketFailoverSeen world = seen();
-  world.buckets[1].missing.reset();
-  world.current = BucketMove{BucketStep::kRerouting, {2}, "sgp", "nyc", Cause::kPrimaryUnreachable, {}, ""};
+  FlowSeen world = seen();
+  world.places[1].missing.reset();
+  world.current = FlowMove{FlowStep::kRerouting, {2}, "sgp", "nyc", Cause::kPrimaryUnreachable, {}, ""};
   world.assignment = Assignment{{2}, "nyc", "sgp", Cause::kPrimaryUnreachable};
   world.routed_to = "nyc";
   api::FailoverPolicy story = policy();
-  BucketFailoverSeen before = world;
+  FlowSeen before = world;
   before.routed_to = "sgp";
   story.status = next_bucket_status(story, before, decide(before, bucket_rules_of(story)), {}, kNow);
   const api::PolicyStatus after = next_bucket_status(story, world, decide(world, bucket_rules_of(story)), {}, kNow);
@@ -179,10 +192,10 @@ TEST(BucketStory, AnUnknownNumberOfMissingKeysIsNotShownAsNone) {
 }
 
 TEST(BucketStory, RefusedCredentialsWaitForAPerson) {
-  BucketFailoverSeen world = seen();
-  world.buckets[0].reach = Reach::kRefused;
-  world.buckets[0].message = "AccessDenied";
-  const BucketDecision decision = decide(world, bucket_rules_of(policy()));
+  FlowSeen world = seen();
+  world.places[0].reach = Reach::kRefused;
+  world.places[0].message = "AccessDenied";
+  const FlowDecision decision = decide(world, bucket_rules_of(policy()));
   const api::PolicyStatus after = next_bucket_status(policy(), world, decision, {}, kNow);
   EXPECT_EQ(api::find_condition(after.conditions, "Stalled")->status, api::ConditionStatus::kTrue);
   EXPECT_FALSE(after.current.has_value());

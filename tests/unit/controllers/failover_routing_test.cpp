@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "controllers/failover/routing.hpp"
+#include "controllers/postgres/routing.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -11,6 +11,7 @@ api::FailoverPolicy policy() {
   api::FailoverPolicy made;
   made.metadata.name = "orders";
   made.metadata.ns = "shop";
+  made.metadata.uid = "policy-uid";
   made.spec.link_ref.name = "orders";
   api::PolicyService rw;
   rw.name = "orders-rw";
@@ -54,6 +55,43 @@ TEST(Routing, IsReadyOnlyWhenTheSlicesShowThePrimaryAndNobodyElse) {
     EXPECT_EQ(seen.endpoints_ready, ready);
     EXPECT_EQ(seen.routed_to, "east");
   }
+}
+
+// Neither where it points nor whether anybody stands behind it is the policy's business then.
+TEST(Routing, SomebodyElsesServiceIsNamedAndDecidesNothing) {
+  api::FailoverPolicy object = policy();
+  api::PolicyService second = object.spec.services[0];
+  second.name = "shop-db";
+  object.spec.services.push_back(second);
+  const ServiceFacts ours = facts_of(render_primary_service(object, object.spec.services[0], "east"));
+  const std::vector<SliceFacts> slices{SliceFacts{"orders", "orders-rw", {"orders-east-0"}}};
+  Json legacy = render_primary_service(object, second, "west");
+  legacy["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm";
+  for (const bool cached : {true, false}) {
+    std::map<std::string, ServiceFacts> services{{"orders-rw", ours}};
+    std::vector<KnownForeign> known;
+    if (cached)
+      services["shop-db"] = facts_of(legacy);
+    else
+      known = {{{"Service", "shop-db"}, false}};
+    const RoutingSeen seen = read_routing(object, services, {{"orders-rw", slices}}, "orders-east-0", known);
+    EXPECT_EQ(seen.routing, Routing::kTo);
+    EXPECT_EQ(seen.routed_to, "east");
+    EXPECT_TRUE(seen.endpoints_ready);
+    EXPECT_EQ(seen.foreign, (std::vector<Foreign>{{"Service", "shop-db"}}));
+    EXPECT_FALSE(seen.services[1].ready);
+  }
+  object.spec.services.erase(object.spec.services.begin());
+  EXPECT_FALSE(read_routing(object, {}, {}, "", {{{"Service", "shop-db"}, true}}).any)
+      << "nothing is left to be routed";
+}
+
+TEST(Routing, WhatAnEarlierPolicyLeftIsWrittenAnew) {
+  const api::FailoverPolicy object = policy();
+  api::FailoverPolicy earlier = object;
+  earlier.metadata.uid = "earlier-uid";
+  const ServiceFacts left = facts_of(render_primary_service(earlier, object.spec.services[0], "east"));
+  EXPECT_EQ(read_routing(object, {{"orders-rw", left}}, {}, "orders-east-0").routing, Routing::kUnknown);
 }
 
 TEST(Routing, AMissingServiceIsUnknownSoThatItIsWritten) {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "api/conditions.hpp"
-#include "controllers/failover/failover_rules.hpp"
-#include "controllers/failover/story.hpp"
+#include "controllers/postgres/failover_rules.hpp"
+#include "controllers/postgres/story.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -44,7 +44,10 @@ Decision at_step(Step step, const std::string& to) {
   Decision decision;
   decision.current = Transition{step, {2}, "east", to, Cause::kProcessDied, {}, std::nullopt};
   if (!to.empty()) decision.current->lost_bytes = 0;
-  decision.reason = std::string(to_string(step));
+  decision.reason = step == Step::kFencing     ? LogReason::kFencing
+                    : step == Step::kElecting  ? LogReason::kLagUnknown
+                    : step == Step::kPromoting ? LogReason::kPromoting
+                                               : LogReason::kRerouting;
   decision.message = "because";
   return decision;
 }
@@ -55,7 +58,7 @@ TEST(FailoverStory, TellsAFailoverFromTheFirstSignToItsRecord) {
   const auto tell = [&](int at_ms, const FailoverSeen& seen, const Decision& decision, const std::string& to) {
     const api::PolicyStatus before = object.status;
     object.status = next_status(object, seen, decision, routed(to), kStart, kStart + milliseconds(at_ms));
-    return events_of(before, object.status);
+    return postgres_events_of(before, object.status);
   };
   FailoverSeen released = with_lease("", 1, true);
   auto events = tell(5, released, at_step(Step::kElecting, ""), "east");
@@ -77,9 +80,8 @@ TEST(FailoverStory, TellsAFailoverFromTheFirstSignToItsRecord) {
   EXPECT_EQ(object.status.current->promoted_at, to_rfc3339_micro(kStart + milliseconds(200)));
 
   Decision done;
-  done.completed = true;
-  done.outcome = "Completed";
-  done.reason = "Completed";
+  done.ended = Ending::kCompleted;
+  done.reason = LogReason::kCompleted;
   events = tell(240, with_lease("west", 2, true), done, "west");
   EXPECT_FALSE(object.status.current);
   ASSERT_EQ(object.status.history.size(), 1u);
@@ -102,8 +104,7 @@ TEST(FailoverStory, KeepsTenRecordsNewestFirst) {
     object.status.current.emplace();
     object.status.current->epoch = i;
     Decision done;
-    done.completed = true;
-    done.outcome = "Completed";
+    done.ended = Ending::kCompleted;
     object.status =
         next_status(object, with_lease("west", i, true), done, routed("west"), kStart, kStart + milliseconds(i));
   }
@@ -119,8 +120,7 @@ TEST(FailoverStory, LossThatWasNotMeasuredIsNotZero) {
   object.status.current->from = "east";
   object.status.current->cause = "LeaseExpired";
   Decision done;
-  done.completed = true;
-  done.outcome = "Completed";
+  done.ended = Ending::kCompleted;
   const api::PolicyStatus status =
       next_status(object, with_lease("west", 2, true), done, routed("west"), kStart, kStart);
   EXPECT_FALSE(status.history.front().lost_bytes);
@@ -132,7 +132,7 @@ TEST(FailoverStory, ReadyOnlyWhenServicesPointAtASettledPrimary) {
     for (const char* to : {"", "east", "west"})
       for (bool changing : {false, true}) {
         Decision decision;
-        decision.reason = "ReplicaReady";
+        decision.reason = LogReason::kReplicaReady;
         decision.possible = true;
         if (changing) decision = at_step(Step::kFencing, "");
         const api::PolicyStatus status = next_status(
@@ -168,7 +168,7 @@ TEST(FailoverStory, TransitionSurvivesTheStatus) {
   Decision decision = at_step(Step::kPromoting, "west");
   decision.current->excluded = {"north"};
   object.status = next_status(object, with_lease("", 1, true), decision, routed("east"), kStart, kStart);
-  EXPECT_EQ(transition_of(object.status), decision.current);
+  EXPECT_EQ(*transition_of(object.status), decision.current);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include "controllers/link/certificates.hpp"
 #include "controllers/link/worker_access.hpp"
-#include "kube/base64.hpp"
+#include "core/base64.hpp"
 #include "link_world.hpp"
 
 namespace twinspan::controllers::testing {
@@ -12,14 +12,12 @@ using std::chrono::days;
 
 const WallTime kNow = *parse_rfc3339("2026-11-21T10:00:00Z");
 
-std::string data(const Json& secret, const char* key) {
-  return *kube::base64_decode(secret["data"][key].get<std::string>());
-}
+std::string data(const Json& secret, const char* key) { return *base64_decode(secret["data"][key].get<std::string>()); }
 
 TEST(LinkCertificates, MembersGetWhatPostgresAndTheAgentNeed) {
   const World world;
   const Authority authority = *make_authority("orders", kNow);
-  const Json secret = *render_certificates(*world.link, "east", authority.issuer, authority.bundle_pem(), kNow);
+  const Json secret = *render_certificates(*world.link, "east", {}, authority.issuer, authority.bundle_pem(), kNow);
   EXPECT_EQ(secret["metadata"]["name"], "orders-east-tls");
   const auto server = *pki::inspect(data(secret, "tls.crt")), client = *pki::inspect(data(secret, "client.crt"));
   EXPECT_EQ(server.dns_names, (std::vector<std::string>{"orders-east-0", "localhost"}));
@@ -36,13 +34,43 @@ TEST(LinkCertificates, MembersGetWhatPostgresAndTheAgentNeed) {
   EXPECT_TRUE(seen.issuer_key_pem.empty());  // a member's key never stays in the cache
 }
 
+// sslmode=verify-full against whatever a client calls a Service of a policy, on every member: any may be behind it.
+TEST(LinkCertificates, ServersCarryTheNamesOfTheServices) {
+  World world;
+  const Authority authority = *make_authority("orders", kNow);
+  const std::vector<std::string> services{"orders-ro", "orders-rw"};
+  const Json secret =
+      *render_certificates(*world.link, "west", services, authority.issuer, authority.bundle_pem(), kNow);
+  EXPECT_EQ(pki::inspect(data(secret, "tls.crt"))->dns_names,
+            (std::vector<std::string>{"orders-west-0", "localhost", "orders-ro", "orders-ro.shop", "orders-ro.shop.svc",
+                                      "orders-ro.shop.svc.cluster.local", "orders-rw", "orders-rw.shop",
+                                      "orders-rw.shop.svc", "orders-rw.shop.svc.cluster.local"}));
+  EXPECT_EQ(decode_secret(secret)->services, "orders-ro,orders-rw");
+  // Other Services, other certificates.
+  world.services = services;
+  EXPECT_EQ(lines(world.plan()),
+            (Lines{"IssueCertificates east", "IssueCertificates west", "IssueCertificates west-2"}));
+  for (World::Member& member : world.members) member.tls->services = "orders-ro,orders-rw";
+  EXPECT_EQ(lines(world.plan()), Lines{});
+  world.services.pop_back();
+  EXPECT_EQ(lines(world.plan()).size(), 3u);
+}
+
+TEST(LinkCertificates, ClientsMountNoKey) {
+  World world;
+  world.ca->bundle_pem = "a certificate";
+  world.ca_bundle.reset();
+  EXPECT_EQ(lines(world.plan()), Lines{"Apply ConfigMap orders-ca"});
+  EXPECT_EQ(render_ca_bundle(*world.link, "a certificate")["data"], Json::parse(R"({"ca.crt": "a certificate"})"));
+}
+
 TEST(LinkCertificates, AnyChangeOfASecretShows) {
   const World world;
   const Authority authority = *make_authority("orders", kNow);
-  const Json secret = *render_certificates(*world.link, "east", authority.issuer, authority.bundle_pem(), kNow);
+  const Json secret = *render_certificates(*world.link, "east", {}, authority.issuer, authority.bundle_pem(), kNow);
   for (const char* key : {"tls.crt", "tls.key", "client.crt", "client.key", "ca.crt"}) {
     Json changed = secret;
-    changed["data"][key] = kube::base64_encode("something else");
+    changed["data"][key] = base64_encode("something else");
     EXPECT_TRUE(decode_secret(changed)->hash.empty()) << key;
     changed["data"].erase(key);
     EXPECT_TRUE(decode_secret(changed)->hash.empty()) << key;
@@ -55,7 +83,7 @@ TEST(LinkCertificates, TheLongestPodNameIsServed) {
   const World world(json);
   const std::string endpoint(30, 'b');
   const Authority authority = *make_authority(world.link->metadata.name, kNow);
-  const auto secret = render_certificates(*world.link, endpoint, authority.issuer, authority.bundle_pem(), kNow);
+  const auto secret = render_certificates(*world.link, endpoint, {}, authority.issuer, authority.bundle_pem(), kNow);
   ASSERT_TRUE(secret) << secret.error().message;
   EXPECT_EQ(pki::inspect(data(*secret, "tls.crt"))->dns_names[0], pod_name(std::string(30, 'a'), endpoint));
 }
@@ -74,12 +102,51 @@ TEST(LinkCertificates, AnAuthorityIsReadAsItWasWritten) {
   EXPECT_EQ(read->bundle_pem(), authority.bundle_pem());
 }
 
+// It was never issued with: another one is made, and what the issuer is good for goes on.
+TEST(LinkCertificates, ADamagedSuccessorStopsNobody) {
+  const World world;
+  const Authority authority = *advance(*make_authority("orders", kNow), "orders", kNow + days(3000));
+  const Json good = *render_authority(*world.link, authority);
+  const std::string anothers = make_authority("else", kNow)->issuer.key_pem;
+  for (const char* part : {"successor.crt", "successor.key"})
+    for (const std::string& damage : {std::string("garbage"), std::string(), anothers}) {
+      SCOPED_TRACE(part + (" " + damage));
+      Json bad = good;
+      bad["data"][part] = base64_encode(damage);
+      const auto read = read_authority(bad);
+      ASSERT_TRUE(read) << read.error().message;
+      EXPECT_EQ(read->issuer.key_pem, authority.issuer.key_pem);
+      EXPECT_FALSE(read->successor);
+      const auto next = advance(*read, "orders", kNow + days(3000));
+      ASSERT_TRUE(next) << next.error().message;
+      ASSERT_TRUE(next->successor);
+      EXPECT_NE(next->successor->key_pem, damage);
+      // And what takes over can issue.
+      const auto taken = advance(*next, "orders", kNow + days(3200));
+      ASSERT_TRUE(taken) << taken.error().message;
+      EXPECT_TRUE(read_authority(*render_authority(*world.link, *taken)));
+    }
+}
+
+TEST(LinkCertificates, WhoeverIssuesIsInABundleThatWasCutShort) {
+  const World world;
+  const Authority authority = *advance(*make_authority("orders", kNow), "orders", kNow + days(3000));
+  ASSERT_TRUE(authority.successor);
+  Authority cut = authority;
+  cut.trusted = {make_authority("else", kNow)->issuer.certificate_pem};
+  const auto next = advance(cut, "orders", kNow + days(3000));
+  ASSERT_TRUE(next) << next.error().message;
+  for (const std::string& pem : authority.trusted)
+    EXPECT_EQ(std::count(next->trusted.begin(), next->trusted.end(), pem), 1);
+  EXPECT_EQ(advance(*next, "orders", kNow + days(3000))->trusted, next->trusted) << "once";
+}
+
 TEST(LinkCertificates, AnUnusableAuthorityIsRefused) {
   const World world;
   const Json good = *render_authority(*world.link, *make_authority("orders", kNow));
   for (const char* key : {"tls.crt", "tls.key"}) {
     Json bad = good;
-    bad["data"][key] = kube::base64_encode("garbage");
+    bad["data"][key] = base64_encode("garbage");
     EXPECT_FALSE(read_authority(bad)) << key;
     bad["data"].erase(key);
     EXPECT_FALSE(read_authority(bad)) << key;

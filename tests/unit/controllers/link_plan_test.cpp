@@ -11,26 +11,31 @@ TEST(LinkPlan, ASettledLinkNeedsNothing) {
   const World world;
   const LinkPlan plan = world.plan();
   EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.waiting_reason, "");
+  EXPECT_EQ(plan.waits_for, WaitFor::kNothing);
   EXPECT_EQ(plan.next_check, std::chrono::days(60));  // the certificates
 }
 
-TEST(LinkPlan, AFreshLinkGetsItsFinalizerBeforeAnythingElse) {
-  World world;
-  world.link->metadata.finalizers = {"other/one"};
-  world.members[0].pod.reset();
-  const LinkPlan plan = world.plan();
-  ASSERT_EQ(lines(plan), Lines{"Patch ReplicationLink orders"});
-  const Json& meta = std::get<Patch>(plan.steps[0].effect).patch["metadata"];
-  EXPECT_EQ(meta["finalizers"], Json::parse(R"(["other/one", "twinspan.dev/cleanup"])"));
-  EXPECT_EQ(meta["resourceVersion"], "77");
+// Earlier versions left one, which kept namespaces from ending once the operator was gone.
+TEST(LinkPlan, AFormerFinalizerIsDroppedFromEveryLink) {
+  for (const bool paused : {false, true})
+    for (const bool deleting : {false, true}) {
+      World world;
+      world.link->metadata.finalizers = {"other/one", "twinspan.dev/cleanup"};
+      world.link->spec.paused = paused;
+      if (deleting) world.link->metadata.deletion_timestamp = "2026-11-21T09:59:00Z";
+      const LinkPlan plan = world.plan();
+      ASSERT_EQ(lines(plan), Lines{"Patch ReplicationLink orders"});
+      const Json& meta = std::get<Patch>(plan.steps[0].effect).patch["metadata"];
+      EXPECT_EQ(meta["finalizers"], Json::parse(R"(["other/one"])"));
+      EXPECT_EQ(meta["resourceVersion"], "77");
+    }
 }
 
 TEST(LinkPlan, FromNothingEverythingIsMadeInOrder) {
   World world;
   world.ca = world.owner = nullptr;
   world.lease.reset();
-  world.account = world.role = world.binding = world.budget = nullptr;
+  world.account = world.role = world.binding = world.budget = world.ca_bundle = nullptr;
   for (World::Member& member : world.members) {
     member.pod.reset();
     member.claim.reset();
@@ -47,6 +52,7 @@ TEST(LinkPlan, FromNothingEverythingIsMadeInOrder) {
   EXPECT_EQ(Lines(next.end() - 3, next.end()),
             (Lines{"Create Pod orders-east-0", "Create Pod orders-west-0", "Create Pod orders-west-2-0"}));
   EXPECT_EQ(std::count(next.begin(), next.end(), "IssueCertificates west"), 1);
+  EXPECT_EQ(std::count(next.begin(), next.end(), "Apply ConfigMap orders-ca"), 1);
 }
 
 TEST(LinkPlan, OneThingMissingIsOneThingMade) {
@@ -62,7 +68,7 @@ TEST(LinkPlan, OneThingMissingIsOneThingMade) {
   EXPECT_EQ(without([](World& w) { w.owner.reset(); }), Lines{"MakeOwner"});
   EXPECT_EQ(without([](World& w) {
               w.owner.reset();
-              w.owner_is_theirs = true;
+              w.owner_secret = {OwnerSecret::State::kUsable, false};
             }),
             Lines{});
   EXPECT_EQ(without([](World& w) { w["west"].tls.reset(); }), Lines{"IssueCertificates west"});
@@ -82,7 +88,7 @@ TEST(LinkPlan, ADamagedAuthorityIsNeverReplacedByItself) {
   world.ca->hash.clear();
   const LinkPlan plan = world.plan();
   EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.waiting_reason, "AuthorityDamaged");
+  EXPECT_EQ(plan.waits_for, WaitFor::kAuthority);
 }
 
 TEST(LinkPlan, VolumesGrowAndNeverShrink) {
@@ -108,7 +114,7 @@ TEST(LinkPlan, APodThatIsStoppingIsWaitedFor) {
   world["west"].pod->terminating = true;
   const LinkPlan plan = world.plan();
   EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.waiting_reason, "PodStopping");
+  EXPECT_EQ(plan.waits_for, WaitFor::kPodStop);
 }
 
 TEST(LinkPlan, AnEndedPodIsMadeAnewButNotInAHurry) {
@@ -121,14 +127,98 @@ TEST(LinkPlan, AnEndedPodIsMadeAnewButNotInAHurry) {
   EXPECT_EQ(plan.next_check, std::chrono::seconds(6));
 }
 
-TEST(LinkPlan, AnotherLinksObjectIsNeverTouched) {
+TEST(LinkPlan, AnotherLinksObjectIsNeverTouchedAndTheRestGoesOn) {
   World world;
   world["west"].pod->link = "orders-west";
   world["west-2"].pod.reset();
   const LinkPlan plan = world.plan();
-  EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.taken, "Pod orders-west-0");
-  EXPECT_EQ(plan.taken_field, "spec.targets[0].name");
+  EXPECT_EQ(lines(plan), Lines{"Create Pod orders-west-2-0"});
+  EXPECT_EQ(plan.foreign, (std::vector<Foreign>{{"Pod", "orders-west-0"}}));
+}
+
+// What no cache has was found by trying to make it, and is tried again when it is due.
+TEST(LinkPlan, WhatIsSomebodyElsesIsNotMadeNorWhatNeedsIt) {
+  const auto planned = [](Foreign foreign, bool due, auto change) {
+    World world;
+    change(world);
+    for (World::Member& member : world.members) member.pod.reset();
+    world.foreign = {{foreign, due}};
+    const LinkPlan plan = world.plan();
+    EXPECT_EQ(plan.foreign, std::vector<Foreign>{foreign});
+    return lines(plan);
+  };
+  const Lines pods{"Create Pod orders-east-0", "Create Pod orders-west-0", "Create Pod orders-west-2-0"};
+  EXPECT_EQ(planned({"PodDisruptionBudget", "orders"}, false, [](World& w) { w.budget.reset(); }), pods);
+  EXPECT_EQ(planned({"ServiceAccount", "orders-worker"}, false, [](World& w) { w.account.reset(); }), Lines{});
+  EXPECT_EQ(planned({"Role", "orders-worker"}, false, [](World& w) { w.role.reset(); }), Lines{});
+  EXPECT_EQ(planned({"RoleBinding", "orders-worker"}, false, [](World& w) { w.binding.reset(); }), Lines{});
+  EXPECT_EQ(planned({"Lease", "orders-primary"}, false, [](World& w) { w.lease.reset(); }), Lines{});
+  EXPECT_EQ(planned({"Secret", "orders-ca"}, false, [](World& w) { w.ca.reset(); }), Lines{});
+  EXPECT_EQ(planned({"Secret", "orders-west-tls"}, false, [](World& w) { w["west"].tls.reset(); }),
+            (Lines{"Create Pod orders-east-0", "Create Pod orders-west-2-0"}));
+  EXPECT_EQ(planned({"PersistentVolumeClaim", "orders-west-data"}, false, [](World& w) { w["west"].claim.reset(); }),
+            (Lines{"Create Pod orders-east-0", "Create Pod orders-west-2-0"}));
+  EXPECT_EQ(planned({"Lease", "orders-primary"}, true, [](World& w) { w.lease.reset(); }),
+            Lines{"Create Lease orders-primary"});
+}
+
+TEST(LinkPlan, AnEarlierLinksObjectsAreTakenOverAndItsVolumesUsedAsTheyAre) {
+  World world;
+  for (Marks* marks : std::vector<Marks*>{world.ca.get(), world.lease.get(), world.role.get(), world["west"].pod.get(),
+                                          world["west"].tls.get()})
+    marks->owner = "earlier-uid";
+  for (Marks* marks : std::vector<Marks*>{world.owner.get(), world["west"].claim.get()})
+    marks->made_for = "earlier-uid";
+  EXPECT_EQ(lines(world.plan()),
+            (Lines{"Apply Role orders-worker", "Patch Lease orders-primary", "Patch Secret orders-ca",
+                   "Patch Secret orders-west-tls", "Patch Pod orders-west-0"}));
+  const LinkPlan plan = world.plan();
+  const Json& meta = std::get<Patch>(plan.steps[1].effect).patch["metadata"];
+  EXPECT_EQ(meta["ownerReferences"][0]["uid"], "link-uid");
+  EXPECT_EQ(meta["resourceVersion"], "5");
+}
+
+TEST(LinkPlan, WhoOwnsVolumesAndTheOwnersSecretFollowsTheDeletionPolicy) {
+  World world;
+  world.link->spec.deletion_policy = api::DeletionPolicy::kDelete;
+  EXPECT_EQ(lines(world.plan()),
+            (Lines{"Patch Secret orders-owner", "Patch PersistentVolumeClaim orders-east-data",
+                   "Patch PersistentVolumeClaim orders-west-data", "Patch PersistentVolumeClaim orders-west-2-data"}));
+  const LinkPlan owned = world.plan();
+  EXPECT_EQ(std::get<Patch>(owned.steps[1].effect).patch["metadata"]["ownerReferences"][0]["uid"], "link-uid");
+  for (World::Member& member : world.members) member.claim->owner = "link-uid";
+  world.owner->owner = "link-uid";
+  EXPECT_EQ(lines(world.plan()), Lines{});
+  world.link->spec.deletion_policy = api::DeletionPolicy::kRetain;
+  const LinkPlan kept = world.plan();
+  ASSERT_EQ(kept.steps.size(), 4u);
+  EXPECT_TRUE(std::get<Patch>(kept.steps[1].effect).patch["metadata"]["ownerReferences"].is_null());
+}
+
+TEST(LinkPlan, ANamedOwnerSecretIsAwaitedAndNeverMade) {
+  using State = OwnerSecret::State;
+  Json json = link_json();
+  json["spec"]["postgres"]["ownerSecretRef"] = {{"name", "shop-db"}};
+  for (const State state : {State::kUnknown, State::kMissing, State::kIncomplete, State::kUsable})
+    for (const bool due : {false, true})
+      for (const bool first : {false, true}) {
+        World world(json);
+        world.owner.reset();
+        world.owner_secret = {state, due};
+        if (first) world.lease->record = LeaseRecord{};
+        world["west"].pod.reset();
+        const LinkPlan plan = world.plan();
+        Lines wanted;
+        if (due) wanted.push_back("LookForOwner");
+        // Data that exist are served also without the Secret.
+        if (!first || state == State::kUsable) wanted.push_back("Create Pod orders-west-0");
+        EXPECT_EQ(lines(plan), wanted) << static_cast<int>(state) << due << first;
+        EXPECT_EQ(plan.owner_awaited.empty(), state == State::kUsable);
+        if (state == State::kMissing) {
+          EXPECT_NE(plan.owner_awaited.find("spec.postgres.ownerSecretRef.name: Secret shop-db"), std::string::npos);
+          EXPECT_LE(plan.next_check, OwnerSecret::kAwaitedLook);
+        }
+      }
 }
 
 class RemovedEndpoint : public ::testing::Test {
@@ -155,86 +245,32 @@ TEST_F(RemovedEndpoint, KeepsItsVolumeUntilItsSlotIsGone) {
   world_.report("east").generation = 2;  // has not seen the spec that lacks it
   EXPECT_EQ(lines(world_.plan()), Lines{});
   world_.report("east").generation = 3;
+  EXPECT_EQ(lines(world_.plan()), Lines{});  // deletionPolicy Retain
+  world_.link->spec.deletion_policy = api::DeletionPolicy::kDelete;
+  world_.owner->owner = "link-uid";
+  for (World::Member& member : world_.members) member.claim->owner = "link-uid";
   EXPECT_EQ(lines(world_.plan()), Lines{"Remove PersistentVolumeClaim orders-old-data"});
-  world_.link->metadata.annotations["twinspan.dev/keep-data"] = "true";
-  EXPECT_EQ(lines(world_.plan()), Lines{});
+  world_["old"].claim->handed_to = "orders";
+  EXPECT_EQ(lines(world_.plan()), Lines{}) << "a person's volume, whatever the policy says";
 }
 
 TEST_F(RemovedEndpoint, StaysWhileItIsOrBecomesThePrimary) {
   world_.lease->record.holder_endpoint = "old";
   const Lines steps = lines(world_.plan());
   EXPECT_EQ(std::count(steps.begin(), steps.end(), "Remove Pod orders-old-0"), 0);
-  EXPECT_EQ(world_.plan().waiting_reason, "PrimaryRemoved");
+  EXPECT_EQ(world_.plan().waits_for, WaitFor::kPrimaryElsewhere);
   world_.lease->record.holder_endpoint = "east";
   world_.link->status.assignment->primary = "old";
-  EXPECT_EQ(world_.plan().waiting_reason, "PrimaryRemoved");
+  EXPECT_EQ(world_.plan().waits_for, WaitFor::kPrimaryElsewhere);
 }
 
-class Deletion : public ::testing::Test {
- protected:
-  Deletion() { world_.link->metadata.deletion_timestamp = "2026-11-21T09:59:00Z"; }
-  void remove_pods() {
-    for (World::Member& member : world_.members) member.pod.reset();
-  }
-  void remove_all() {
-    remove_pods();
-    for (World::Member& member : world_.members) {
-      member.claim.reset();
-      member.tls.reset();
-    }
-    world_.ca = world_.owner = nullptr;
-    world_.lease.reset();
-    world_.account = world_.role = world_.binding = world_.budget = nullptr;
-  }
-  World world_;
-};
-
-TEST_F(Deletion, StopsPodsBeforeTakingAwayWhatTheyNeed) {
-  EXPECT_EQ(lines(world_.plan()),
-            (Lines{"Remove Pod orders-east-0", "Remove Pod orders-west-0", "Remove Pod orders-west-2-0"}));
-  for (World::Member& member : world_.members) member.pod->terminating = true;
-  EXPECT_EQ(lines(world_.plan()), Lines{});
-  EXPECT_EQ(world_.plan().waiting_reason, "Terminating");
-}
-
-TEST_F(Deletion, ThenRemovesTheRestThenTheFinalizer) {
-  remove_pods();
-  const Lines rest = lines(world_.plan());
-  EXPECT_EQ(rest.size(), 3u + 3u + 7u);
-  EXPECT_EQ(std::count(rest.begin(), rest.end(), "Remove Lease orders-primary"), 1);
-  EXPECT_EQ(std::count(rest.begin(), rest.end(), "Patch ReplicationLink orders"), 0);
-  remove_all();
-  const LinkPlan plan = world_.plan();
-  ASSERT_EQ(lines(plan), Lines{"Patch ReplicationLink orders"});
-  EXPECT_EQ(std::get<Patch>(plan.steps[0].effect).patch["metadata"]["finalizers"], Json::array());
-}
-
-TEST_F(Deletion, KeepsVolumesThatAreAskedToBeKept) {
-  remove_all();
-  world_["west"].claim = World()["west"].claim;
-  EXPECT_EQ(lines(world_.plan()), Lines{"Remove PersistentVolumeClaim orders-west-data"});
-  world_.link->metadata.annotations["twinspan.dev/keep-data"] = "true";
-  EXPECT_EQ(lines(world_.plan()), Lines{"Patch ReplicationLink orders"});
-}
-
-TEST_F(Deletion, HappensToPausedAndInvalidLinksToo) {
-  world_.link->spec.paused = true;
-  world_.link->invalid = Error{Code::kInvalid, "spec.source: missing", false};
-  EXPECT_EQ(lines(world_.plan()).size(), 3u);
-}
-
-TEST_F(Deletion, LeavesOthersObjectsAlone) {
-  remove_all();
-  world_["west"].pod = World()["west"].pod;
-  world_["west"].pod->link = "orders-west";
-  world_.owner = World().owner;
-  world_.owner->link = "somebody";
-  EXPECT_EQ(lines(world_.plan()), Lines{"Patch ReplicationLink orders"});
-}
-
-TEST_F(Deletion, WithoutOurFinalizerIsNotOurs) {
-  world_.link->metadata.finalizers = {"other/one"};
-  EXPECT_EQ(lines(world_.plan()), Lines{});
+// The garbage collector follows owner references: nothing waits for this operator.
+TEST(LinkPlan, ALinkThatIsBeingDeletedIsLeftToItsOwnerReferences) {
+  World world;
+  world.link->metadata.deletion_timestamp = "2026-11-21T09:59:00Z";
+  world["west"].pod.reset();
+  world.role.reset();
+  EXPECT_EQ(lines(world.plan()), Lines{});
 }
 
 }  // namespace

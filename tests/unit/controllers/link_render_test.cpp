@@ -31,7 +31,8 @@ TEST(LinkRender, EverythingElse) {
   const World world;
   Json all = Json::array({render_account(*world.link), render_role(*world.link), render_binding(*world.link),
                           render_budget(*world.link), render_lease(*world.link),
-                          render_claim(*world.link, world.link->spec.source)});
+                          render_claim(*world.link, world.link->spec.source), render_owner(*world.link, "password"),
+                          render_ca_bundle(*world.link, "PEM")});
   expect_golden("link_objects", all);
 }
 
@@ -61,11 +62,44 @@ TEST(LinkRender, PodHashChangesExactlyWithWhatIsInThePod) {
   EXPECT_NE(hash(link_json(), other), before);
 }
 
+TEST(LinkRender, ImagesArePulledWithTheLinksSecretsThenEverybodys) {
+  Json json = link_json();
+  json["spec"]["imagePullSecrets"] = {{{"name", "own"}}, {{"name", "both"}}};
+  const World world(json);
+  RenderConfig config = render_config();
+  config.image_pull_secrets = {"both", "common"};
+  EXPECT_EQ(render_pod(*world.link, world.link->spec.source, config)["spec"]["imagePullSecrets"],
+            Json::parse(R"([{"name": "own"}, {"name": "both"}, {"name": "common"}])"));
+  const World bare;
+  EXPECT_FALSE(render_pod(*bare.link, bare.link->spec.source, render_config())["spec"].contains("imagePullSecrets"));
+}
+
+TEST(LinkRender, SharedMemoryIsHalfOfTheLimitAndAGigabyteAtMost) {
+  for (const auto& [limit, asked, size] : {std::tuple{"", "", "1Gi"},
+                                           {"256Mi", "", "128Mi"},
+                                           {"1Gi", "", "512Mi"},
+                                           {"64Gi", "", "1Gi"},
+                                           {"1", "", "1Mi"},
+                                           {"2147483648", "", "1Gi"},
+                                           {"256Mi", "200Mi", "200Mi"}}) {
+    Json json = link_json();
+    Json& managed = json["spec"]["source"]["postgres"]["managed"];
+    if (*limit) managed["resources"]["limits"]["memory"] = limit;
+    if (*asked) managed["sharedMemory"] = asked;
+    const World world(json);
+    Json found;
+    const Json pod = render_pod(*world.link, world.link->spec.source, render_config());
+    for (const Json& volume : pod["spec"]["volumes"])
+      if (volume["name"] == "shm") found = volume["emptyDir"];
+    EXPECT_EQ(found, (Json{{"medium", "Memory"}, {"sizeLimit", size}})) << limit;
+  }
+}
+
 // What was applied comes back from the API server with server-set fields, and must still count as unchanged.
 TEST(LinkRender, HashSurvivesWhatTheServerAdds) {
   const World world;
   for (Json object : {render_account(*world.link), render_role(*world.link), render_binding(*world.link),
-                      render_budget(*world.link)}) {
+                      render_budget(*world.link), render_ca_bundle(*world.link, "PEM")}) {
     object["metadata"]["uid"] = "u";
     object["metadata"]["managedFields"] = Json::array();
     object["metadata"]["labels"]["their.example/label"] = "1";

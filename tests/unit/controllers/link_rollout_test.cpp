@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "controllers/link/rollout.hpp"
+#include "controllers/postgres/rollout.hpp"
 #include "link_world.hpp"
 
 namespace twinspan::controllers::testing {
@@ -11,7 +11,7 @@ std::string verdict(const World& world) {
   const Rollout rollout = plan_rollout(world.seen(), render_config());
   if (const auto* one = std::get_if<Replace>(&rollout)) return "replace " + one->endpoint;
   if (const auto* one = std::get_if<MovePrimary>(&rollout)) return "move " + one->from;
-  if (const auto* one = std::get_if<Wait>(&rollout)) return "wait " + one->reason;
+  if (const auto* one = std::get_if<Wait>(&rollout)) return "wait " + std::string(to_string(one->what));
   return "nothing";
 }
 
@@ -51,6 +51,27 @@ TEST(LinkRollout, WaitsUntilAllOthersStream) {
   }
 }
 
+// One that was asked to end a moment ago reports as before until it is gone; so does one whose pod is gone from the
+// cache.
+TEST(LinkRollout, AMemberWhosePodIsBeingDeletedDoesNotCountAsStreaming) {
+  for (const bool gone : {false, true}) {
+    World world;
+    outdate(world, {"west", "east"});
+    const auto leave = [&](const char* name) {
+      if (gone)
+        world[name].pod.reset();
+      else
+        world[name].pod->terminating = true;
+    };
+    leave("west-2");
+    EXPECT_EQ(verdict(world), "wait ReplicaBehind") << gone;
+    World primary_leaves;
+    outdate(primary_leaves, {"west"});
+    primary_leaves["east"].pod->terminating = true;
+    EXPECT_EQ(verdict(primary_leaves), "wait PrimaryMoving");
+  }
+}
+
 TEST(LinkRollout, AnUnheardReplicaDoesNotCountAsStreaming) {
   World world;
   outdate(world, {"west"});
@@ -59,6 +80,8 @@ TEST(LinkRollout, AnUnheardReplicaDoesNotCountAsStreaming) {
   EXPECT_EQ(verdict(world), "wait ReplicaBehind");
   world["west-2"].view.age = std::chrono::seconds(1);  // one missed answer is no reason to doubt
   EXPECT_EQ(verdict(world), "replace west");
+  world.report("east").downstreams.erase("west-2");  // but who sent to it doubts it, too
+  EXPECT_EQ(verdict(world), "wait ReplicaBehind");
 }
 
 TEST(LinkRollout, AReplicaThatIsBehindItselfMayBeReplaced) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "api/conditions.hpp"
+#include "controllers/postgres/postgres_plan.hpp"
+#include "controllers/postgres/postgres_status.hpp"
 #include "link_world.hpp"
 
 namespace twinspan::controllers::testing {
@@ -95,8 +97,41 @@ const Case kCases[] = {
      "False ReplicaDiverged", "True ReplicaDiverged", "False NotStalled"},
     {"Failed", [](World& w) { w.report("west").state = MemberState::kFailed; }, "False ReplicasNotStreaming",
      "False Stalled", "True Failed"},
+    {"ReplicaWithoutLogThatMayNotBeCloned",
+     [](World& w) {
+       w.report("west").state = MemberState::kDisconnected;
+       w.report("west").troubles = {{TroubleKind::kReplicaWithoutLog, "its volume lacks room"}};
+     },
+     "False ReplicasNotStreaming", "False Stalled", "True ReplicaWithoutLog"},
+    {"DiskHangs",
+     [](World& w) {
+       w.report("east").state = MemberState::kFailed;
+       w.report("east").troubles = {{TroubleKind::kDiskHangs, "no answer for 12 s"}};
+     },
+     "False PrimaryNotRunning", "False Stalled", "True Failed"},
     {"ReplicaUnheard", [](World& w) { silence(w, "west"); }, "False ReplicasNotStreaming", "True ReplicasNotStreaming",
      "False NotStalled"},
+    {"ReplicaUnheardForAMoment",
+     [](World& w) {
+       w["west"].view.failures = 1;
+       w["west"].view.age = std::chrono::milliseconds(900);
+     },
+     "True Replicating", "False Settled", "False NotStalled"},
+    {"ReplicaUnheardAndNotSentToAnyMore",
+     [](World& w) {
+       w["west"].view.failures = 1;
+       w["west"].view.age = std::chrono::milliseconds(900);
+       w.report("east").downstreams["west"].state = "lost";
+     },
+     "False ReplicasNotStreaming", "True ReplicasNotStreaming", "False NotStalled"},
+    {"ReplicaUnheardAndItsPrimaryKnowsNothing",
+     [](World& w) {
+       w["west"].view.failures = 1;
+       w["west"].view.age = std::chrono::milliseconds(900);
+       w.report("east").downstreams.clear();
+       w.report("east").sql_healthy = false;
+     },
+     "True Replicating", "False Settled", "False NotStalled"},
     {"PrimaryUnheard", [](World& w) { silence(w, "east"); }, "Unknown PrimaryNotHeard", "True PrimaryNotHeard",
      "False NotStalled"},
     {"PrimaryStopping", [](World& w) { w.report("east").state = MemberState::kStopping; }, "False PrimaryNotRunning",
@@ -121,12 +156,44 @@ const Case kCases[] = {
     {"RollingOut", [](World& w) { w["west"].pod->hash = "old"; }, "True Replicating", "True RollingOut",
      "False NotStalled"},
     {"Paused", [](World& w) { w.link->spec.paused = true; }, "True Replicating", "False Paused", "False NotStalled"},
-    {"Taken", [](World& w) { w["west"].pod->link = "other"; }, "False NameTaken", "False Stalled", "True NameTaken"},
+    {"Foreign", [](World& w) { w["west"].pod->link = "other"; }, "False ForeignObject", "False Stalled",
+     "True ForeignObject"},
+    {"OwnerAwaited",
+     [](World& w) {
+       w.link->spec.postgres.owner_secret_ref.emplace().name = "shop-db";
+       w.owner.reset();
+       w.owner_secret = {OwnerSecret::State::kMissing, false};
+     },
+     "False OwnerSecretMissing", "False Stalled", "True OwnerSecretMissing"},
     {"Deleting", [](World& w) { w.link->metadata.deletion_timestamp = "2026-11-21T09:59:00Z"; }, "False Terminating",
      "True Terminating", "False NotStalled"},
 };
 INSTANTIATE_TEST_SUITE_P(Table, LinkConditions, ::testing::ValuesIn(kCases),
                          [](const auto& one) { return std::string(one.param.name); });
+
+TEST(LinkStatus, AVolumeThatCanNotGrowIsSaidAndMayBeTakenBack) {
+  World world;
+  world.link->spec.targets[0].postgres->managed->storage.size = "20Gi";
+  EXPECT_EQ(lines(world.plan()), Lines{"Patch PersistentVolumeClaim orders-west-data"});
+  LinkSeen seen = world.seen();
+  seen.refused_volumes["west"] = {"20Gi", "forbidden: only dynamically provisioned pvc can be resized"};
+  const LinkPlan plan = plan_link(seen, render_config());
+  EXPECT_EQ(lines(plan), Lines{}) << "not again and again";
+  EXPECT_TRUE(plan.next_check) << "but now and then";
+  const api::LinkStatus status = next_status(seen, plan);
+  EXPECT_EQ(condition(status, "Ready"), "False VolumeNotGrown");
+  EXPECT_EQ(condition(status, "Stalled"), "True VolumeNotGrown");
+  for (const char* part : {"west", "10Gi", "20Gi", "only dynamically provisioned"})
+    EXPECT_NE(message(status, "Ready").find(part), std::string::npos) << message(status, "Ready");
+  world.link->spec.targets[0].postgres->managed->storage.size = "30Gi";  // another size is another question
+  seen.link = world.link;
+  EXPECT_EQ(lines(plan_link(seen, render_config())), Lines{"Patch PersistentVolumeClaim orders-west-data"});
+  world.link->spec.targets[0].postgres->managed->storage.size = "10Gi";
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+  world.link->spec.targets[0].postgres->managed->storage.size = "5Gi";
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False VolumeCanNotShrink");
+  EXPECT_EQ(lines(world.plan()), Lines{});
+}
 
 TEST(LinkStatus, AReleasedLeaseMakesNobodyPrimaryThoughItsEpochWasPromoted) {
   World world;
@@ -223,6 +290,40 @@ TEST(LinkStatus, SyncDurabilityCountsReplicasThatConfirm) {
   EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard");
 }
 
+TEST(LinkStatus, StorageLowNamesWhoseVolumeAndNeverGuesses) {
+  World world;
+  EXPECT_EQ(condition(status_of(world), "StorageLow"), "False RoomLeft");
+  world.report("west").volume.reset();
+  EXPECT_EQ(condition(status_of(world), "StorageLow"), "Unknown NotMeasured");
+  world.report("east").troubles = {{TroubleKind::kStorageLow, "0.4 GiB of 10.0 GiB are free"}};
+  EXPECT_EQ(condition(status_of(world), "StorageLow"), "True VolumeNearlyFull");
+  EXPECT_EQ(message(status_of(world), "StorageLow"), "east: 0.4 GiB of 10.0 GiB are free");
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "False NotStalled");
+}
+
+TEST(LinkStatus, DataThatWasDroppedOrMovedBySqlIsNamed) {
+  World world;
+  EXPECT_EQ(condition(status_of(world), "DataAsDeclared"), "True AsDeclared");
+  world.report("east").troubles = {{TroubleKind::kDatabaseRemade, "database shop was dropped"}};
+  EXPECT_EQ(condition(status_of(world), "DataAsDeclared"), "False DatabaseRemade");
+  world.report("east").troubles = {{TroubleKind::kTablespaceOutsideVolume, "the tablespace at /tmp/x"}};
+  EXPECT_EQ(condition(status_of(world), "DataAsDeclared"), "False TablespaceOutsideVolume");
+  EXPECT_EQ(message(status_of(world), "DataAsDeclared"), "east: the tablespace at /tmp/x");
+  silence(world, "east");
+  EXPECT_EQ(condition(status_of(world), "DataAsDeclared"), "Unknown PrimaryNotHeard");
+}
+
+TEST(LinkStatus, AReplicaThatReadsNothingIsNamedThoughItTakesItselfToBeUpToDate) {
+  World world;
+  world.report("east").downstreams["west"].state = "deaf";
+  const api::LinkStatus status = status_of(world);
+  EXPECT_EQ(status.endpoints[1].state, "Disconnected");
+  EXPECT_EQ(condition(status, "Ready"), "False ReplicasNotStreaming");
+  EXPECT_NE(message(status, "Ready").find("west: Disconnected, it holds its connection to east open"),
+            std::string::npos)
+      << message(status, "Ready");
+}
+
 TEST(LinkStatus, DivergedSaysHowToGoOn) {
   World world;
   world.report("west").state = MemberState::kDiverged;
@@ -272,11 +373,29 @@ TEST(LinkStatus, ThePatchNeverNamesTheAssignmentAndDeletesWhatIsGone) {
   api::LinkStatus status = status_of(world);
   status.assignment = assigned(9, "west");
   status.lag.reset();
-  const Json patch = status_patch(world.link->metadata, status);
+  const Json patch = status_patch(*world.link, status);
   EXPECT_FALSE(patch["status"].contains("assignment"));
   EXPECT_TRUE(patch["status"]["lag"].is_null());
   EXPECT_EQ(patch["metadata"]["resourceVersion"], "77");
   EXPECT_EQ(patch["status"]["endpoints"].size(), 3u);
+}
+
+// The next trial must not carry on with the words that ended the one before.
+TEST(LinkStatus, ThePatchDeletesWhatIsGoneInsideAnObject) {
+  World world;
+  api::TrialStatus ended;
+  ended.endpoint = "west";
+  ended.generation = 3;
+  ended.message = "west tried generation 3 and went back";
+  world.link->status.trial = ended;
+  api::LinkStatus status = status_of(world);
+  status.trial = ended;
+  status.trial->generation = 4;
+  status.trial->message.reset();
+  Json stored = api::to_json(world.link->status);
+  stored.merge_patch(status_patch(*world.link, status)["status"]);
+  EXPECT_EQ(stored["trial"]["generation"], 4);
+  EXPECT_FALSE(stored["trial"].contains("message")) << stored["trial"];
 }
 
 TEST(LinkStatus, ARemovedEndpointShowsAsLongAsItRuns) {
@@ -286,6 +405,13 @@ TEST(LinkStatus, ARemovedEndpointShowsAsLongAsItRuns) {
   EXPECT_EQ(status_of(world).replicas, "2/2");
   world["old"].pod.reset();
   EXPECT_EQ(status_of(world).endpoints.size(), 3u);
+}
+
+TEST(LinkStatus, AnObjectOfOthersIsTracedToTheFieldThatAsksForItsName) {
+  World world;
+  world["west"].pod->link = "other";
+  const std::string said = message(status_of(world), "Stalled");
+  EXPECT_NE(said.find("spec.targets[0].name"), std::string::npos) << said;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "controllers/link/link_plan.hpp"
 #include "controllers/link/link_seen.hpp"
 #include "controllers/link/render.hpp"
+#include "controllers/postgres/postgres_plan.hpp"
 
 namespace twinspan::controllers::testing {
 
@@ -22,8 +23,7 @@ inline RenderConfig render_config() {
 inline Json link_json() {
   return Json::parse(R"({
     "apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
-    "metadata": {"name": "orders", "namespace": "shop", "uid": "link-uid", "resourceVersion": "77", "generation": 3,
-                 "finalizers": ["twinspan.dev/cleanup"]},
+    "metadata": {"name": "orders", "namespace": "shop", "uid": "link-uid", "resourceVersion": "77", "generation": 3},
     "spec": {"engine": "Postgres",
       "source": {"name": "east", "postgres": {"managed": {"storage": {"size": "10Gi"},
                  "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}}}}},
@@ -44,7 +44,8 @@ class World {
     ca->renew_at = now + std::chrono::days(2000);
     ca->issuer_certificate_pem = ca->issuer_key_pem = "pem";
     ca->bundle_hash = "bundle";
-    owner = std::make_shared<Secret>(owned<Secret>("", "owner"));
+    ca->bundle_pem = "bundle";
+    owner = std::make_shared<Secret>(lasting<Secret>("", "owner"));
     lease = std::make_shared<Lease>(owned<Lease>("", "lease"));
     lease->record.holder_endpoint = "east";
     lease->record.holder_instance = "i1";
@@ -55,6 +56,7 @@ class World {
     role = there(render_role(*link));
     binding = there(render_binding(*link));
     budget = there(render_budget(*link));
+    ca_bundle = there(render_ca_bundle(*link, "bundle"));
     std::vector<const api::Endpoint*> wanted{&link->spec.source};
     for (const api::Endpoint& target : link->spec.targets) wanted.push_back(&target);
     for (const api::Endpoint* endpoint : wanted) add(endpoint->name, endpoint);
@@ -74,13 +76,13 @@ class World {
     member.name = name;
     member.spec = spec;
     member.pod = std::make_shared<Pod>(owned<Pod>(name, "pod-" + name));
-    member.pod->hash = spec && !link->invalid ? pod_hash(*link, *spec, render_config()) : "old";
+    member.pod->hash = spec && link->actionable ? pod_hash(*link, *spec, render_config()) : "old";
     member.pod->phase = "Running";
     member.pod->ip = "10.0.0." + std::to_string(members.size() + 1);
     member.pod->ready = member.pod->scheduled = true;
     member.pod->created = now - std::chrono::hours(1);
     member.pod->role = name == "east" ? "Primary" : "Replica";
-    member.claim = std::make_shared<Claim>(owned<Claim>(name, "claim-" + name));
+    member.claim = std::make_shared<Claim>(lasting<Claim>(name, "claim-" + name));
     member.claim->requested = "10Gi";
     member.tls = std::make_shared<Secret>(owned<Secret>(name, "tls-" + name));
     member.tls->renew_at = now + std::chrono::days(60);
@@ -92,7 +94,9 @@ class World {
     report.state = name == "east" ? MemberState::kRunning : MemberState::kStreaming;
     report.received = Position{0x5000148};
     report.timeline = 3;
+    report.sql_healthy = true;
     report.generation = link->metadata.generation;
+    report.volume = {10ULL << 30, 8ULL << 30};
     if (name == "east") {
       for (const char* replica : {"west", "west-2"})
         report.downstreams[replica] = {"streaming", "sync", {}, {}, {}, {}};
@@ -119,15 +123,21 @@ class World {
       out.endpoints.push_back({member.name, member.spec, member.pod, member.claim, member.tls, member.view});
     out.ca = ca;
     out.owner = owner;
-    out.owner_is_theirs = owner_is_theirs;
+    out.owner_secret = owner_secret;
+    out.foreign = foreign;
     out.lease = lease;
     out.lease_unchanged_for = lease_unchanged_for;
     out.account = account;
     out.role = role;
     out.binding = binding;
     out.budget = budget;
+    out.ca_bundle = ca_bundle;
+    out.services = services;
+    out.primary_service = primary_service;
     out.fails_over = fails_over;
     out.now = now;
+    out.doubt_unheard();
+    out.set_foreign_aside();
     return out;
   }
   LinkPlan plan() const { return plan_link(seen(), render_config()); }
@@ -135,10 +145,13 @@ class World {
   std::shared_ptr<CachedLink> link;
   std::vector<Member> members;
   std::shared_ptr<Secret> ca, owner;
-  bool owner_is_theirs = false;
+  OwnerSecret owner_secret;
+  std::vector<KnownForeign> foreign;
   std::shared_ptr<Lease> lease;
   std::chrono::milliseconds lease_unchanged_for{300};
-  std::shared_ptr<Owned> account, role, binding, budget;
+  std::shared_ptr<Owned> account, role, binding, budget, ca_bundle;
+  std::vector<std::string> services;
+  std::string primary_service;
   bool fails_over = true;
   WallTime now;
 
@@ -148,9 +161,18 @@ class World {
     T object;
     object.uid = uid;
     object.resource_version = "5";
+    object.managed = true;
     object.link = "orders";
+    object.owner = "link-uid";
     object.endpoint = endpoint;
     object.hash = "intact";
+    return object;
+  }
+  // As deletionPolicy Retain has it: without an owner.
+  template <class T>
+  T lasting(const std::string& endpoint, const std::string& uid) const {
+    T object = owned<T>(endpoint, uid);
+    object.made_for = std::exchange(object.owner, "");
     return object;
   }
   static std::shared_ptr<Owned> there(Json object) {
@@ -178,6 +200,7 @@ inline std::vector<std::string> lines(const LinkPlan& plan) {
     if (const auto* one = std::get_if<IssueCertificates>(&step.effect))
       out.push_back("IssueCertificates " + one->endpoint);
     if (std::holds_alternative<MakeOwner>(step.effect)) out.push_back("MakeOwner");
+    if (std::holds_alternative<LookForOwner>(step.effect)) out.push_back("LookForOwner");
     if (const auto* one = std::get_if<HandOver>(&step.effect)) out.push_back("HandOver " + one->from);
   }
   return out;

@@ -12,15 +12,11 @@ Lines planned(const S3Seen& seen) { return lines(plan_s3(seen, s3_render_config(
 TEST(S3Plan, NothingToDoWhereEverythingIsAsItShouldBe) {
   const LinkPlan plan = plan_s3(s3_world(), s3_render_config());
   EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.waiting_reason, "");
+  EXPECT_EQ(plan.waits_for, WaitFor::kNothing);
 }
 
-TEST(S3Plan, ANewLinkGetsItsFinalizerThenCertificatesThenItsWorkers) {
+TEST(S3Plan, ANewLinkGetsCertificatesThenItsWorkers) {
   S3Seen seen = s3_world();
-  Json json = s3_link_json();
-  json["metadata"].erase("finalizers");
-  EXPECT_EQ(planned(s3_world(json)), (Lines{"Patch ReplicationLink backups"}));
-
   seen.set = nullptr;
   seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
   seen.common.ca = nullptr;
@@ -72,28 +68,41 @@ TEST(S3Plan, AnotherLinksPodIsNeverTakenOver) {
   pod->link = "back";
   pod->endpoint = "ups-s3";
   seen.common.endpoints.front().pod = pod;
+  seen.set = nullptr;
+  seen.set_foreign_aside();
   const LinkPlan plan = plan_s3(seen, s3_render_config());
   EXPECT_EQ(lines(plan), Lines{});
-  EXPECT_EQ(plan.taken, "Pod backups-s3-0");
+  EXPECT_EQ(plan.foreign, (std::vector<Foreign>{{"Pod", "backups-s3-0"}}));
 }
 
-TEST(S3Plan, DeletionStopsTheWorkersFirstAndTheFinalizerGoesLast) {
+TEST(S3Plan, PodsOfItsOwnStatefulSetAreItsOwn) {
+  S3Seen seen = s3_world();
+  auto pod = std::make_shared<Pod>(*seen.common.endpoints.front().pod);
+  pod->owner.clear();
+  pod->controller = "StatefulSet/backups-s3";
+  seen.common.endpoints.front().pod = pod;
+  seen.set_foreign_aside();
+  EXPECT_TRUE(seen.common.endpoints.front().pod);
+  EXPECT_EQ(planned(seen), Lines{});
+}
+
+TEST(S3Plan, SomebodyElsesLeaseStopsTheWorkersBeforeTheyAreMade) {
+  S3Seen seen = s3_world();
+  seen.set = nullptr;
+  seen.leases = {nullptr};
+  seen.common.foreign = {{{"Lease", "backups-s3-0"}, false}};
+  EXPECT_EQ(planned(seen), Lines{});
+  seen.common.foreign[0].due = true;
+  EXPECT_EQ(planned(seen), Lines{"Create Lease backups-s3-0"});
+}
+
+TEST(S3Plan, ALinkThatIsBeingDeletedIsLeftToItsOwnerReferences) {
   Json json = s3_link_json();
   json["metadata"]["deletionTimestamp"] = "2026-11-21T09:59:00Z";
   S3Seen seen = s3_world(json);
-  EXPECT_EQ(planned(seen), (Lines{"Remove StatefulSet backups-s3"}));
-  seen.set = nullptr;
-  EXPECT_EQ(planned(seen), (Lines{"Remove Pod backups-s3-0"}));
-  seen.common.endpoints.front().pod = nullptr;
-  EXPECT_EQ(planned(seen),
-            (Lines{"Remove Secret backups-s3-tls", "Remove Lease backups-s3-0", "Remove Secret backups-ca",
-                   "Remove PodDisruptionBudget backups", "Remove RoleBinding backups-worker",
-                   "Remove Role backups-worker", "Remove ServiceAccount backups-worker"}));
-  seen.common.ca = nullptr;
-  seen.leases = {nullptr};
-  seen.common.account = seen.common.role = seen.common.binding = seen.common.budget = nullptr;
-  seen.common.endpoints.front().tls = nullptr;
-  EXPECT_EQ(planned(seen), (Lines{"Patch ReplicationLink backups"}));
+  EXPECT_EQ(planned(seen), Lines{});
+  json["metadata"]["finalizers"] = {"twinspan.dev/cleanup"};
+  EXPECT_EQ(planned(s3_world(json)), (Lines{"Patch ReplicationLink backups"}));
 }
 
 }  // namespace

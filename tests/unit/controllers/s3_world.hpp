@@ -11,8 +11,7 @@ namespace twinspan::controllers::testing {
 inline Json s3_link_json() {
   return Json::parse(R"({
     "apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
-    "metadata": {"name": "backups", "namespace": "shop", "uid": "link-uid", "resourceVersion": "77", "generation": 3,
-                 "finalizers": ["twinspan.dev/cleanup"]},
+    "metadata": {"name": "backups", "namespace": "shop", "uid": "link-uid", "resourceVersion": "77", "generation": 3},
     "spec": {"engine": "S3",
       "source": {"name": "sgp", "s3": {"endpoint": "https://sgp1.example", "region": "sgp1", "bucket": "backups-sgp1",
                  "credentialsSecretRef": {"name": "spaces-sgp"}}},
@@ -31,7 +30,9 @@ inline S3Seen s3_world(const Json& json = s3_link_json()) {
   const auto owned = [](auto object, const char* uid) {
     object.uid = uid;
     object.resource_version = "5";
+    object.managed = true;
     object.link = "backups";
+    object.owner = "link-uid";
     object.endpoint = kS3Member;
     object.hash = "intact";
     return std::make_shared<decltype(object)>(std::move(object));
@@ -80,7 +81,7 @@ inline S3Seen s3_world(const Json& json = s3_link_json()) {
     "sync": {"total": 5003, "replicated": 4980, "skipped": 20, "failed": 3, "bytes": 1690000000,
              "startedAt": "2026-11-21T09:00:00Z", "completedAt": "2026-11-21T09:10:00Z"}})");
   worker.member.report = std::move(report);
-  if (!link->invalid) {
+  if (link->actionable) {
     Json set = render_s3_set(*link, s3_render_config());
     set["metadata"]["uid"] = "set";
     set["metadata"]["generation"] = 2;

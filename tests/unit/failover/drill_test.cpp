@@ -1,4 +1,4 @@
-#include "failover/drill.hpp"
+#include "failover/flow/drill.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "failover/elect.hpp"
+#include "failover/log/elect.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ Candidate candidate(const std::string& name, uint64_t received, uint32_t timelin
 
 std::string winner(const ElectionInput& input) {
   const ElectionResult result = elect(input);
-  if (const auto* refused = std::get_if<Refused>(&result)) return refused->reason;
+  if (const auto* refused = std::get_if<Refused>(&result)) return std::string(to_string(refused->reason));
   return std::get<Elected>(result).name;
 }
 
@@ -96,6 +96,82 @@ TEST(Election, SaysWhoIsMissingAndByHowMuch) {
   input.durability = {true, 1};
   input.replicas = {candidate("a", 100), Candidate{"b", {}}};
   EXPECT_NE(std::get<Refused>(elect(input)).message.find("silent: b"), std::string::npos);
+}
+
+Candidate of_history(Candidate one, int64_t epoch, DataPart part) {
+  one.report->memory = MemberMemory{{epoch}, Epoch{epoch}, part, {}};
+  return one;
+}
+
+// Timelines are numbers that two members can give to different histories, and a log that nobody continued may be
+// longer.
+TEST(Election, DataOfAnEarlierHistoryAreNoCandidatesOnceSomebodyHasAllThatCameBefore) {
+  for (DataPart a : {DataPart::kSome, DataPart::kBegun, DataPart::kPrimary})
+    for (DataPart b : {DataPart::kSome, DataPart::kBegun, DataPart::kPrimary})
+      for (int64_t epoch : {2, 3}) {
+        ElectionInput input;
+        input.durability = {true, 1};
+        input.epoch = {3};
+        input.replicas = {of_history(candidate("a", 100, 2), 3, a), of_history(candidate("b", 150, 2), epoch, b)};
+        const bool left_behind = epoch < 3 && a != DataPart::kSome;
+        EXPECT_EQ(winner(input), left_behind ? "a" : "b");
+      }
+}
+
+// A replica whose agent is cut off goes on streaming from a primary that starts again in a later epoch, and confirms
+// what it has never heard of.
+TEST(Election, WhoHasTheSameLogHasWhatItsPositionSays) {
+  for (DataPart part : {DataPart::kSome, DataPart::kBegun}) {
+    ElectionInput input;
+    input.durability = {true, 1};
+    input.epoch = {6};
+    input.replicas = {of_history(candidate("a", 191), 6, DataPart::kBegun), of_history(candidate("b", 192), 5, part)};
+    input.replicas[0].report->memory->epochs = {{{1}, {0}}};
+    input.replicas[1].report->memory->epochs = {{{1}, {0}}};
+    EXPECT_EQ(winner(input), "b");
+    input.replicas[0].report->memory->epochs = {{{1}, {0}}, {{6}, {190}}};
+    EXPECT_EQ(winner(input), "a") << "another log";
+    // Epoch 6 was another's, and the primary of the first log started again after it.
+    input.replicas.push_back(of_history(candidate("c", 180), 7, DataPart::kBegun));
+    input.replicas[2].report->memory->epochs = {{{1}, {0}}};
+    EXPECT_EQ(winner(input), "b");
+  }
+}
+
+// It answers, and what was confirmed here before it was cloned anew is gone.
+TEST(Election, ACopyThatFollowsNobodyYetCountsForNothing) {
+  ElectionInput input;
+  input.durability = {true, 1};
+  input.epoch = {3};
+  input.replicas = {of_history(candidate("a", 100), 2, DataPart::kBegun),
+                    of_history(candidate("b", 150), 0, DataPart::kSome)};
+  EXPECT_EQ(winner(input), "NotEnoughReplicasHeard");
+}
+
+// What it wrote down before it would have promoted makes nobody else's data older.
+TEST(Election, ACandidateThatOnlyPreparedDoesNotRuleTheOthersOut) {
+  ElectionInput input;
+  input.durability = {true, 1};
+  input.epoch = input.unpromoted = {3};
+  input.replicas = {of_history(candidate("a", 100), 3, DataPart::kPrimary),
+                    of_history(candidate("b", 100), 2, DataPart::kBegun)};
+  input.excluded = {"a"};
+  EXPECT_EQ(winner(input), "b");
+  input.replicas[1] = of_history(candidate("b", 99), 2, DataPart::kBegun);
+  EXPECT_EQ(winner(input), "FurthestReplicaFailed");
+}
+
+TEST(Election, WhereTheOldPrimaryIsAmongThemOneMoreIsNeededOnlyForWhatItLacks) {
+  for (int heard = 0; heard <= 3; ++heard) {
+    ElectionInput input;
+    input.durability = {true, 1};
+    input.primary_among_them = true;
+    for (int i = 0; i < 3; ++i) {
+      const std::string name(1, static_cast<char>('a' + i));
+      input.replicas.push_back(i < heard ? candidate(name, 100) : Candidate{name, {}});
+    }
+    EXPECT_EQ(winner(input).size() == 1, heard >= 2) << heard;
+  }
 }
 
 }  // namespace

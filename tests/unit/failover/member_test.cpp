@@ -1,4 +1,4 @@
-#include "failover/member.hpp"
+#include "failover/log/member.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,13 @@ namespace twinspan {
 namespace {
 
 // Every view that differs in what decide_member looks at. Small enough to enumerate.
-std::vector<MemberView> every_view() {
-  std::vector<MemberView> views;
+template <class Check>
+void for_every_view(Check check) {
+  // Nothing remembered; primary and replica of epoch 2; a later epoch than any lease; data of which nothing is known.
+  const std::vector<std::optional<MemberMemory>> memories{
+      MemberMemory{{0}, Epoch{0}, DataPart::kSome, {}},     MemberMemory{{2}, Epoch{2}, DataPart::kPrimary, {}},
+      MemberMemory{{2}, Epoch{2}, DataPart::kBegun, {}},    MemberMemory{{7}, Epoch{7}, DataPart::kBegun, {}},
+      MemberMemory{{2}, std::nullopt, DataPart::kSome, {}}, std::nullopt};
   LeaseRecord none, mine, mine_earlier, other, other_unpromoted, released, released_clean;
   for (LeaseRecord* record : {&mine, &mine_earlier, &other, &other_unpromoted, &released, &released_clean}) {
     record->version = "9";
@@ -27,39 +32,42 @@ std::vector<MemberView> every_view() {
   released_clean.release = Release{"b", Cause::kSwitchover, Position{100}};
   const std::vector<std::optional<LeaseRecord>> leases{std::nullopt,     none,     mine,          mine_earlier, other,
                                                        other_unpromoted, released, released_clean};
-  std::vector<std::optional<Assignment>> assignments{std::nullopt};
-  for (int64_t epoch : {1, 2, 3})
-    for (const char* primary : {"", "a", "b"})
+  std::vector<std::optional<Assignment>> assignments{std::nullopt, Assignment{{2}, "b", "a", Cause::kProcessDied}};
+  for (int64_t epoch : {1, 3, 9})
+    for (const char* primary : {"", "a"})
       for (Cause cause : {Cause::kInitial, Cause::kProcessDied, Cause::kSwitchover})
         assignments.push_back(Assignment{{epoch}, primary, "b", cause});
+  MemberView view;
+  view.self = "a";
+  view.instance = "1";
+  view.upstream = "b";
   for (const auto& lease : leases)
     for (const auto& assignment : assignments)
-      for (std::optional<Epoch> tenure : {std::optional<Epoch>{}, {Epoch{2}}})
-        for (DataShape data : {DataShape::kNone, DataShape::kReplica, DataShape::kPrimary})
-          for (ProcessState process :
-               {ProcessState::kStopped, ProcessState::kReplicaRunning, ProcessState::kPrimaryRunning})
-            for (int bits = 0; bits < 32; ++bits)
-              for (Lineage lineage : {Lineage::kUnknown, Lineage::kFollows, Lineage::kDiverged}) {
-                if (data == DataShape::kNone && process != ProcessState::kStopped) continue;
-                MemberView view;
-                view.self = "a";
-                view.instance = "1";
-                view.lease = lease;
-                view.assignment = assignment;
-                view.tenure = tenure;
-                view.data = data;
-                view.process = process;
-                view.lineage = lineage;
-                view.lease_may_be_taken = bits & 1;
-                view.stopping = bits & 2;
-                view.process_died = (bits & 4) && process == ProcessState::kStopped;
-                view.receiver_stopped = bits & 8;
-                view.received = Position{bits & 16 ? 100u : 99u};
-                view.following = bits & 8 ? "" : "b";
-                view.upstream = "b";
-                views.push_back(view);
-              }
-  return views;
+      for (const auto& memory : memories) {
+        view.lease = lease;
+        view.assignment = assignment;
+        view.memory = memory;
+        for (std::optional<Epoch> tenure : {std::optional<Epoch>{}, {Epoch{2}}})
+          for (DataShape data : {DataShape::kNone, DataShape::kReplica, DataShape::kPrimary})
+            for (ProcessState process :
+                 {ProcessState::kStopped, ProcessState::kReplicaRunning, ProcessState::kPrimaryRunning})
+              for (int bits = 0; bits < 32; ++bits)
+                for (Lineage lineage : {Lineage::kUnknown, Lineage::kFollows, Lineage::kDiverged}) {
+                  if (data == DataShape::kNone && process != ProcessState::kStopped) continue;
+                  view.tenure = tenure;
+                  view.data = data;
+                  view.process = process;
+                  view.lineage = lineage;
+                  view.lease_stood = bits & 1;
+                  view.stopping = bits & 2;
+                  view.process_died = (bits & 4) && process == ProcessState::kStopped;
+                  view.receiver_stopped = bits & 8;
+                  view.received = Position{bits & 16 ? 100u : 99u};
+                  view.following = bits & 8 ? "" : "b";
+                  view.begun = bits & 16;
+                  check(view, decide_member(view));
+                }
+      }
 }
 
 template <class Action>
@@ -68,53 +76,138 @@ bool is(const MemberAction& action) {
 }
 
 TEST(MemberDecision, NeverRunsReadWriteWithoutTheLease) {
-  for (const MemberView& view : every_view()) {
-    const MemberAction action = decide_member(view);
-    if (view.tenure) continue;
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    if (view.tenure) return;
     EXPECT_FALSE(is<StartPrimary>(action) || is<Promote>(action) || is<Initialize>(action) ||
                  is<MarkPromoted>(action) || is<HandOver>(action) || is<ReleaseLease>(action))
         << to_string(action);
     if (view.process == ProcessState::kPrimaryRunning) {
       EXPECT_TRUE(is<Fence>(action)) << to_string(action);
     }
-  }
+  });
 }
 
-TEST(MemberDecision, TakesTheLeaseOnlyWhenNamedForTheNextEpochAndFree) {
-  for (const MemberView& view : every_view()) {
-    const MemberAction action = decide_member(view);
+TEST(MemberDecision, TakesTheLeaseOnlyWhenNamedForALaterEpochAndFree) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
     const auto* take = std::get_if<TakeLease>(&action);
-    if (!take) continue;
+    if (!take) return;
     ASSERT_TRUE(view.lease);
+    ASSERT_TRUE(view.memory) << "nobody knows what was";
     EXPECT_EQ(take->version, view.lease->version);
     if (take->epoch == view.lease->epoch) {  // its own, renewed
       EXPECT_EQ(view.lease->holder_endpoint, view.self);
       EXPECT_EQ(view.lease->holder_instance, view.instance);
-      continue;
+      EXPECT_LE(view.memory->epoch_seen, take->epoch);
+      return;
     }
-    EXPECT_EQ(take->epoch, view.lease->epoch.next());
+    EXPECT_GT(take->epoch, view.lease->epoch);
+    EXPECT_GT(take->epoch, view.memory->epoch_seen) << "an epoch is used once";
     ASSERT_TRUE(view.assignment);
     EXPECT_EQ(view.assignment->primary, view.self);
     EXPECT_EQ(view.assignment->epoch, take->epoch);
-    EXPECT_TRUE(view.lease_may_be_taken);
+    if (!view.lease_stood) {
+      EXPECT_FALSE(view.lease->held());
+      EXPECT_EQ(take->epoch, view.lease->epoch.next());
+      EXPECT_LE(view.memory->epoch_seen, view.lease->epoch);
+      EXPECT_TRUE(view.lease->release || view.lease->epoch == Epoch{0});
+    }
     EXPECT_TRUE(view.process != ProcessState::kReplicaRunning || view.receiver_stopped);
     if (view.assignment->cause == Cause::kSwitchover) {
       ASSERT_TRUE(view.lease->release && view.lease->release->final_position);
       EXPECT_GE(*view.received, *view.lease->release->final_position);
     }
-  }
+  });
+}
+
+TEST(MemberDecision, RemembersTheEpochBeforeItWritesInIt) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    if (!is<Promote>(action) && !is<StartPrimary>(action)) return;
+    ASSERT_TRUE(view.memory);
+    EXPECT_EQ(view.memory->data_epoch, view.tenure);
+    EXPECT_EQ(view.memory->part, DataPart::kPrimary);
+  });
+}
+
+// A promotion begins another log, and starting again where it stopped does not: who streams from it goes on.
+TEST(MemberDecision, OnlyAPromotionBeginsALog) {
+  MemberView view;
+  view.tenure = Epoch{7};
+  view.received = Position{100};
+  const auto remembered = [&](ProcessState process, DataShape data, EpochHistory epochs) {
+    view.process = process;
+    view.data = data;
+    view.memory = MemberMemory{{5}, Epoch{5}, DataPart::kPrimary, {}, std::move(epochs)};
+    const MemberAction action = decide_member(view);
+    return std::holds_alternative<Remember>(action) ? std::get<Remember>(action).memory.epochs : EpochHistory();
+  };
+  const EpochHistory before{{{1}, {0}}};
+  EXPECT_EQ(remembered(ProcessState::kStopped, DataShape::kPrimary, before), before);
+  EXPECT_EQ(remembered(ProcessState::kStopped, DataShape::kPrimary, {}), (EpochHistory{{{7}, {0}}}));
+  EXPECT_EQ(remembered(ProcessState::kReplicaRunning, DataShape::kReplica, before),
+            (EpochHistory{{{1}, {0}}, {{7}, {100}}}));
+}
+
+// Who held it since the backup was made may be known to others only.
+TEST(MemberDecision, ALeaseThatWentBackIsNotTakenAgain) {
+  MemberView view;
+  view.self = "a";
+  view.instance = "1";
+  view.memory = MemberMemory{{2}, Epoch{2}, DataPart::kPrimary, {}};
+  view.lease = LeaseRecord{};
+  view.lease->holder_endpoint = "a";
+  view.lease->holder_instance = "1";
+  view.lease->epoch = {2};
+  view.lease_stood = true;
+  view.data = DataShape::kPrimary;
+  EXPECT_TRUE(std::holds_alternative<TakeLease>(decide_member(view)));
+  view.lease_went_back = true;
+  EXPECT_FALSE(std::holds_alternative<TakeLease>(decide_member(view)));
+  view.assignment = Assignment{{3}, "a", "a", Cause::kRestart};
+  EXPECT_TRUE(std::holds_alternative<TakeLease>(decide_member(view))) << "made by somebody who asked the others";
+}
+
+TEST(MemberDecision, ReceivesOnlyWhatItRemembersToFollow) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    const auto* start = std::get_if<StartReplica>(&action);
+    if (!is<Follow>(action) && !(start && !start->upstream.empty())) return;
+    ASSERT_TRUE(view.memory);
+    EXPECT_EQ(view.memory->data_epoch, view.lease->epoch);
+    EXPECT_NE(view.memory->part, DataPart::kPrimary);
+  });
+}
+
+TEST(MemberDecision, NothingRememberedIsEverUnlearned) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    const auto* remember = std::get_if<Remember>(&action);
+    if (!remember) return;
+    ASSERT_TRUE(view.memory);
+    EXPECT_GE(remember->memory.epoch_seen, view.memory->epoch_seen);
+    EXPECT_NE(remember->memory, *view.memory) << "it would be written for ever";
+  });
+}
+
+TEST(MemberDecision, RefusesAnOlderHistoryThanItRemembers) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    if (view.tenure || !view.lease || !view.memory || view.lease->epoch >= view.memory->epoch_seen) return;
+    const auto* start = std::get_if<StartReplica>(&action);
+    EXPECT_FALSE(is<Follow>(action) || is<Clone>(action) || is<Rewind>(action) || (start && !start->upstream.empty()))
+        << to_string(action);
+  });
 }
 
 TEST(MemberDecision, InitializesOnlyWhereNoEpochEverHadAPrimary) {
-  for (const MemberView& view : every_view())
-    if (is<Initialize>(decide_member(view))) {
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    if (is<Initialize>(action)) {
+      EXPECT_TRUE(view.tenure);
       EXPECT_EQ(view.assignment->cause, Cause::kInitial);
       EXPECT_EQ(view.data, DataShape::kNone);
     }
+  });
 }
 
 TEST(MemberDecision, OverwritesNothingUnlessTheRuleAllows) {
-  for (MemberView view : every_view())
+  for_every_view([](MemberView view, const MemberAction&) {
+    if (view.tenure) return;
     for (DivergedRule rule : {DivergedRule::kHalt, DivergedRule::kRewind, DivergedRule::kClone}) {
       view.diverged = rule;
       const MemberAction action = decide_member(view);
@@ -127,16 +220,39 @@ TEST(MemberDecision, OverwritesNothingUnlessTheRuleAllows) {
         EXPECT_EQ(view.lineage, Lineage::kDiverged);
       }
     }
+  });
+}
+
+TEST(MemberDecision, AReplicaWhoseLogIsGoneIsClonedOnlyOnceItIsKnownToFollow) {
+  for_every_view([](MemberView view, const MemberAction& without) {
+    view.log_missing = true;
+    const MemberAction action = decide_member(view);
+    if (to_string(action) == to_string(without)) return;
+    // Nothing is replaced before it is remembered that what was here is gone.
+    if (const auto* remember = std::get_if<Remember>(&action))
+      EXPECT_EQ(remember->memory.data_epoch, Epoch{0});
+    else
+      EXPECT_EQ(to_string(action), "Clone(b)") << to_string(without);
+    EXPECT_EQ(view.lineage, Lineage::kFollows) << "what may have diverged is a person's to give up";
+    EXPECT_FALSE(view.tenure || view.stopping);
+    EXPECT_TRUE(view.lease->promoted && view.lease->held() && view.lease->holder_endpoint != view.self);
+  });
+}
+
+TEST(MemberDecision, AnUnfitMemberNeitherTakesNorRetakesTheLease) {
+  for_every_view([](MemberView view, const MemberAction&) {
+    view.unfit = true;
+    EXPECT_FALSE(is<TakeLease>(decide_member(view)));
+  });
 }
 
 TEST(MemberDecision, FrozenMeansThatNoActionReceivesMore) {
-  for (const MemberView& view : every_view()) {
-    if (frozen_for(view) == Epoch{0}) continue;
-    const MemberAction action = decide_member(view);
+  for_every_view([](const MemberView& view, const MemberAction& action) {
+    if (frozen_for(view) == Epoch{0}) return;
     const auto* start = std::get_if<StartReplica>(&action);
     EXPECT_FALSE(is<Follow>(action) || is<Clone>(action) || is<Rewind>(action) || (start && !start->upstream.empty()))
         << to_string(action);
-  }
+  });
 }
 
 TEST(MemberDecision, AHolderWhoseAssignmentMovedOnHandsOver) {
@@ -146,6 +262,7 @@ TEST(MemberDecision, AHolderWhoseAssignmentMovedOnHandsOver) {
   view.tenure = Epoch{2};
   view.data = DataShape::kPrimary;
   view.process = ProcessState::kPrimaryRunning;
+  view.memory = MemberMemory{{2}, Epoch{2}, DataPart::kPrimary, {}};
   view.assignment = Assignment{{3}, "b", "a", Cause::kSwitchover};
   EXPECT_EQ(to_string(decide_member(view)), "HandOver(Switchover)");
   view.process = ProcessState::kStopped;

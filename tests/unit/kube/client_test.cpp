@@ -62,6 +62,20 @@ TEST(ApiError, NamesTheFieldsAtFaultOnce) {
   EXPECT_EQ(error_of_status(status).message, "w is invalid: spec.size: must be larger (spec.color: unknown)");
 }
 
+// What was judged is not what the API server sees: judged anew, which is no error.
+TEST(ApiError, OfWhatIsAnotherByNowOrNotSeenYetIsAConflict) {
+  EXPECT_EQ(error_of_status(Json::parse(R"({"code":422,"reason":"Invalid","message":"a is invalid","details":{"causes":[
+      {"reason":"FieldValueInvalid","field":"metadata.uid","message":"field is immutable"}]}})"))
+                .code,
+            Code::kConflict);
+  EXPECT_EQ(error_of_status(Json::parse(R"({"code":403,"reason":"Forbidden","message":
+      "pods \"p\" is forbidden: error looking up service account shop/w: serviceaccount \"w\" not found"})"))
+                .code,
+            Code::kConflict);
+  EXPECT_EQ(error_of_status(Json::parse(R"({"code":403,"reason":"Forbidden","message":"pods is forbidden"})")).code,
+            Code::kDenied);
+}
+
 TEST_F(ClientTest, ListsGatherPagesAndNameTheKind) {
   for (int i = 0; i < 5; ++i) api.put("configmaps", "ns", "c" + std::to_string(i));
   std::vector<std::string> names;

@@ -214,17 +214,21 @@ class FakeApi {
       if (auto out = intercept(request)) return *out;
     const Route where = route(request.path);
     const bool watch = parameter(request, "watch") == "true";
+    // Client::present_version() apart from lists that bring objects.
+    const bool present = parameter(request, "limit") == "1" && parameter(request, "resourceVersion").empty() &&
+                         parameter(request, "continue").empty();
     const std::string kind = request.method != "GET" ? request.method
                              : watch                 ? "watch"
-                             : where.name.empty()    ? "list"
-                                                     : "get";
+                             : !where.name.empty()   ? "get"
+                             : present               ? "present"
+                                                     : "list";
     std::unique_lock lock(mutex_);
     received_.push_back(request);
     std::string line = request.method == "GET" ? kind : kind + " " + request.path;
     for (const char* name : {"resourceVersion", "limit", "continue", "allowWatchBookmarks"})
       if (const std::string value = parameter(request, name); !value.empty())
         line += (line.find('?') == std::string::npos ? "?" : "&") + std::string(name) + "=" + value;
-    log_.push_back(line);
+    if (kind != "present") log_.push_back(line);
     Fault fault;
     if (auto& waiting = faults_[kind]; !waiting.empty()) {
       fault = waiting.front();
@@ -237,7 +241,7 @@ class FakeApi {
       return out;
     }
     if (kind == "watch") return open_watch(request, where, fault);
-    if (kind == "list") return list(request, where);
+    if (kind == "list" || kind == "present") return list(request, where);
     return single(request, where);
   }
 

@@ -224,6 +224,93 @@ TEST(Controller, RetriesErrorsRequeuesOnRequestAndCounts) {
   EXPECT_NE(text.find("controller_runtime_active_workers{controller=\"tested\"} 0"), std::string::npos);
 }
 
+// Looks find the object invalid as long as there are words for it.
+class InvalidTest : public ::testing::Test {
+ protected:
+  void start(const char* given, ControllerConfig config) {
+    name = given;
+    controller.emplace(
+        given, 1, clock,
+        [this](const Key&, const std::stop_token&) -> Result<Requeue> {
+          std::lock_guard lock(mutex);
+          ++calls;
+          if (error) return std::unexpected(*error);
+          return Requeue::none();
+        },
+        config);
+    controller->queue().add(k("a"));
+    controller->start();
+  }
+  void find(std::optional<Error> now) {
+    std::lock_guard lock(mutex);
+    error = std::move(now);
+  }
+  bool looked(int count) {
+    return eventually([&] { return calls >= count; });
+  }
+  bool given_up() {
+    return metrics_text().find("controller_runtime_terminal_reconcile_errors_total{controller=\"" + name + "\"} 0") ==
+           std::string::npos;
+  }
+
+  SystemClock clock;
+  std::string name;
+  std::mutex mutex;
+  std::optional<Error> error = Error{Code::kInvalid, "spec.x: must not be"};
+  std::atomic<int> calls{0};
+  std::optional<Controller> controller;
+};
+
+// By the clock: news of a refused link's members may come many times a second, and uses up no patience.
+TEST_F(InvalidTest, IsTriedForAWhileHoweverOftenNewsComes) {
+  start("for-a-while", {});
+  for (int news = 1; news <= 200; ++news) {
+    controller->queue().add(k("a"));
+    ASSERT_TRUE(looked(news));
+  }
+  EXPECT_FALSE(given_up());
+}
+
+TEST_F(InvalidTest, IsGivenUpThenAndTriedOnceWhateverBringsItBack) {
+  start("given-up", {.patience_with_invalid = milliseconds(200), .look_again = milliseconds(1500)});
+  ASSERT_TRUE(eventually([&] { return given_up(); }));
+  for (int again = 0; again < 3; ++again) {
+    const int before = calls;
+    controller->queue().add(k("a"));
+    ASSERT_TRUE(looked(before + 1));
+    std::this_thread::sleep_for(milliseconds(60));  // a second try would come after 5 ms
+    EXPECT_EQ(calls, before + 1);
+  }
+  // What refused it may be corrected without any news of ours: Services must not stay withdrawn for that.
+  EXPECT_TRUE(looked(calls + 1));
+}
+
+TEST_F(InvalidTest, ForAnotherReasonItIsBegunAnew) {
+  start("another-reason", {.patience_with_invalid = milliseconds(1000), .look_again = seconds(600)});
+  ASSERT_TRUE(eventually([&] { return given_up(); }));
+  for (const Error& other : {Error{Code::kInvalid, "spec.y: must not be"}, Error{Code::kUnavailable, "away"}}) {
+    find(other);
+    controller->queue().add(k("a"));
+    ASSERT_TRUE(looked(calls + 3)) << other.message << ": retries come by themselves";
+  }
+}
+
+// A write that is refused is retried with back-off, and yet keeps nobody from seeing that time has passed.
+TEST(Controller, WhatWasDoneInPartIsLookedAtInTime) {
+  SystemClock clock;
+  std::atomic<int> calls{0};
+  Controller controller("in-part", 1, clock, [&](const Key&, const std::stop_token&) -> Result<Requeue> {
+    ++calls;
+    return Requeue{milliseconds(100), Error{Code::kDenied, "a Service is refused"}};
+  });
+  controller.queue().add(k("a"));
+  controller.start();
+  EXPECT_TRUE(eventually([&] { return calls >= 16; })) << "by back-off alone the last comes after three minutes";
+  EXPECT_NE(metrics_text().find("controller_runtime_reconcile_errors_total{controller=\"in-part\"} "),
+            std::string::npos);
+  controller.stop();
+}
+
 TEST(Controller, StoppingWaitsForWhatIsUnderWayAndTellsIt) {
   SystemClock clock;
   std::atomic<bool> entered{false}, left{false};

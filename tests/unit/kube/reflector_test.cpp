@@ -26,9 +26,14 @@ class Reflection : public ::testing::Test, public ReflectorSink {
     });
     ++lists;
   }
+  void went_back() override { ++back; }
   std::map<std::string, std::string> state() {
     std::lock_guard lock(mutex);
     return held;
+  }
+  std::vector<bool> connected() {
+    std::lock_guard lock(mutex);
+    return connections;
   }
   bool holds(const std::map<std::string, std::string>& wanted) {
     return eventually([&] { return state() == wanted; });
@@ -52,6 +57,7 @@ class Reflection : public ::testing::Test, public ReflectorSink {
   std::mutex mutex;
   std::map<std::string, std::string> held;
   int lists = 0;
+  std::atomic<int> back{0};
   std::vector<bool> connections;
   Reflector reflector{client, kConfigMaps, options(this), *this};
 };
@@ -68,7 +74,7 @@ TEST_F(Reflection, ListsFromTheCacheThenWatchesFromTheListsVersion) {
   EXPECT_TRUE(holds({{"b", b}}));
   EXPECT_EQ(api.requests(), (std::vector<std::string>{"list?resourceVersion=0&limit=500",
                                                       "watch?resourceVersion=" + a + "&allowWatchBookmarks=true"}));
-  EXPECT_EQ(connections, std::vector<bool>{true});
+  EXPECT_EQ(connected(), std::vector<bool>{true});
 }
 
 TEST_F(Reflection, AWatchCutInTheMiddleOfALineGoesOnWhereItWas) {
@@ -188,7 +194,7 @@ TEST_F(Reflection, ADeniedWatchListsAgain) {
   reflector.start();
   ASSERT_TRUE(watching(2));
   EXPECT_EQ(api.count("list"), 2u);
-  EXPECT_EQ(connections, (std::vector<bool>{true, false, true}));
+  EXPECT_TRUE(eventually([&] { return connected() == std::vector<bool>{true, false, true}; }));
 }
 
 TEST_F(Reflection, ListsThatFailAreRepeatedWithBackOff) {
@@ -197,7 +203,7 @@ TEST_F(Reflection, ListsThatFailAreRepeatedWithBackOff) {
   api.fail_next("list", {.cut = true}, 4);
   reflector.start();
   EXPECT_TRUE(holds({{"a", a}}));
-  EXPECT_EQ(connections.front(), false);
+  EXPECT_EQ(connected().front(), false);
 }
 
 TEST_F(Reflection, BookmarksMoveTheVersionForward) {
@@ -232,18 +238,12 @@ TEST_F(Reflection, AServerThatIsAwayIsFoundAgain) {
   reflector.start();
   ASSERT_TRUE(watching());
   api.stop();
-  EXPECT_TRUE(eventually([&] {
-    std::lock_guard lock(mutex);
-    return connections.size() == 2 && !connections.back();
-  }));
+  EXPECT_TRUE(eventually([&] { return connected().size() == 2 && !connected().back(); }));
   api.erase("configmaps", "ns", "a");
   const std::string b = put("b");
   api.restart();
   EXPECT_TRUE(holds({{"b", b}}));
-  EXPECT_TRUE(eventually([&] {
-    std::lock_guard lock(mutex);
-    return connections.back();
-  }));
+  EXPECT_TRUE(eventually([&]() -> bool { return connected().back(); }));
   EXPECT_EQ(api.count("list"), 1u);
 }
 
@@ -255,9 +255,9 @@ TEST_F(Reflection, AVersionTheServerHasNotReachedIsListedWithoutOne) {
   api.expire_watches();
   ASSERT_TRUE(watching(2));
   const auto requests = api.requests();
-  EXPECT_EQ(requests[2], "list?resourceVersion=" + a);
-  EXPECT_EQ(requests[3], "list");
+  EXPECT_EQ(requests[2], "list?limit=500") << "a quorum read, in pages";
   EXPECT_TRUE(holds({{"a", a}}));
+  EXPECT_EQ(back, 1);
 }
 
 TEST_F(Reflection, StopEndsItAtOnce) {

@@ -9,14 +9,11 @@
 #include <atomic>
 #include <thread>
 
-#include "net/http.hpp"
+#include "authority.hpp"
 #include "net/tls.hpp"
-#include "pki/certificate.hpp"
 
 namespace twinspan::net {
 namespace {
-
-using namespace std::chrono_literals;
 
 // Answers each request on a connection of its own, and counts the sessions that were resumed.
 class ClosingServer {
@@ -74,17 +71,6 @@ class ClosingServer {
 
 class Resumed : public testing::Test {
  protected:
-  Resumed() : ca(pki::make_ca("ca", now - 1h, now + 24h).value()) { identity = identity_of(ca); }
-  TlsIdentity identity_of(const pki::KeyPair& authority) const {
-    pki::CertificateRequest request;
-    request.common_name = "server";
-    request.ip_addresses = {"127.0.0.1"};
-    request.server = true;
-    request.not_before = now - 1h;
-    request.not_after = now + 24h;
-    const auto made = pki::issue(authority, request).value();
-    return {made.certificate_pem, made.key_pem};
-  }
   void ask(Client& client, int times) {
     for (int i = 0; i < times; ++i) {
       const auto answer = client.send({});
@@ -92,36 +78,35 @@ class Resumed : public testing::Test {
       EXPECT_EQ(answer->body, "ok");
     }
   }
-  WallTime now = SystemClock().wall_now();
-  pki::KeyPair ca;
-  TlsIdentity identity;
+  const Authority ours{"ours"};
+  const TlsIdentity identity = ours.server({}, {"127.0.0.1"});
 };
 
 TEST_F(Resumed, EveryConnectionButTheFirstOfABulkClient) {
   ClosingServer server(identity);
-  Client bulk(server.url(), {.ca_pem = ca.certificate_pem}, {.bulk = true});
+  Client bulk(server.url(), {.ca_pem = ours.ca.certificate_pem}, {.bulk = true});
   ask(bulk, 5);
   EXPECT_EQ(server.accepted, 5);
   EXPECT_EQ(server.resumed, 4);
-  Client other(server.url(), {.ca_pem = ca.certificate_pem}, {.bulk = true});  // knows nothing of the first
+  Client other(server.url(), {.ca_pem = ours.ca.certificate_pem}, {.bulk = true});  // knows nothing of the first
   ask(other, 1);
   EXPECT_EQ(server.resumed, 4);
 }
 
 TEST_F(Resumed, NothingWhereItWasNotAskedForOrTheServerGivesNoTickets) {
   ClosingServer server(identity);
-  Client usual(server.url(), {.ca_pem = ca.certificate_pem});
+  Client usual(server.url(), {.ca_pem = ours.ca.certificate_pem});
   ask(usual, 3);
   EXPECT_EQ(server.resumed, 0);
   server.give_tickets(false);
-  Client bulk(server.url(), {.ca_pem = ca.certificate_pem}, {.bulk = true});
+  Client bulk(server.url(), {.ca_pem = ours.ca.certificate_pem}, {.bulk = true});
   ask(bulk, 3);
   EXPECT_EQ(server.resumed, 0);
 }
 
 TEST_F(Resumed, AServerThatWasReplacedIsVerifiedAnew) {
   auto server = std::make_unique<ClosingServer>(identity);
-  Client bulk(server->url(), {.ca_pem = ca.certificate_pem}, {.bulk = true});
+  Client bulk(server->url(), {.ca_pem = ours.ca.certificate_pem}, {.bulk = true});
   ask(bulk, 2);
   // It knows nothing of the other's tickets: the whole handshake is made, once.
   const uint16_t port = server->port();
@@ -132,8 +117,7 @@ TEST_F(Resumed, AServerThatWasReplacedIsVerifiedAnew) {
   EXPECT_EQ(server->resumed, 2);
   // One that shows a certificate of another authority is refused, ticket or no ticket.
   server.reset();
-  const auto stranger = pki::make_ca("stranger", now - 1h, now + 24h).value();
-  server = std::make_unique<ClosingServer>(identity_of(stranger), port);
+  server = std::make_unique<ClosingServer>(Authority("stranger").server({}, {"127.0.0.1"}), port);
   EXPECT_FALSE(bulk.send({}));
   EXPECT_FALSE(bulk.send({}));
   EXPECT_EQ(server->resumed, 0);

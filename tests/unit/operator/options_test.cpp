@@ -25,11 +25,13 @@ TEST(OperatorOptions, FlagsAreTaken) {
   const auto options = parse({"--watch-namespace", "a", "--watch-namespace=b,c", "--worker-image=w:1", "--leader-elect",
                               "--leader-election-namespace=system", "--health-address=127.0.0.1:9",
                               "--metrics-address=[::1]:7", "--log-level=warn", "--leader-election-lease-seconds=30",
-                              "--kubeconfig=/k", "--worker-image-pull-policy=Never"});
+                              "--kubeconfig=/k", "--worker-image-pull-policy=Never", "--worker-image-pull-secret=a",
+                              "--worker-image-pull-secret=b", "--change-trial-seconds=900"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->watch_namespaces, (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(options->worker_image, "w:1");
   EXPECT_EQ(options->worker_image_pull_policy, "Never");
+  EXPECT_EQ(options->worker_image_pull_secrets, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(options->leader_elect);
   EXPECT_EQ(options->leader_election_namespace, "system");
   EXPECT_EQ(options->health.host, "127.0.0.1");
@@ -37,6 +39,7 @@ TEST(OperatorOptions, FlagsAreTaken) {
   EXPECT_EQ(options->metrics.port, 7);
   EXPECT_EQ(options->log_level, log::Level::kWarn);
   EXPECT_EQ(options->leader_election_lease_seconds, 30);
+  EXPECT_EQ(options->change_trial_seconds, 900);
   EXPECT_EQ(options->kubeconfig, "/k");
 }
 

@@ -40,13 +40,19 @@ Settings settings() {
 
 TEST(Settings, PeoplesParametersNeverReachWhatTheAgentDecides) {
   Settings s = settings();
-  s.parameters = {{"fsync", "off"}, {"work_mem", "it's"}, {"max_connections", "50"}};
+  s.parameters = {{"fsync", "off"},
+                  {"work_mem", "it's"},
+                  {"max_connections", "50"},
+                  {"wal_level", "logical"},
+                  {"log_line_prefix", "%m "}};
   const std::string conf = render_conf(kLayout, s);
   EXPECT_NE(conf.find("fsync = 'on'\n"), std::string::npos);
   EXPECT_EQ(conf.find("fsync = 'off'"), std::string::npos);
   EXPECT_NE(conf.find("work_mem = 'it''s'\n"), std::string::npos);
   EXPECT_NE(conf.find("max_connections = '50'\n"), std::string::npos);
   EXPECT_NE(conf.find("restart_after_crash = 'off'\n"), std::string::npos);
+  EXPECT_NE(conf.find("wal_level = 'logical'\n"), std::string::npos) << "what is theirs is theirs";
+  EXPECT_NE(conf.find("log_line_prefix = '%m '\n"), std::string::npos);
 }
 
 TEST(Settings, RecoveryNeverGetsLessThanThePrimaryHad) {
@@ -78,10 +84,10 @@ TEST(Settings, WithoutUpstreamNothingIsReceived) {
   EXPECT_NE(conf.find(R"(hostaddr=''10.0.0.2'')"), std::string::npos) << conf;
 }
 
-TEST(Settings, ParametersAreRefusedByName) {
+TEST(Settings, ParametersAreRefusedByShape) {
   EXPECT_TRUE(check_parameters({{"work_mem", "4MB"}, {"pg_stat_statements.max", "10"}}));
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"port", "1"},
-                                                                      {"ssl_key_file", "x"},
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"include", "x"},
+                                                                      {"include_dir", "x"},
                                                                       {"Work_Mem", "1"},
                                                                       {"", "1"},
                                                                       {"work mem", "1"},
@@ -123,13 +129,24 @@ TEST(CloneProgress, IsReadFromPgBasebackupsLines) {
     EXPECT_FALSE(parse_clone_progress(other)) << other;
 }
 
+TEST(LogLine, WithAPrefixOfAPersonsOwnIsReadAsFarAsItGoes) {
+  const LogLine line = parse_log_line("2026-11-28 11:00:00 UTC [42] app@shop FATAL:  the LOG:  is full");
+  EXPECT_EQ(line.severity, "FATAL");
+  EXPECT_EQ(line.message, "the LOG:  is full");
+  EXPECT_EQ(level_of(line), log::Level::kWarn);
+  EXPECT_EQ(parse_log_line("ERROR:  no prefix at all").message, "no prefix at all");
+  EXPECT_EQ(parse_log_line("a|b|c|d|e|f|ERROR:  bars of another prefix").message, "bars of another prefix");
+  EXPECT_EQ(parse_log_line("\tSELECT 1").severity, "");
+  EXPECT_EQ(parse_log_line("CATALOG:  no severity").severity, "");
+}
+
 TEST(LogLine, IsTakenApart) {
   const LogLine line = parse_log_line("42|client backend|shop|app|psql|42P01|ERROR:  relation \"x|y\" does not exist");
   EXPECT_EQ(line.pid, "42");
   EXPECT_EQ(line.sqlstate, "42P01");
   EXPECT_EQ(line.severity, "ERROR");
   EXPECT_EQ(line.message, "relation \"x|y\" does not exist");
-  for (const char* other : {"", "no prefix", "a|b|c|d|e|f|ERROR:  x", "1|2|3"}) {
+  for (const char* other : {"", "no prefix", "1|2|3"}) {
     EXPECT_EQ(parse_log_line(other).message, other);
     EXPECT_EQ(parse_log_line(other).severity, "");
   }

@@ -91,8 +91,8 @@ TEST(Digest, AgreesWithThePublishedVectors) {
   EXPECT_EQ(to_hex(md5_of("message digest")), "f96b697d7cb7938d525a2f31aaf161d0");  // RFC 1321, A.5
   EXPECT_EQ(to_hex(hmac_sha256("Jefe", "what do ya want for nothing?")),            // RFC 4231, 4.3
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(base64_of("fooba"), "Zm9vYmE=");  // RFC 4648, section 10
-  EXPECT_EQ(base64_of(""), "");
+  EXPECT_EQ(base64_encode("fooba"), "Zm9vYmE=");  // RFC 4648, section 10
+  EXPECT_EQ(base64_encode(""), "");
 }
 
 }  // namespace

@@ -175,6 +175,46 @@ TEST(BothWays, CopiesOfAnotherBucketAreNoneOfThisLinks) {
   EXPECT_TRUE(world.kept().contains("only here"));
 }
 
+// After a change of primary, while clients that have not heard of it yet may still write to the old one.
+TEST(BothWays, WhatComesLateIsBroughtAlongAndWhatWasDeletedSinceStaysDeleted) {
+  TwoWayWorld world;  // the source is the new primary
+  for (const char* key : {"kept", "deleted", "deleted copy"}) world.source.add(key, key);
+  world.target.add("kept", "kept");
+  world.target.add("deleted", "deleted");
+  world.sync();  // "deleted copy" is a copy now
+  world.tick(10);
+  world.settings.late_since = world.target.now - std::chrono::seconds(20);
+  world.target.add("before", "x").last_modified = world.target.now - std::chrono::seconds(30);
+  world.source.add("before", "x");
+  world.fresh();
+  world.source.erase("before");
+  world.source.erase("deleted copy");
+  world.target.add("late", "late");
+  world.source.add("new", "new");
+  EXPECT_TRUE(world.sync().complete);
+  EXPECT_EQ(world.source.objects_outside_state().contains("late"), true);
+  EXPECT_EQ(world.target.objects_outside_state().contains("new"), true);
+  for (const char* gone : {"before", "deleted copy"})
+    EXPECT_FALSE(world.source.objects().contains(gone)) << gone << " was deleted at the new primary";
+  EXPECT_TRUE(world.target.objects().contains("before")) << "and nothing is deleted yet";
+}
+
+// A client goes on at the former primary for a moment, and then writes the key where it is sent (gardener, S3 seed
+// 101).
+TEST(BothWays, WhatAClientWroteWhereItIsSentReplacesItsOwnLateWriteOfTheSameSecond) {
+  for (const auto& [late, now] : {std::pair{"late", "now"}, {"now", "late"}}) {
+    TwoWayWorld world;
+    world.settings.source_leads = true;
+    world.fresh();
+    world.target.add("k", late);
+    world.source.add("k", now);
+    EXPECT_TRUE(world.sync().complete);
+    EXPECT_EQ(world.source.objects().at("k").body, now);
+    EXPECT_EQ(world.kept(), std::multiset<std::string>{late});
+    world.expect_equal();
+  }
+}
+
 TEST(BothWays, WhatIsGoneOnOneSideComesBack) {
   TwoWayWorld world;
   world.source.add("a", "east");

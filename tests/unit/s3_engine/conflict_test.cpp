@@ -99,6 +99,17 @@ TEST(Conflict, WhatIsRememberedAsTheSameTellsWhoChanged) {
   EXPECT_EQ(text(rule_on(a, b, SinceEqual{false, false})), "target, conflict");
 }
 
+// Clients are sent to the source; who wrote to the target in the same second had not heard of it, and was earlier.
+TEST(Conflict, OfOneSecondTheSourceThatLeadsWinsWhateverTheEtags) {
+  for (const auto& [ours, theirs] : {std::pair{"a", "b"}, {"b", "a"}}) {
+    const Present source = object(ours, 5, kNoon, {}), target = object(theirs, 5, kNoon, {});
+    const Ruling wins{Newer::kSource, true}, loses{Newer::kTarget, true};
+    EXPECT_EQ(rule_on(source, target, std::nullopt, true), wins);
+    EXPECT_EQ(rule_on(source, object(theirs, 5, kNoon + seconds(1), {}), std::nullopt, true), loses);
+    EXPECT_EQ(rule_on(source, target, std::nullopt), std::string(ours) > theirs ? wins : loses);
+  }
+}
+
 TEST(Conflict, ACopyIsAsOldAsItsOriginal) {
   const Present copy = object("c", 5, kNoon + seconds(9), claim(Proof::kNamed, "gone", kNoon - seconds(60)));
   const Present own = object("o", 6, kNoon);

@@ -40,8 +40,13 @@ class FakeBucket : public Bucket {
   std::function<bool(const Call&)> lose_answers;  // carried out, and answered as if not
   // Sees and may spoil what a GET delivers.
   std::function<void(const std::string& key, std::string& body)> spoil;
+  std::function<std::optional<Error>(const std::string& key)> undeletable;  // of a batch, that key alone is refused
+  std::set<std::string> classes;                                            // of storage; empty: all there are
+  bool unpacks = false;     // what is stored packed is sent unpacked, unless the reader can read it packed
   bool encrypted = false;   // ETags are no MD5
   bool conditional = true;  // it knows preconditions of writing
+  bool conditional_copies = true;
+  std::set<std::string> unlisted;  // keys that are there and in no listing
   bool keeps_versions = false;
   bool marks_absent = true;   // a DELETE of what is not there makes a marker, as at AWS
   bool repeats_last = false;  // the last page of versions begins with the one before's last, as Versity's
@@ -136,6 +141,7 @@ class FakeBucket : public Bucket {
       std::string last;
       for (; at != objects_.end() && at->first.starts_with(request.prefix); ++at) {
         if (!request.delimiter.empty()) return fail(Code::kInternal, "not in this fake");
+        if (unlisted.contains(at->first)) continue;
         if (page.objects.size() == static_cast<size_t>(request.max_keys)) {
           page.next = last;
           break;
@@ -215,6 +221,7 @@ class FakeBucket : public Bucket {
       return found;
     });
     if (!head) return head;
+    if (unpacks && !request.packed && head->metadata.content_encoding == "gzip") body = "unpacked " + body;
     if (spoil) spoil(request.key, body);
     constexpr size_t kChunk = 100000;
     for (size_t at = 0; at < body.size(); at += kChunk)
@@ -225,7 +232,8 @@ class FakeBucket : public Bucket {
     return answer<PutResult>("put", request.key, stop, [&]() -> Result<PutResult> {
       if (Status allowed = check(request.key, {request.if_match, request.if_absent}); !allowed)
         return std::unexpected(allowed.error());
-      if (!request.content_md5.empty() && request.content_md5 != base64_of(md5_of(body)))
+      if (Status fits = check_metadata(request.metadata); !fits) return std::unexpected(fits.error());
+      if (!request.content_md5.empty() && request.content_md5 != base64_encode(md5_of(body)))
         return fail(Code::kInvalid, "BadDigest");
       return store(request, std::string(body), {});
     });
@@ -236,6 +244,9 @@ class FakeBucket : public Bucket {
       const std::optional<Object> from = find_at(from_bucket, from_key);
       if (!from) return fail(Code::kNotFound, from_key);
       if (from->etag != from_etag) return fail(Code::kConflict, from_key);
+      if (conditional_copies)
+        if (Status allowed = check(to.key, {to.if_match, to.if_absent}); !allowed)
+          return std::unexpected(allowed.error());
       PutRequest request = to;
       if (to.metadata == Metadata{} && to.tags.empty()) {
         request.metadata = from->metadata;
@@ -248,8 +259,10 @@ class FakeBucket : public Bucket {
   FakeBucket* other = nullptr;  // where server-side copies come from
 
   Result<std::string> create_upload(const PutRequest& request, std::stop_token stop) override {
-    return answer<std::string>("create_upload", request.key, stop,
-                               [&]() -> Result<std::string> { return start(request); });
+    return answer<std::string>("create_upload", request.key, stop, [&]() -> Result<std::string> {
+      if (Status fits = check_metadata(request.metadata); !fits) return std::unexpected(fits.error());
+      return start(request);
+    });
   }
   Result<Part> upload_part(const Upload& upload, int number, std::string_view body, std::stop_token stop) override {
     return answer<Part>("upload_part", upload.key, stop, [&] { return add_part(upload, number, std::string(body)); });
@@ -344,6 +357,11 @@ class FakeBucket : public Bucket {
                                                if (keys.empty() || keys.size() > 1000) return fail(Code::kInvalid, "");
                                                std::vector<DeleteResult> results;
                                                for (const std::string& key : keys) {
+                                                 if (undeletable)
+                                                   if (auto error = undeletable(key)) {
+                                                     results.push_back({key, std::unexpected(*error)});
+                                                     continue;
+                                                   }
                                                  drop(key);
                                                  results.push_back({key, {}});
                                                }
@@ -435,6 +453,14 @@ class FakeBucket : public Bucket {
       markers_[key].last_modified = now;
     }
     objects_.erase(key);
+  }
+  Status check_metadata(const Metadata& metadata) const {
+    size_t bytes = 0;
+    for (const auto& [name, value] : metadata.user) bytes += name.size() + value.size();
+    if (bytes > 2048) return fail(Code::kInvalid, "HTTP 400 MetadataTooLarge");
+    if (!classes.empty() && !metadata.storage_class.empty() && !classes.contains(metadata.storage_class))
+      return fail(Code::kInvalid, "HTTP 400 InvalidStorageClass: of the object");
+    return {};
   }
   // As AWS answers them.
   Status check(const std::string& key, const WriteIf& only) const {

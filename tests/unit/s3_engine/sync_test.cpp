@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "engines/s3/removal.hpp"
 #include "sync_world.hpp"
 
 namespace twinspan::s3 {
@@ -355,6 +356,147 @@ TEST(Sync, DeletesAreReplicatedOnlyWhenAskedForAndWithinTheCap) {
   EXPECT_EQ(over.deleted, 0u);
   EXPECT_EQ(over.deletes_withheld, "OverCap");
   EXPECT_TRUE(world.target.objects().contains("many/000"));
+}
+
+// What a target held when the link came is nobody's copy, however few keys it is; where it is written later it is.
+TEST(Sync, WhatWasInTheTargetBeforeTheLinkIsNeverDeleted) {
+  World world;
+  world.settings.deletes = {DeleteMode::kReplicate, 2};
+  world.source.add("a", "a");
+  for (int i = 0; i < 10; ++i) world.target.add(fmt::format("theirs{}", i), "precious");
+  world.target.now += std::chrono::seconds(5);
+  world.settings.deletes.not_before = world.target.now;
+  world.target.add("copied once", "x");
+  const SyncProgress done = world.sync();
+  EXPECT_TRUE(done.complete) << done.error;
+  EXPECT_EQ(done.deleted, 1u);
+  EXPECT_EQ(done.extra, 11u);
+  EXPECT_EQ(done.deletes_withheld, "OlderThanLink");
+  EXPECT_EQ(world.target.objects_outside_state().size(), 11u);
+  EXPECT_FALSE(world.target.objects().contains("copied once"));
+
+  // Nor upon a notification, which no listing goes before.
+  Route route(world.settings, {world.source}, {world.target}, world.clock);
+  const auto removed = remove_confirmed(route, {"theirs1"}, {});
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->count, 0u);
+  EXPECT_EQ(removed->older, 1u);
+}
+
+// A server that has lost an object's data still lists it. The copy may be all that is left of it.
+TEST(Sync, WhatIsListedAndAnswersNotFoundIsNotGone) {
+  for (const std::string call : {"get", "head"}) {
+    World world;
+    world.settings.deletes = {DeleteMode::kReplicate, 10};
+    world.settings.retries.network_max = 2;
+    world.source.add("a", "a");
+    world.source.add("lost", "new content");
+    world.target.add("lost", "older copy");
+    world.source.fault = [&](const FakeBucket::Call& seen) -> std::optional<Error> {
+      const bool read = seen.name == "get" || seen.name == "head";
+      if (read && seen.key == "lost") return fail(Code::kNotFound, "HTTP 404 NoSuchKey").error();
+      return std::nullopt;
+    };
+    const SyncProgress done = world.sync();
+    EXPECT_FALSE(done.complete);
+    EXPECT_TRUE(done.tried) << "everything else was";
+    EXPECT_EQ(done.failed, 1u);
+    EXPECT_EQ(done.lost, 1u);
+    EXPECT_EQ(done.total, 2u);
+    EXPECT_NE(done.error.find("1 object is listed"), std::string::npos) << done.error;
+    ASSERT_EQ(world.dead_letters.size(), 1u);
+    EXPECT_EQ(world.dead_letters[0].key, "lost");
+    Route route(world.settings, {world.source}, {world.target}, world.clock);
+    const auto removed = remove_confirmed(route, {"lost"}, {});
+    ASSERT_TRUE(removed) << removed.error().message;
+    EXPECT_EQ(removed->count, 0u);
+    EXPECT_EQ(world.target.objects().at("lost").body, "older copy");
+  }
+}
+
+TEST(Sync, AKeyThatCantBeDeletedKeepsNoneOfTheOthersAndIsNamed) {
+  World world;
+  world.settings.deletes = {DeleteMode::kReplicate, 10};
+  world.source.add("stays", "a");
+  for (const char* key : {"a", "locked", "z"}) world.target.add(key, key);
+  world.target.undeletable = [](const std::string& key) -> std::optional<Error> {
+    if (key != "locked") return std::nullopt;
+    return fail(Code::kDenied, "AccessDenied: Object Lock").error();
+  };
+  const SyncProgress done = world.sync();
+  EXPECT_TRUE(done.complete) << done.error;
+  EXPECT_EQ(done.deleted, 2u);
+  EXPECT_EQ(done.failed, 1u);
+  ASSERT_EQ(world.dead_letters.size(), 1u);
+  EXPECT_EQ(world.dead_letters[0].key, "locked");
+  EXPECT_EQ(world.target.objects_outside_state().size(), 2u);
+}
+
+TEST(Sync, ArchivedObjectsArePassedOverAndCountedApart) {
+  World world;
+  for (const char* key : {"a", "frozen", "z"}) world.source.add(key, key).metadata.storage_class = "GLACIER";
+  world.source.fault = [&](const FakeBucket::Call& seen) -> std::optional<Error> {
+    if (seen.name != "get" || seen.key != "frozen") return std::nullopt;
+    return fail(Code::kDenied, "HTTP 403 InvalidObjectState: The operation is not valid for its storage class").error();
+  };
+  const SyncProgress done = world.sync();
+  EXPECT_TRUE(done.complete) << done.error;
+  EXPECT_EQ(done.archived, 1u);
+  EXPECT_EQ(done.failed, 0u);
+  EXPECT_EQ(done.replicated, 2u);
+  EXPECT_TRUE(world.dead_letters.empty());
+  world.source.fault = nullptr;  // restored
+  EXPECT_EQ(world.sync().replicated, 1u);
+}
+
+TEST(Sync, AStorageClassThatTheTargetLacksBecomesItsUsualOne) {
+  World world;
+  world.target.classes = {"STANDARD"};
+  world.source.add("whole", "a").metadata.storage_class = "GLACIER_IR";
+  world.source.add("parts", body_of(12 << 20), {6 << 20, 6 << 20}).metadata.storage_class = "STANDARD_IA";
+  world.source.add("usual", "b").metadata.storage_class = "STANDARD";
+  const SyncProgress done = world.sync();
+  EXPECT_TRUE(done.complete) << done.error;
+  EXPECT_EQ(done.failed, 0u);
+  EXPECT_EQ(done.replicated, 3u);
+  EXPECT_EQ(world.target.objects().at("whole").metadata.storage_class, "");
+  EXPECT_EQ(world.target.objects().at("usual").metadata.storage_class, "STANDARD");
+}
+
+// Two kilobytes are what S3 allows: our own marks are left out before a client's metadata makes an object fail.
+TEST(Sync, MetadataNearTheLimitArrivesWholeAndOursGivesWay) {
+  for (const size_t bytes : {1900u, 2000u, 2040u}) {
+    World world;
+    world.target.encrypted = true;  // so that copies bear a mark
+    world.source.add("k", "body").metadata.user["note"] = std::string(bytes, 'x');
+    const SyncProgress done = world.sync();
+    EXPECT_EQ(done.failed, 0u) << bytes;
+    ASSERT_TRUE(world.target.objects().contains("k")) << bytes;
+    EXPECT_EQ(world.target.objects().at("k").metadata.user.at("note").size(), bytes);
+  }
+}
+
+TEST(Sync, HowAnUploadWasSignedIsNoEncodingOfWhatIsStored) {
+  World world;
+  for (const auto& [given, carried] : {std::pair<std::string, std::string>{"aws-chunked", ""},
+                                       {"aws-chunked,gzip", "gzip"},
+                                       {"gzip, aws-chunked", "gzip"},
+                                       {"gzip", "gzip"}}) {
+    world.source.add(given, "body").metadata.content_encoding = given;
+    world.sync();
+    EXPECT_EQ(world.target.objects().at(given).metadata.content_encoding, carried) << given;
+  }
+}
+
+TEST(Sync, WhatASourceUnpacksOnTheWayIsAskedForAsItIsStored) {
+  World world;
+  world.source.unpacks = true;
+  world.source.add("plain", "body");
+  world.source.add("packed", "not really gzip").metadata.content_encoding = "gzip";
+  const SyncProgress done = world.sync();
+  EXPECT_TRUE(done.complete) << done.error;
+  EXPECT_EQ(done.failed, 0u);
+  world.expect_mirrored();
 }
 
 TEST(Sync, AnEmptySourceDeletesNothing) {

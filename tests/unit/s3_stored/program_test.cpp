@@ -15,7 +15,7 @@ namespace {
 struct Program : testing::Test {
   Program() : folder(testing::TempDir() + "s3-open-" + std::to_string(::getpid())) {
     std::filesystem::create_directories(folder);
-    write("key", base64_of(key_of()->bytes()) + "\n");
+    write("key", base64_encode(key_of()->bytes()) + "\n");
   }
   ~Program() override { std::filesystem::remove_all(folder); }
   void write(const std::string& name, std::string_view bytes) const { std::ofstream(folder + "/" + name) << bytes; }

@@ -145,14 +145,15 @@ TEST(Seal, OpensUnderAnyNameUnlessOneIsAskedFor) {
 
 TEST(Seal, KeysAreThirtyTwoBytesOrTheirBase64) {
   const std::string raw(key_of()->bytes());
-  for (const std::string& text : {raw, base64_of(raw), base64_of(raw) + "\n", "  " + base64_of(raw) + "\r\n"}) {
+  for (const std::string& text :
+       {raw, base64_encode(raw), base64_encode(raw) + "\n", "  " + base64_encode(raw) + "\r\n"}) {
     const auto key = SealKey::parse(text);
     ASSERT_TRUE(key);
     EXPECT_EQ((*key)->bytes(), raw);
     EXPECT_EQ((*key)->id(), "630dcd2966c43366");  // sha256sum of the bytes 0 … 31
   }
-  for (const std::string& text : {std::string(), raw + "\n", raw.substr(1), to_hex(raw), base64_of(raw + "x"),
-                                  base64_of(raw.substr(1)), std::string(44, '!'), std::string("secret words")}) {
+  for (const std::string& text : {std::string(), raw + "\n", raw.substr(1), to_hex(raw), base64_encode(raw + "x"),
+                                  base64_encode(raw.substr(1)), std::string(44, '!'), std::string("secret words")}) {
     const auto key = SealKey::parse(text);
     ASSERT_FALSE(key) << text.size();
     EXPECT_EQ(key.error().message.find("secret"), std::string::npos);

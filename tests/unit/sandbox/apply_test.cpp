@@ -1,10 +1,10 @@
-#include "sandbox/apply.hpp"
+#include "sandbox/api/apply.hpp"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "sandbox/api_patch.hpp"
+#include "sandbox/api/patch.hpp"
 
 namespace twinspan::sandbox {
 namespace {

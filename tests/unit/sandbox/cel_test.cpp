@@ -1,4 +1,4 @@
-#include "sandbox/cel.hpp"
+#include "sandbox/api/cel.hpp"
 
 #include <gtest/gtest.h>
 

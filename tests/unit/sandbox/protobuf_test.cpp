@@ -1,8 +1,8 @@
+#include "sandbox/api/protobuf.hpp"
+
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-
-#include "sandbox/api_protobuf.hpp"
 
 namespace twinspan::sandbox {
 namespace {

@@ -1,6 +1,4 @@
 // Containers against real processes: nothing of one may be left behind.
-#include "sandbox/runtime_container.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -12,6 +10,7 @@
 #include <sstream>
 
 #include "core/wait.hpp"
+#include "sandbox/runtime/container.hpp"
 
 namespace twinspan::sandbox {
 namespace {

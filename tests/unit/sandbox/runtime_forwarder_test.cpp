@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "sandbox/forwarder.hpp"
+#include "sandbox/runtime/forwarder.hpp"
 
 namespace twinspan::sandbox {
 namespace {

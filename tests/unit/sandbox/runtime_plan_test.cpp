@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sandbox/runtime_endpoints.hpp"
-#include "sandbox/runtime_launch.hpp"
-#include "sandbox/runtime_probe.hpp"
-#include "sandbox/runtime_proxy.hpp"
-#include "sandbox/runtime_status.hpp"
+#include "sandbox/runtime/endpoints.hpp"
+#include "sandbox/runtime/launch.hpp"
+#include "sandbox/runtime/probe.hpp"
+#include "sandbox/runtime/proxy.hpp"
+#include "sandbox/runtime/status.hpp"
 
 namespace twinspan::sandbox {
 namespace {

@@ -1,6 +1,4 @@
 // Volumes as folders: contents, owners, replacement in one step.
-#include "sandbox/runtime_volumes.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,6 +6,8 @@
 
 #include <fstream>
 #include <sstream>
+
+#include "sandbox/runtime/volumes.hpp"
 
 namespace twinspan::sandbox {
 namespace {

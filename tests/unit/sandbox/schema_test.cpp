@@ -1,4 +1,4 @@
-#include "sandbox/schema.hpp"
+#include "sandbox/api/schema.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,10 @@
+#include "sandbox/api/selector.hpp"
+
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "sandbox/api_selector.hpp"
-#include "sandbox/table.hpp"
+#include "sandbox/api/table.hpp"
 
 namespace twinspan::sandbox {
 namespace {

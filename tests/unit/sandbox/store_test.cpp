@@ -1,4 +1,4 @@
-#include "sandbox/store.hpp"
+#include "sandbox/api/store.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "worker/lease_keeper.hpp"
+#include "worker/postgres/lease_keeper.hpp"
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,8 @@ class FakeStore final : public LeaseStore {
     std::lock_guard lock(mutex_);
     return lease_;
   }
-  Result<StoredLease> write(const LeaseRecord& record, milliseconds duration, bool, std::stop_token) override {
+  Result<StoredLease> write(const LeaseRecord& record, milliseconds duration, bool, std::stop_token stop) override {
+    if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
     std::lock_guard lock(mutex_);
     ++writes_;
     clock_.advance(takes_);
@@ -51,6 +52,10 @@ class FakeStore final : public LeaseStore {
     std::lock_guard lock(mutex_);
     change(lease_.record);
     bump();
+  }
+  void set_back(StoredLease to) {
+    std::lock_guard lock(mutex_);
+    lease_ = std::move(to);
   }
   void fail_next(int count, bool applies) {
     std::lock_guard lock(mutex_);
@@ -83,10 +88,12 @@ class Keeper : public ::testing::Test {
   ManualClock clock;
   FakeStore store{clock};
   std::atomic<int64_t> fence_at{0};
+  std::atomic<bool> fit{true};
   LeaseKeeper keeper{store,
                      clock,
                      {"east", "uid-1", {}},
-                     {[this](BootTime at) { fence_at = at.time_since_epoch().count(); }, [] {}, [](bool) {}}};
+                     {[this](BootTime at) { fence_at = at.time_since_epoch().count(); }, [] {}, [](bool) {},
+                      [this] { return fit.load(); }}};
 
   void SetUp() override {
     keeper.observed(store.now(), clock.boot_now());
@@ -100,8 +107,18 @@ class Keeper : public ::testing::Test {
     }
     return true;
   }
+  void another_holds_for(milliseconds duration) {
+    store.overwrite([](LeaseRecord& record) {
+      record.holder_endpoint = "west";
+      record.holder_instance = "uid-9";
+      record.epoch = {1};
+    });
+    StoredLease lease = store.now();
+    lease.duration = duration;
+    keeper.observed(lease, clock.boot_now());
+  }
   bool take(Epoch epoch) {
-    return keeper.take(store.now().record.version, epoch) && eventually([&] { return !keeper.view().busy; });
+    return keeper.take(store.now().record.version, epoch) && eventually([&] { return !keeper.view({}).busy; });
   }
 };
 
@@ -109,8 +126,8 @@ TEST_F(Keeper, CountsItsRightFromWhenTheRequestWasSent) {
   store.takes(milliseconds(700));
   const BootTime sent = clock.boot_now();
   ASSERT_TRUE(take({1}));
-  ASSERT_TRUE(keeper.view().tenure);
-  EXPECT_EQ(keeper.view().fence_at, sent + milliseconds(4000));
+  ASSERT_TRUE(keeper.view({}).tenure);
+  EXPECT_EQ(keeper.view({}).fence_at, sent + milliseconds(4000));
   EXPECT_EQ(fence_at, (sent + milliseconds(4000)).time_since_epoch().count());
 }
 
@@ -129,20 +146,35 @@ TEST_F(Keeper, HasNoRightOnceItsTimeIsOverWhateverTheLeaseSays) {
   ASSERT_TRUE(take({1}));
   store.fail_next(1000, false);
   clock.advance(milliseconds(3999));
-  EXPECT_TRUE(keeper.view().tenure);
+  EXPECT_TRUE(keeper.view({}).tenure);
   clock.advance(milliseconds(1));
-  EXPECT_FALSE(keeper.view().tenure);
+  EXPECT_FALSE(keeper.view({}).tenure);
   EXPECT_TRUE(store.now().record.held());
 }
 
 TEST_F(Keeper, AnAnswerThatWasLostIsNoRightUntilItIsRenewed) {
   store.fail_next(1, true);
   ASSERT_TRUE(take({1}));
-  EXPECT_FALSE(keeper.view().tenure);
+  EXPECT_FALSE(keeper.view({}).tenure);
   // It has read again: the lease names this very instance, and renewing it is what the decision asks for.
-  ASSERT_EQ(keeper.view().record->holder_instance, "uid-1");
+  ASSERT_EQ(keeper.view({}).record->holder_instance, "uid-1");
   ASSERT_TRUE(take({1}));
-  EXPECT_EQ(keeper.view().tenure, Epoch{1});
+  EXPECT_EQ(keeper.view({}).tenure, Epoch{1});
+}
+
+// After an outage of the API: a link that had a primary in this epoch had one, whatever was renewed since.
+TEST_F(Keeper, TakingItsOwnLeaseAgainKeepsItPromoted) {
+  ASSERT_TRUE(take({1}));
+  ASSERT_TRUE(keeper.mark_promoted());
+  ASSERT_TRUE(eventually([&] { return store.now().record.promoted; }));
+  ASSERT_TRUE(eventually([&] { return !keeper.view({}).busy; }));
+  clock.advance(milliseconds(4001));
+  EXPECT_FALSE(keeper.view({}).tenure);
+  ASSERT_TRUE(take({1}));
+  EXPECT_TRUE(keeper.view({}).tenure);
+  EXPECT_TRUE(store.now().record.promoted);
+  ASSERT_TRUE(take({2}));
+  EXPECT_FALSE(store.now().record.promoted);
 }
 
 TEST_F(Keeper, LosesItsRightAsSoonAsItSeesAnotherHolder) {
@@ -153,8 +185,8 @@ TEST_F(Keeper, LosesItsRightAsSoonAsItSeesAnotherHolder) {
     record.epoch = {2};
   });
   keeper.observed(store.now(), clock.boot_now());
-  EXPECT_FALSE(keeper.view().tenure);
-  EXPECT_FALSE(keeper.view().may_be_taken);
+  EXPECT_FALSE(keeper.view({}).tenure);
+  EXPECT_FALSE(keeper.view({}).stood);
 }
 
 TEST_F(Keeper, DoesNotTakeAVersionThatHasChanged) {
@@ -165,8 +197,8 @@ TEST_F(Keeper, DoesNotTakeAVersionThatHasChanged) {
     record.epoch = {1};
   });
   ASSERT_TRUE(keeper.take(version, {1}));
-  ASSERT_TRUE(eventually([&] { return !keeper.view().busy; }));
-  EXPECT_FALSE(keeper.view().tenure);
+  ASSERT_TRUE(eventually([&] { return !keeper.view({}).busy; }));
+  EXPECT_FALSE(keeper.view({}).tenure);
   EXPECT_EQ(store.now().record.holder_endpoint, "west");
 }
 
@@ -174,44 +206,125 @@ TEST_F(Keeper, ReleaseEndsTheRightBeforeItIsAnswered) {
   ASSERT_TRUE(take({1}));
   store.fail_next(2, false);
   ASSERT_TRUE(keeper.release(Cause::kProcessDied, std::nullopt));
-  EXPECT_FALSE(keeper.view().tenure);
+  EXPECT_FALSE(keeper.view({}).tenure);
   ASSERT_TRUE(eventually([&] { return !store.now().record.held(); }));
   EXPECT_EQ(store.now().record.release, (Release{"east", Cause::kProcessDied, std::nullopt}));
   EXPECT_EQ(store.now().record.epoch, Epoch{1});
 }
 
+// A pod that is deleted ends at once: without its release everybody would wait until the lease has run out.
+TEST_F(Keeper, AReleaseIsWrittenAlsoOnTheWayOut) {
+  ASSERT_TRUE(take({1}));
+  store.fail_next(2, false);
+  ASSERT_TRUE(keeper.release(Cause::kShutdown, Position{7}));
+  keeper.stop();
+  EXPECT_EQ(store.now().record.release, (Release{"east", Cause::kShutdown, Position{7}}));
+}
+
 TEST_F(Keeper, AnotherHoldersPromiseOfMoreTimeIsRespected) {
-  store.overwrite([](LeaseRecord& record) {
-    record.holder_endpoint = "west";
-    record.holder_instance = "uid-9";
-    record.epoch = {1};
-  });
-  StoredLease longer = store.now();
-  longer.duration = milliseconds(20000);
-  keeper.observed(longer, clock.boot_now());
+  another_holds_for(milliseconds(20000));
   clock.advance(milliseconds(6000));
-  EXPECT_FALSE(keeper.view().may_be_taken);
+  EXPECT_FALSE(keeper.view({}).stood);
   clock.advance(milliseconds(14000));
-  EXPECT_TRUE(keeper.view().may_be_taken);
+  EXPECT_TRUE(keeper.view({}).stood);
+}
+
+// Its holder was cut off when somebody edited the lease, and knows of the longer time alone.
+TEST_F(Keeper, AShorterDurationTakesNothingBack) {
+  another_holds_for(milliseconds(20000));
+  store.overwrite([](LeaseRecord&) {});
+  StoredLease edited = store.now();
+  edited.duration = milliseconds(0);
+  keeper.observed(edited, clock.boot_now());
+  ASSERT_EQ(keeper.view({}).record->version, edited.record.version);
+  clock.advance(milliseconds(19999));
+  EXPECT_FALSE(keeper.view({}).stood);
+  clock.advance(milliseconds(1));
+  EXPECT_TRUE(keeper.view({}).stood);
+  EXPECT_FALSE(keeper.view(milliseconds(20001)).stood) << "an earlier life knew of more";
 }
 
 TEST_F(Keeper, ALongerLeaseCountsOnceTheOthersCanReadOfIt) {
   ASSERT_TRUE(take({1}));
-  const BootTime promised = keeper.view().fence_at;
+  const BootTime promised = keeper.view({}).fence_at;
   keeper.set_timing({milliseconds(20000), milliseconds(1000), milliseconds(4000)});
-  EXPECT_EQ(keeper.view().fence_at, promised);
+  EXPECT_EQ(keeper.view({}).fence_at, promised);
   clock.advance(milliseconds(1001));
-  ASSERT_TRUE(eventually([&] { return keeper.view().fence_at > promised; }));
+  ASSERT_TRUE(eventually([&] { return keeper.view({}).fence_at > promised; }));
   EXPECT_EQ(store.now().duration, milliseconds(20000));
-  EXPECT_EQ(keeper.view().fence_at, clock.boot_now() + milliseconds(16000));
+  EXPECT_EQ(keeper.view({}).fence_at, clock.boot_now() + milliseconds(16000));
+}
+
+TEST_F(Keeper, AnUnfitHolderLetsItsLeaseRunOutAndCannotHaveItBackMeanwhile) {
+  ASSERT_TRUE(take({1}));
+  const int writes = store.writes();
+  fit = false;
+  // Whether the keeper wakes once or a hundred times on the way makes no difference: it never writes.
+  for (int i = 0; i < 8; ++i) {
+    clock.advance(milliseconds(499));
+    ASSERT_TRUE(keeper.mark_promoted());
+    ASSERT_TRUE(eventually([&] { return !keeper.view({}).busy; }));
+  }
+  EXPECT_TRUE(keeper.view({}).tenure);
+  clock.advance(milliseconds(8));
+  EXPECT_FALSE(keeper.view({}).tenure);
+  ASSERT_TRUE(take({1}));
+  EXPECT_FALSE(keeper.view({}).tenure);
+  EXPECT_EQ(store.writes(), writes);
+  fit = true;
+  ASSERT_TRUE(take({1}));
+  EXPECT_EQ(keeper.view({}).tenure, Epoch{1});
+}
+
+// The API comes from an older backup: a renewal that conflicts reads again, and what that read answers is the truth.
+TEST_F(Keeper, LosesItsRightWhereALeaseFromABackupNamesAnother) {
+  StoredLease backup = store.now();
+  backup.record.holder_endpoint = "west";
+  backup.record.holder_instance = "uid-9";
+  backup.record.epoch = {1};
+  for (int i = 0; i < 5; ++i) store.overwrite([](LeaseRecord&) {});
+  ASSERT_TRUE(take({2}));
+  store.set_back(backup);
+  clock.advance(milliseconds(1001));
+  ASSERT_TRUE(eventually([&] { return !keeper.view({}).tenure; }));
+  EXPECT_EQ(keeper.view({}).record->holder_endpoint, "west");
+  EXPECT_TRUE(keeper.view({}).went_back);
+  EXPECT_FALSE(keeper.view({}).stood);
+}
+
+TEST_F(Keeper, KeepsItsRightWhereALeaseFromABackupStillNamesIt) {
+  for (int i = 0; i < 5; ++i) store.overwrite([](LeaseRecord&) {});
+  ASSERT_TRUE(take({2}));
+  const StoredLease backup = store.now();
+  for (int i = 0; i < 5; ++i) {
+    const std::string version = store.now().record.version;
+    clock.advance(milliseconds(1001));
+    ASSERT_TRUE(eventually([&] { return store.now().record.version != version; }));
+  }
+  store.set_back(backup);
+  clock.advance(milliseconds(1001));
+  ASSERT_TRUE(eventually([&] { return keeper.view({}).went_back; }));
+  EXPECT_EQ(keeper.view({}).tenure, Epoch{2});
+}
+
+TEST_F(Keeper, TakesWhatIsToldAfterHistoryWentBack) {
+  const StoredLease old = store.now();
+  for (int i = 0; i < 5; ++i) store.overwrite([](LeaseRecord&) {});
+  keeper.observed(store.now(), clock.boot_now());
+  keeper.observed(old, clock.boot_now());
+  EXPECT_NE(keeper.view({}).record->version, old.record.version) << "an event that comes late";
+  keeper.history_went_back();
+  keeper.observed(old, clock.boot_now());
+  EXPECT_EQ(keeper.view({}).record->version, old.record.version);
+  EXPECT_TRUE(keeper.view({}).went_back);
 }
 
 TEST_F(Keeper, IgnoresWhatIsOlderThanItKnows) {
   const StoredLease old = store.now();
   ASSERT_TRUE(take({1}));
   keeper.observed(old, clock.boot_now());
-  EXPECT_EQ(keeper.view().tenure, Epoch{1});
-  EXPECT_EQ(keeper.view().record->holder_endpoint, "east");
+  EXPECT_EQ(keeper.view({}).tenure, Epoch{1});
+  EXPECT_EQ(keeper.view({}).record->holder_endpoint, "east");
 }
 
 }  // namespace

@@ -2,9 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "worker/desired.hpp"
-#include "worker/member_status.hpp"
-#include "worker/options.hpp"
+#include "worker/postgres/desired.hpp"
+#include "worker/postgres/jobs.hpp"
+#include "worker/postgres/member_status.hpp"
+#include "worker/postgres/options.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -45,6 +46,20 @@ Desired desired(const std::string& endpoint, const api::ReplicationLink& of = li
   const auto made = desired_from(of, endpoint, "10.0.0.9", 5432);
   EXPECT_TRUE(made) << made.error().message;
   return made.value_or(Desired{});
+}
+
+// A clone of gigabytes is not begun anew because its source has begun another epoch; what leads elsewhere is another
+// job.
+TEST(Job, IsTheSameByWhatItDoesAndToWhom) {
+  const EpochHistory before{{{1}, {}}}, after{{{1}, {}}, {{2}, {100}}};
+  EXPECT_TRUE(is_same(Clone{"east", before}, Clone{"east", after}));
+  EXPECT_FALSE(is_same(Clone{"east", before}, Clone{"west", before}));
+  EXPECT_FALSE(is_same(Clone{"east", before}, Rewind{"east", before}));
+  EXPECT_TRUE(is_same(Follow{"east"}, Follow{"east"}));
+  EXPECT_FALSE(is_same(Follow{"east"}, StartReplica{"east"}));
+  EXPECT_FALSE(is_same(HandOver{Cause::kShutdown}, HandOver{Cause::kSwitchover}));
+  EXPECT_FALSE(is_same(Compare{"east", {1}, before}, Compare{"east", {2}, before}));
+  EXPECT_TRUE(is_same(Upkeep{"east"}, Upkeep{"west"}));
 }
 
 TEST(Desired, UpstreamIsFromWhereThatLeadsToThePrimary) {
@@ -107,7 +122,7 @@ TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
   EXPECT_FALSE(desired_from(link(), "north", "10.0.0.9", 5432));
 }
 
-MemberReport report(const Local& local, const MemberAction& action = Wait{"Replica"}) {
+MemberReport report(const Local& local, const MemberAction& action = Wait{WaitReason::kReplica}) {
   MemberView view;
   view.self = "west";
   view.process = local.process;
@@ -122,7 +137,7 @@ Local streaming() {
   local.sql_healthy = true;
   local.seen.emplace();
   local.seen->in_recovery = true;
-  local.seen->receiver = postgres::Observation::Receiver{"streaming", {100}, 0};
+  local.seen->receiver = postgres::Observation::Receiver{"streaming", {100}, "", 0, 0};
   local.lag_seconds = 0;
   local.lag_bytes = 0;
   return local;
@@ -140,11 +155,84 @@ TEST(MemberStatus, NamesWhatAReplicaDoes) {
   EXPECT_EQ(report(Local{}).state, MemberState::kEmpty);
 }
 
+Local without_log() {
+  Local local = streaming();
+  local.seen->receiver.reset();
+  local.log_gap = Local::LogGap{"east", {100}, {0x5000000}, "", 1 << 20, std::nullopt, local.data_life};
+  return local;
+}
+
+TEST(MemberStatus, AReplicaWhoseLogIsGoneSaysThatItIsClonedOrWhatForbidsIt) {
+  Local local = without_log();
+  Desired d = desired("west");
+  MemberView view;
+  view.upstream = "east";
+  const auto said = [&] { return member_report({local, &d, view, Wait{WaitReason::kReplica}, "10.0.0.2"}); };
+  EXPECT_TRUE(may_clone_for_log(local, view, d));
+  EXPECT_NE(said().message.find("it is cloned anew"), std::string::npos) << said().message;
+  EXPECT_TRUE(said().troubles.empty());
+  d.paused = true;
+  EXPECT_FALSE(may_clone_for_log(local, view, d));
+  ASSERT_EQ(said().troubles.size(), 1U);
+  EXPECT_EQ(said().troubles[0].kind, TroubleKind::kReplicaWithoutLog);
+  EXPECT_NE(said().message.find("spec.paused"), std::string::npos) << said().message;
+  d.paused = false;
+  local.log_gap->lacking = 3ULL << 30;
+  EXPECT_FALSE(may_clone_for_log(local, view, d));
+  EXPECT_NE(said().message.find("3.0 GiB of room"), std::string::npos) << said().message;
+  // Of other data, or of another upstream than the one it is to follow now, it says nothing.
+  local = without_log();
+  view.upstream = "south";
+  EXPECT_FALSE(may_clone_for_log(local, view, d));
+  view.upstream = "east";
+  ++local.data_life;
+  EXPECT_FALSE(may_clone_for_log(local, view, d));
+}
+
+TEST(MemberStatus, AReplicaWhoseReceiverHangsIsNotStreamingWhateverItsServerSays) {
+  Local local = streaming();
+  local.seen->receiver->timeout_seconds = 5;
+  local.seen->receiver->silent_seconds = 9;
+  EXPECT_EQ(report(local).state, MemberState::kStreaming);
+  local.seen->receiver->silent_seconds = 11;
+  EXPECT_EQ(report(local).state, MemberState::kDisconnected);
+  EXPECT_NE(report(local).message.find("hangs"), std::string::npos);
+}
+
+TEST(MemberStatus, APrimaryWhoseDiskDoesNotAnswerIsNotRunning) {
+  Local local;
+  local.data = DataShape::kPrimary;
+  local.process = ProcessState::kPrimaryRunning;
+  local.writable = true;
+  MemberView view;
+  const auto said = [&](int seconds) {
+    return member_report({local, nullptr, view, Wait{WaitReason::kPrimary}, "10.0.0.2", std::chrono::seconds(seconds)});
+  };
+  EXPECT_EQ(said(9).state, MemberState::kRunning);
+  EXPECT_EQ(said(10).state, MemberState::kFailed);
+  ASSERT_EQ(said(10).troubles.size(), 1U);
+  EXPECT_EQ(said(10).troubles[0].kind, TroubleKind::kDiskHangs);
+}
+
+TEST(MemberStatus, AFullVolumeIsToldWithFiguresBeforeItIsFull) {
+  Local local = streaming();
+  local.volume = postgres::Volume{10ULL << 30, 1ULL << 30};
+  EXPECT_TRUE(report(local).troubles.empty());
+  EXPECT_EQ(report(local).volume->free_bytes, 1ULL << 30);
+  local.volume->free_bytes -= 1 << 20;
+  local.seen->slots = {{"twinspan_west_2", false, "reserved", 2ULL << 30}};
+  ASSERT_EQ(report(local).troubles.size(), 1U);
+  EXPECT_EQ(report(local).troubles[0].kind, TroubleKind::kStorageLow);
+  for (const char* part : {"1.0 GiB of 10.0 GiB", "2.0 GiB of it is log kept for slot twinspan_west_2"})
+    EXPECT_NE(report(local).troubles[0].text.find(part), std::string::npos) << report(local).troubles[0].text;
+}
+
 TEST(MemberStatus, ADivergedReplicaSaysWhyAndWhatNext) {
   Local local;
   local.data = DataShape::kReplica;
-  local.comparison = Local::Comparison{{2}, 0, {postgres::Kinship::kForked, "the log here ends at 0/5", std::nullopt}};
-  const MemberReport said = report(local, Halt{"Diverged"});
+  local.comparison =
+      Local::Comparison{{2}, 0, {postgres::Kinship::kForked, "the log here ends at 0/5", std::nullopt}, std::nullopt};
+  const MemberReport said = report(local, Halt{HaltReason::kDiverged});
   EXPECT_EQ(said.state, MemberState::kDiverged);
   EXPECT_NE(said.message.find("the log here ends at 0/5"), std::string::npos);
   EXPECT_NE(said.message.find("spec.postgres.diverged"), std::string::npos);

@@ -39,6 +39,11 @@ TEST(Direction, FollowsTheAssignmentAndWithoutOneTheSpec) {
   EXPECT_EQ(ways(link(assignment(2, "ams", "sgp", "PrimaryUnreachable"))), "") << "an endpoint that is gone: nothing";
 }
 
+TEST(Direction, NothingIsCarriedByAnAssignmentThatCannotBeRead) {
+  EXPECT_EQ(ways(link(assignment(2, "nyc", "sgp", "Drained"))), "");
+  EXPECT_EQ(direction_of(link(assignment(2, "nyc", "sgp", "Drained"))), (Direction{2, "", false}));
+}
+
 TEST(Direction, TheFirstAssignmentChangesNothingThatRunsAndEveryLaterOneDoes) {
   EXPECT_EQ(routes_of(link(), Division{}, {0}), routes_of(link(assignment(1, "sgp", "", "Initial")), Division{}, {0}));
   EXPECT_NE(routes_of(link(), Division{}, {0}),
@@ -46,7 +51,7 @@ TEST(Direction, TheFirstAssignmentChangesNothingThatRunsAndEveryLaterOneDoes) {
 }
 
 TEST(CopyRecord, HoldsOnOnlyInItsOwnEpochAndInOneThatAsksTheSamePrimaryAgain) {
-  const CopyRecord stored{"nyc", 4, true, "2026-11-21T09:00:00Z", std::chrono::milliseconds(5)};
+  const CopyRecord stored{"nyc", 4, true, true, "2026-11-21T09:00:00Z", std::chrono::milliseconds(5)};
   for (const auto& [direction, holds] : {std::pair{Direction{4, "nyc", false, false}, true},
                                          {Direction{5, "nyc", false, true}, true},
                                          {Direction{5, "nyc", false, false}, false},
@@ -75,28 +80,28 @@ TEST(MissingKeys, AreTheMostThatWasKnownSinceThePrimaryAnsweredLast) {
 }
 
 TEST(FailoverReport, CountsAsACopyOnlyWhatARunToItSays) {
-  BucketSeen sgp, nyc;
+  PlaceSeen sgp, nyc;
   sgp.name = "sgp";
   sgp.reach = Reach::kReachable;
   nyc.name = "nyc";
   MissingKeys missing;
-  BucketReport report = failover_report({nyc, sgp}, {}, "sgp", 3, missing, WallTime{});
+  FlowReport report = failover_report({nyc, sgp}, {}, "sgp", 3, missing, WallTime{});
   EXPECT_EQ(report.adopted, Epoch{3});
-  EXPECT_FALSE(report.buckets[0].complete_once || report.buckets[0].caught_up || report.buckets[0].missing);
+  EXPECT_FALSE(report.places[0].complete_once || report.places[0].caught_up || report.places[0].missing);
 
   TargetSnapshot run;
   run.name = "nyc";
   run.engine.emplace().outstanding_keys = 2;
   run.record.listed_at = "2026-11-21T09:00:00Z";
   report = failover_report({nyc, sgp}, {run, run}, "sgp", 3, missing, WallTime{});
-  EXPECT_EQ(report.buckets[0].missing, 4u) << "two runs that share the keys";
-  EXPECT_TRUE(report.buckets[0].complete_once);
-  EXPECT_FALSE(report.buckets[0].caught_up);
+  EXPECT_EQ(report.places[0].missing, 4u) << "two runs that share the keys";
+  EXPECT_TRUE(report.places[0].complete_once);
+  EXPECT_FALSE(report.places[0].caught_up);
   TargetSnapshot late = run;
   late.record.listed_at.clear();
   report = failover_report({nyc, sgp}, {run, late}, "sgp", 3, missing, WallTime{});
-  EXPECT_FALSE(report.buckets[0].complete_once);
-  EXPECT_EQ(report.buckets[0].listed_at, "");
+  EXPECT_FALSE(report.places[0].complete_once);
+  EXPECT_EQ(report.places[0].listed_at, "");
 }
 
 }  // namespace

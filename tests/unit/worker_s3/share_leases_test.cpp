@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+
 #include "unit/kube/fake_api.hpp"
 
 namespace twinspan::worker_s3 {
@@ -62,7 +64,7 @@ struct Worker {
 class ShareLeasesTest : public ::testing::Test {
  protected:
   explicit ShareLeasesTest(int count = 3) {
-    for (int i = 0; i < count; ++i) put(i, {{"leaseTransitions", 0}});
+    for (int i = 0; i < count; ++i) put(i, {{"leaseTransitions", 0}, {"leaseDurationSeconds", 1}});
     api.put("leases", "ns", "b-primary", {{"spec", {{"holderIdentity", "else"}}}});
   }
   void put(int share, Json spec) { api.put("leases", "ns", name(share), {{"spec", std::move(spec)}}); }
@@ -77,6 +79,24 @@ class ShareLeasesTest : public ::testing::Test {
   kube::Client client{api.config()};
   const Division alone{}, three{1, 3}, one{2, 1};
 };
+
+// Emptied by a hand, or deleted and made anew by the operator: who held it may not know, and goes on for its time.
+TEST_F(ShareLeasesTest, ALeaseThatNobodyReleasedIsWaitedFor) {
+  for (const Json& spec : {Json{{"leaseTransitions", 0}}, Json{{"holderIdentity", ""}, {"leaseDurationSeconds", 15}}}) {
+    put(0, spec);
+    Worker worker(client, clock, 0);
+    worker.start(alone);
+    const size_t before = api.count("get");
+    ASSERT_TRUE(eventually([&] { return api.count("get") >= before + 3; }));
+    clock.advance(milliseconds(14'999));
+    const size_t then = api.count("get");
+    ASSERT_TRUE(eventually([&] { return api.count("get") >= then + 3; }));
+    EXPECT_TRUE(worker.copy(alone).empty());
+    clock.advance(milliseconds(1));
+    EXPECT_TRUE(worker.copies(alone, {0}));
+    worker.stop();
+  }
+}
 
 TEST_F(ShareLeasesTest, AWorkerAloneAsksForNothingButItsLease) {
   Worker worker(client, clock, 0);
@@ -101,7 +121,7 @@ TEST_F(ShareLeasesTest, AWorkerAloneAsksForNothingButItsLease) {
 
 TEST_F(ShareLeasesTest, ALeaseThatIsAnothersOrCantBeRenewedIsLost) {
   for (const bool silent : {false, true}) {
-    put(0, {{"leaseTransitions", 0}});
+    put(0, {{"leaseTransitions", 0}, {"leaseDurationSeconds", 1}});
     Worker worker(client, clock, 0);
     worker.start(alone);
     ASSERT_TRUE(worker.copies(alone, {0}));
@@ -203,6 +223,67 @@ TEST_F(ShareLeasesTest, ANewDivisionBeginsOnlyWhenTheOldOneHasEnded) {
   EXPECT_EQ(spec(2)["holderIdentity"], "");
   EXPECT_EQ(note(0, "twinspan.dev/division"), "2");
   EXPECT_EQ(first.lost() + second.lost() + third.lost(), "");
+}
+
+// A list that hangs: whoever has a share renews it all the same, and where it can't, it stops by its own clock.
+TEST_F(ShareLeasesTest, NoRequestThatHangsKeepsTheCheckFromEndingWhatCantBeRenewed) {
+  Worker worker(client, clock, 0);
+  worker.start(three);
+  ASSERT_TRUE(worker.copies(three, {0}));
+  std::mutex mutex;
+  std::condition_variable_any released;
+  bool hang = true;
+  std::atomic<bool> hung{false};
+  api.intercept = [&](const net::IncomingRequest&) -> std::optional<net::OutgoingResponse> {
+    hung = true;
+    std::unique_lock lock(mutex);
+    released.wait(lock, [&] { return !hang; });
+    return std::nullopt;
+  };
+  clock.advance(seconds(5));  // it looks again
+  ASSERT_TRUE(eventually([&] { return hung.load(); }));
+  clock.advance(seconds(6));  // the last renewal that arrived was sent 11 s ago
+  const bool lost = eventually([&] { return worker.lost() == "b-s3-0"; });
+  {
+    std::lock_guard lock(mutex);
+    hang = false;
+  }
+  released.notify_all();
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(ShareLeasesTest, RenewalsGoOnWhileListsHang) {
+  std::atomic<bool> hang{false};
+  std::mutex mutex;
+  std::condition_variable_any released;
+  api.intercept = [&](const net::IncomingRequest& request) -> std::optional<net::OutgoingResponse> {
+    if (request.method != "GET" || !hang) return std::nullopt;
+    std::unique_lock lock(mutex);
+    // Longer than anybody waits, and not for ever: the server has so many threads only.
+    released.wait_for(lock, milliseconds(300), [&] { return !hang.load(); });
+    return std::nullopt;
+  };
+  ShareLeasesConfig config = Worker::config(0, "x");
+  config.renew_deadline = milliseconds(400);  // so that a look may take 100 ms
+  std::atomic<bool> lost{false};
+  ShareLeases leases(
+      client, clock, config, [] {}, [&](const std::string&) { lost = true; });
+  leases.divide(three);
+  std::jthread thread([&](const std::stop_token& stop) { leases.run(stop); });
+  ASSERT_TRUE(eventually([&] { return leases.use(three) == std::set{0}; }));
+  hang = true;
+  for (int i = 0; i < 3; ++i) {
+    const Json before = spec(0);
+    clock.advance(milliseconds(50));
+    EXPECT_TRUE(eventually([&] { return spec(0) != before; })) << i;
+  }
+  EXPECT_FALSE(lost);
+  {
+    std::lock_guard lock(mutex);
+    hang = false;
+  }
+  released.notify_all();
+  leases.in_use({});
 }
 
 }  // namespace

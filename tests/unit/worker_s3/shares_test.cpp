@@ -8,6 +8,8 @@
 #include <map>
 #include <random>
 
+#include "kube/lease.hpp"
+
 namespace twinspan::worker_s3 {
 namespace {
 
@@ -19,8 +21,11 @@ const BootTime kNow{std::chrono::hours(1)};
 const SharesPatience kPatience{seconds(3), seconds(12)};
 
 ShareLease lease(const std::string& holder, int64_t division, seconds unchanged, const std::string& wanted_by = "") {
-  return {holder, wanted_by, division, kDuration, kNow - unchanged};
+  return {holder, wanted_by, division, holder.empty() ? seconds(0) : kDuration, kNow - unchanged};
 }
+
+// Emptied by a hand, or deleted and made anew: it may have a holder that does not know of it.
+ShareLease unreleased(int64_t division, seconds unchanged) { return {"", "", division, kDuration, kNow - unchanged}; }
 
 SharesSeen seen_by(int ordinal, Division division, std::vector<std::optional<ShareLease>> leases,
                    std::set<int> in_use = {}) {
@@ -60,6 +65,18 @@ TEST(Shares, AContainerThatStartsAgainHasWhatItsPredecessorHeld) {
   seen.leases[0]->holder = seen.leases[1]->holder = "pod-0/uid-one";
   seen.identity = "pod-0/uid-two";
   EXPECT_EQ(planned(seen), "take 0");
+}
+
+TEST(Shares, WhatNobodyReleasedIsFreeToNobodyUntilItsHolderMustHaveStopped) {
+  EXPECT_EQ(planned(seen_by(0, {}, {unreleased(0, seconds(14))})), "");
+  EXPECT_EQ(planned(seen_by(0, {}, {unreleased(0, seconds(15))})), "take 0");
+  const auto second = [](ShareLease one) {
+    return planned(seen_by(0, {1, 2}, {lease("pod-0/x", 1, seconds(1)), std::move(one)}));
+  };
+  EXPECT_EQ(second(unreleased(1, seconds(26))), "use 0");
+  EXPECT_EQ(second(unreleased(1, seconds(27))), "take 1 use 0");
+  EXPECT_EQ(second(unreleased(0, seconds(14))), "") << "of which division its holder is, nobody says any more";
+  EXPECT_EQ(second(unreleased(0, seconds(15))), "use 0");
 }
 
 TEST(Shares, AForeignShareIsTakenOnlyOnceItWasFreeForAWhile) {
@@ -176,6 +193,7 @@ struct Fleet {
 
   explicit Fleet(unsigned seed, int most) : random(seed) {
     leases.resize(static_cast<size_t>(most));
+    for (Stored& one : leases) one.duration = kube::kReleasedDuration;
     for (int i = 0; i < most; ++i) workers.emplace_back().ordinal = i;
   }
 
@@ -187,6 +205,18 @@ struct Fleet {
       if (worker.versions[share] != leases[i].version) worker.since[share] = now;
       worker.versions[share] = leases[i].version;
       worker.read[share] = leases[i];
+    }
+    for (const auto& [share, at] : worker.renewed)
+      if (leases[static_cast<size_t>(share)].holder != worker.identity()) return die(worker);  // lost
+  }
+
+  // What a hand does to a lease; whoever holds it hears of it when it looks next.
+  void by_hand(Stored& stored) {
+    ++stored.version;
+    switch (pick(3)) {
+      case 0: stored.holder.clear(); break;
+      case 1: stored = {"", "", 0, stored.version, milliseconds(0)}; break;  // deleted, and made anew by the operator
+      default: stored.duration = milliseconds(pick(6000));
     }
   }
 
@@ -204,6 +234,7 @@ struct Fleet {
 
   void act(Worker& worker) {
     if (std::exchange(worker.look_due, false)) look(worker);
+    if (!worker.alive) return;
     SharesSeen seen;
     seen.division = worker.division;
     seen.ordinal = worker.ordinal;
@@ -214,8 +245,9 @@ struct Fleet {
     for (size_t i = 0; i < leases.size(); ++i) {
       const Stored& one = worker.read[static_cast<int>(i)];
       if (worker.division == Division{} && i > 0) break;  // it looks at no other
-      seen.leases.push_back(
-          ShareLease{one.holder, one.wanted_by, one.division, one.duration, worker.since[static_cast<int>(i)]});
+      seen.leases.push_back(ShareLease{one.holder, one.wanted_by, one.division,
+                                       kube::may_be_held_for(!one.holder.empty(), one.duration, kDuration),
+                                       worker.since[static_cast<int>(i)]});
     }
     const SharesPlan plan = plan_shares(seen, kPatience);
     worker.use = plan.use;
@@ -290,7 +322,7 @@ struct Fleet {
 };
 
 TEST(Shares, FleetsNeverCopyAShareTwiceAndAlwaysEndWithEveryShareAtHome) {
-  for (unsigned seed = 1; seed <= 40; ++seed) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     Fleet fleet(seed, 4);
     for (int step = 0; step < 600; ++step) {
@@ -300,6 +332,7 @@ TEST(Shares, FleetsNeverCopyAShareTwiceAndAlwaysEndWithEveryShareAtHome) {
       switch (const int what = fleet.pick(40)) {
         case 0: fleet.die(worker); break;
         case 1: fleet.division = {fleet.division.generation + 1, 1 + fleet.pick(4)}; break;
+        case 2: fleet.by_hand(fleet.leases[static_cast<size_t>(fleet.pick(4))]); break;
         default:
           if (!worker.alive) {
             if (worker.ordinal < fleet.division.shares && what < 8) {

@@ -1,0 +1,117 @@
+#include "api/validate_postgres.hpp"
+
+#include "api/endpoints.hpp"
+#include "api/pod_resources.hpp"
+#include "api/postgres_parameters.hpp"
+#include "api/quantity.hpp"
+#include "contract/names.hpp"
+#include "core/text.hpp"
+
+namespace twinspan::api {
+namespace {
+
+using Errors = std::vector<FieldError>;
+
+const PostgresSettings& settings(const ReplicationLink& link) { return link.spec.postgres; }
+
+void check_durability(const ReplicationLink& link, Errors& errors) {
+  constexpr int64_t kUnsaid = 10;  // what the schema fills in
+  if (settings(link).durability.mode != DurabilityMode::kSemiSync &&
+      settings(link).durability.timeout_seconds != kUnsaid)
+    errors.push_back(
+        {"spec.postgres.durability.timeoutSeconds", "is " + std::to_string(settings(link).durability.timeout_seconds) +
+                                                        ", but only a SemiSync commit stops waiting, leave it out"});
+  if (settings(link).durability.mode == DurabilityMode::kAsync) return;
+  const auto direct = std::count_if(link.spec.targets.begin(), link.spec.targets.end(),
+                                    [&](const Endpoint& t) { return !t.from || *t.from == link.spec.source.name; });
+  if (settings(link).durability.replicas > direct)
+    errors.push_back({"spec.postgres.durability.replicas",
+                      "is " + std::to_string(settings(link).durability.replicas) + ", but only " +
+                          std::to_string(direct) +
+                          " targets follow the source directly: no commit would ever be answered"});
+}
+
+void check_managed(const ReplicationLink& link, const ManagedPostgres& managed, const std::string& field,
+                   Errors& errors) {
+  const auto size = parse_quantity(managed.storage.size);
+  if (!size || *size <= 0)
+    errors.push_back(
+        {field + ".storage.size", "is \"" + managed.storage.size + "\", must be a size greater than 0 such as 10Gi"});
+  if (const auto& shared = managed.shared_memory; shared && parse_quantity(*shared).value_or(0) < 1 << 20)
+    errors.push_back({field + ".sharedMemory", "is \"" + *shared + "\", must be at least 1Mi, such as 512Mi"});
+  if (managed.storage.ephemeral && managed.storage.storage_class_name)
+    errors.push_back({field + ".storage.storageClassName", "means nothing with ephemeral, leave one of them out"});
+  check_resources(managed.resources, field + ".resources", errors);
+  const ParameterBounds bounds{settings(link).durability.mode, static_cast<int64_t>(1 + link.spec.targets.size())};
+  std::set<std::string> names;
+  for (const auto& [name, value] : managed.parameters) {
+    auto refused = refuse_parameter(name, value, bounds);
+    if (!names.insert(to_lower(name)).second)
+      refused = "stands there twice: names are the same in upper and lower case";
+    if (refused) errors.push_back({field + ".parameters[" + name + "]", std::move(*refused)});
+  }
+}
+
+}  // namespace
+
+void check_postgres(const ReplicationLink& link, Errors& errors) {
+  check_durability(link, errors);
+  for (const EndpointPlace& place : endpoint_places(link))
+    if (place.endpoint->s3)
+      errors.push_back({place.field + ".s3", "means nothing unless spec.engine is S3, leave it out"});
+  const std::string& database = settings(link).database;
+  if (database == "postgres" || database == "template0" || database == "template1")
+    errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
+  const ManagedPostgres* source = nullptr;
+  if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
+  for (const EndpointPlace& place : endpoint_places(link)) {
+    const std::string field = place.field + ".postgres";
+    const auto& postgres = place.endpoint->postgres;
+    if (!postgres) {
+      errors.push_back({field, "is required where spec.engine is Postgres"});
+      continue;
+    }
+    if (postgres->managed.has_value() == postgres->external.has_value())
+      errors.push_back({field, "exactly one of managed and external must be set"});
+    if (!postgres->managed) continue;
+    check_managed(link, *postgres->managed, field + ".managed", errors);
+    if (!source || source == &*postgres->managed) continue;
+    const Parameters here = peoples_parameters(postgres->managed->parameters),
+                     there = peoples_parameters(source->parameters);
+    std::set<std::string> names;
+    for (const Parameters* parameters : {&here, &there})
+      for (const auto& [name, value] : *parameters)
+        if (must_be_equal_everywhere(name)) names.insert(name);
+    for (const std::string& name : names) {
+      const auto ours = here.find(name), theirs = there.find(name);
+      if (ours == here.end() || theirs == there.end() || to_lower(ours->second) != to_lower(theirs->second))
+        errors.push_back(
+            {field + ".managed.parameters[" + name + "]",
+             "must be set to the same value on every endpoint: a replica with less than its primary stops following"});
+    }
+  }
+}
+
+void check_postgres_clients(const FailoverPolicy& policy, const ReplicationLink&, Errors& errors) {
+  const std::string only = "only for policies of S3 links, leave it out";
+  for (size_t i = 0; i < policy.spec.services.size(); ++i) {
+    const std::string field = "spec.services[" + std::to_string(i) + "]";
+    if (!policy.spec.services[i].external_names.empty()) errors.push_back({field + ".externalNames", only});
+    if (!policy.spec.services[i].selectors.empty()) errors.push_back({field + ".selectors", only});
+  }
+  if (!policy.spec.config_maps.empty()) errors.push_back({"spec.configMaps", only});
+  if (policy.spec.drill) errors.push_back({"spec.drill", only});
+  if (policy.spec.promotion.both_ways_seconds) errors.push_back({"spec.promotion.bothWaysSeconds", only});
+  if (policy.spec.candidates.max_missing_keys) errors.push_back({"spec.candidates.maxMissingKeys", only});
+}
+
+std::vector<PodName> postgres_pod_names(const ReplicationLink& link) {
+  std::vector<PodName> names;
+  for (const EndpointPlace& place : endpoint_places(link)) {
+    const std::string& endpoint = place.endpoint->name;
+    names.push_back({place.field + ".name", pod_name(link.metadata.name, endpoint), "endpoint " + endpoint});
+  }
+  return names;
+}
+
+}  // namespace twinspan::api

@@ -1,0 +1,10 @@
+// Reasons of conditions that are gone by, and not only read: written and compared by these names alone.
+#pragma once
+
+namespace twinspan::controllers {
+
+inline constexpr const char* kForeignObject = "ForeignObject";  // where ours would be there is another's
+inline constexpr const char* kStarting = "Starting";            // expected for a while, as the next one
+inline constexpr const char* kSynchronizing = "Synchronizing";
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,58 @@
+#include "controllers/policy/accepted_policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/accepted.hpp"
+#include "api/conditions.hpp"
+#include "api/endpoints.hpp"
+
+namespace twinspan::controllers {
+std::shared_ptr<const api::FailoverPolicy> accepted_policy(const api::FailoverPolicy& policy,
+                                                           const api::ReplicationLink& link,
+                                                           const std::vector<api::FailoverPolicy>& rivals) {
+  const auto& accepted = policy.status.accepted;
+  if (!accepted) return nullptr;
+  auto out = std::make_shared<api::FailoverPolicy>(policy);
+  if (accepted->generation != policy.metadata.generation) {
+    auto spec = api::parse_policy_spec(accepted->spec);
+    if (!spec) return nullptr;
+    out->spec = std::move(*spec);
+  }
+  if (!api::find_endpoint(link.spec, out->spec.desired_primary)) out->spec.desired_primary.clear();
+  std::erase_if(out->spec.candidates.prefer,
+                [&](const std::string& name) { return !api::find_endpoint(link.spec, name); });
+  return api::validate_beside(*out, &link, rivals).empty() ? out : nullptr;
+}
+
+std::string refusal_of(const api::FailoverPolicy& policy, const std::vector<api::FieldError>& errors) {
+  return fmt::format("{} (what was accepted as generation {} stays in force until this is corrected)",
+                     api::to_string(errors), policy.status.accepted->generation);
+}
+
+void judge_newest(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
+                  api::PolicyStatus& status) {
+  const int64_t generation = policy.metadata.generation;
+  if (refused.empty()) {
+    if (!status.accepted || status.accepted->generation != generation)
+      status.accepted = api::accept(policy.spec, generation);
+    return;
+  }
+  const auto set = [&](const char* type, api::ConditionStatus value) {
+    // As it was written last: what was set for the spec in force has turned nothing.
+    api::remove_condition(status.conditions, type);
+    if (const api::Condition* before = api::find_condition(policy.status.conditions, type))
+      status.conditions.push_back(*before);
+    api::Condition wanted;
+    wanted.type = type;
+    wanted.status = value;
+    wanted.reason = "InvalidSpec";
+    wanted.message = refused;
+    api::set_condition(status.conditions, std::move(wanted), generation, now);
+  };
+  set("Ready", api::ConditionStatus::kFalse);
+  set("Stalled", api::ConditionStatus::kTrue);
+}
+
+}  // namespace twinspan::controllers

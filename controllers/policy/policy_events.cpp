@@ -1,0 +1,50 @@
+#include "controllers/policy/policy_events.hpp"
+
+#include <fmt/format.h>
+
+#include "api/conditions.hpp"
+#include "controllers/cluster/condition_reasons.hpp"
+#include "failover/types.hpp"
+
+namespace twinspan::controllers {
+
+std::string foreign_services(const api::FailoverPolicy& policy, const std::vector<Foreign>& foreign) {
+  return foreign_message(foreign, policy.metadata.ns, policy.metadata.name, "it in this policy");
+}
+
+bool differ_in_words_only(const api::PolicyStatus& before, const api::PolicyStatus& after) {
+  api::PolicyStatus same = after;
+  for (api::Condition& condition : same.conditions)
+    if (const api::Condition* was = api::find_condition(before.conditions, condition.type))
+      condition.message = was->message;
+  return same == before;
+}
+
+std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicyStatus& after) {
+  std::vector<Told> told;
+  const bool planned = after.current && after.current->cause == to_string(Cause::kSwitchover);
+  const std::string started = planned ? "SwitchoverStarted" : "FailoverStarted";
+  if (after.current && (!before.current || before.current->epoch != after.current->epoch))
+    told.push_back({!planned, started,
+                    fmt::format("{}: {} is to be replaced ({})", after.current->cause, after.current->from,
+                                after.current->message.value_or(""))});
+  if (after.current &&
+      (!before.current || before.current->step != after.current->step || before.current->epoch != after.current->epoch))
+    told.push_back({false, after.current->step, after.current->message.value_or("")});
+  const bool finished = !after.history.empty() && (before.history.empty() || before.history.front().rerouted_at !=
+                                                                                 after.history.front().rerouted_at);
+  if (finished) {
+    const api::FailoverRecord& record = after.history.front();
+    const bool was_planned = record.reason == to_string(Cause::kSwitchover);
+    told.push_back({false, (was_planned ? "Switchover" : "Failover") + record.outcome,
+                    fmt::format("{} -> {} in {}, lost {}", record.from, record.to,
+                                after.took.value_or("an unknown time"), after.lost.value_or("an unknown amount"))});
+  }
+  const api::Condition* stalled = api::find_condition(after.conditions, "Stalled");
+  const api::Condition* was_stalled = api::find_condition(before.conditions, "Stalled");
+  if (stalled && stalled->reason == kForeignObject && (!was_stalled || was_stalled->message != stalled->message))
+    told.push_back({true, stalled->reason, stalled->message});
+  return told;
+}
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,28 @@
+// Which pod is replaced next when its template changed: replicas first, one at a time and only while all others stream;
+// the primary last, after it has handed over where somebody can take over, else in place. Pure.
+#pragma once
+#include <string>
+#include <variant>
+
+#include "controllers/link/link_seen.hpp"
+#include "controllers/link/render.hpp"
+#include "controllers/link/wait_for.hpp"
+
+namespace twinspan::controllers {
+
+struct NothingOutdated {};
+struct Wait {
+  WaitFor what;
+  std::string message;
+};
+struct Replace {
+  std::string endpoint;
+};
+struct MovePrimary {
+  std::string from;
+};
+using Rollout = std::variant<NothingOutdated, Wait, Replace, MovePrimary>;
+
+Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,82 @@
+# How stages run, what they leave out and what is said of it at the end. Sourced by tests/all; tests/stages_test.sh looks at it.
+#   stage NAME SECONDS COMMAND…   runs the command, unless a stage failed before. It ends with 77 where it could not run
+#   beside FUNCTION…              begins these beside the stages; awaited FUNCTION… waits for their end
+#   skip REASON                   for a stage that can't run; scripts tell of less in a line in $TWINSPAN_SKIPPED, GoogleTest and pytest by themselves
+#   sum_up                        the end: what was slow, left out or not run, and `N passed, N failed, N skipped`
+work=$(mktemp -d)
+chmod 755 "$work"
+export TWINSPAN_JUNIT=$work/junit GTEST_OUTPUT=xml:$work/junit/ # how long the tests of a stage took, what skipped itself: told by them, also by those that gave root's rights up
+export TWINSPAN_SKIPPED=$work/skipped-now                        # where scripts tell what they left out, a line each
+touch "$work/skipped" "$work/slow"
+background="" passed=0 failed=0 not_run=() over=()
+
+finish() {
+  local group
+  for group in $background; do kill -- "-$group" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap finish EXIT
+
+stage() { # name, the seconds that it should take at most on two cores when nothing has to be awaited, command…
+  local name=$1 budget=$2 at=$SECONDS code real cpu waited
+  shift 2
+  if [ "$failed" != 0 ]; then not_run+=("$name"); return; fi
+  printf '\n=== %s\n' "$name"
+  rm -rf "$TWINSPAN_JUNIT"; mkdir -m 1777 "$TWINSPAN_JUNIT"; : >"$TWINSPAN_SKIPPED"; : >"$work/waited"
+  set +e # or the stage would run with errors ignored
+  (trap 'times >"$work/times"' EXIT; set -e; "$@")
+  code=$?
+  set -e
+  real=$((SECONDS - at)) cpu=$(tr 'ms' '  ' <"$work/times" | awk '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%d", sum }')
+  waited=$(awk '{ sum += $1 } END { printf "%d", sum }' "$work/waited")
+  tests/report.py "$name" "$TWINSPAN_JUNIT" "$work/slow" "$TWINSPAN_SKIPPED"
+  if [ "$code" = 77 ] && [ ! -s "$TWINSPAN_SKIPPED" ]; then echo "it could not run here" >"$TWINSPAN_SKIPPED"; fi
+  sed "s/^SKIPPED: //; s/^/$name: /" "$TWINSPAN_SKIPPED" >>"$work/skipped"
+  [ $((real - waited)) -le "$budget" ] || over+=("$name: $((real - waited)) s, expected at most $budget s")
+  case $code in
+    0) passed=$((passed + 1)); code=passed ;;
+    77) code=SKIPPED ;;
+    *) failed=1; code=FAILED ;;
+  esac
+  printf '=== %s %s in %d s (%d s of processor time, waited %d s for builds; %d s in all)\n' "$name" "$code" "$real" "$cpu" "$waited" "$SECONDS"
+}
+
+# Functions that run one after another beside the stages, each with a log and an exit code of its own.
+beside() { # function…
+  set -m # a process group of their own
+  (
+    chrt --idle --pid 0 "$BASHPID" # only what processor time nobody else wants: tests that look at the clock go on undisturbed
+    set +e
+    beside=yes
+    for job in "$@"; do
+      (set -e; "$job") >"$work/$job.log" 2>&1
+      echo $? >"$work/$job.code.new" && mv "$work/$job.code.new" "$work/$job.code"
+    done
+  ) </dev/null &
+  background+=" $!"
+  set +m
+}
+awaited() { # function…: until those are through; the first code that is not 0, with the end of its log
+  local job code at
+  for job in "$@"; do
+    at=$SECONDS
+    until [ -f "$work/$job.code" ]; do sleep 0.2; done
+    [ -n "${beside:-}" ] || echo $((SECONDS - at)) >>"$work/waited"
+    code=$(cat "$work/$job.code")
+    [ "$code" = 0 ] || { tail -40 "$work/$job.log"; return "$code"; }
+  done
+}
+skip() { echo "SKIPPED: $1"; echo "$1" >>"$TWINSPAN_SKIPPED"; return 77; }
+
+sum_up() {
+  local skipped
+  printf '\nThe slowest tests:\n'
+  sort -rn "$work/slow" | sed -n '1,12s/^/  /p'
+  list() { [ $# = 1 ] || { printf '%s\n' "$1"; printf '  %s\n' "${@:2}"; }; }
+  mapfile -t skipped <"$work/skipped"
+  list "Slower than they should be on two cores:" "${over[@]}"
+  list "Skipped:" "${skipped[@]}"
+  list "Not run after the failure:" "${not_run[@]}"
+  printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" $((${#skipped[@]} + ${#not_run[@]}))
+  exit "$failed"
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What could not run is never counted as passed, whoever left it out; and after a failure it is said what did not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+failed=0
+
+run() { # stages, as lines of bash: their output without times, and the exit code
+  printf '%s\n' 'set -euo pipefail' 'source tests/stages.sh' "$1" sum_up >"$work/stages"
+  local code=0
+  bash "$work/stages" >"$work/out" 2>&1 || code=$?
+  echo "exit $code" >>"$work/out"
+}
+expect() { # line…: each stands there, alone
+  local line
+  for line in "$@"; do
+    grep -qxF -e "$line" "$work/out" || { printf 'FAILED: expected the line\n  %s\nin\n' "$line"; sed 's/^/  /' "$work/out"; failed=1; }
+  done
+}
+junit='<testsuite><testcase classname="a.Suite" name="%s" time="%s" status="%s">%s</testcase></testsuite>'
+
+run 'stage good 9 true
+stage other 9 true'
+expect '2 passed, 0 failed, 0 skipped' 'exit 0'
+
+run 'stage cannot 9 skip "there is no moon"
+silent() { return 77; }
+stage silent 9 silent
+stage good 9 true'
+expect '1 passed, 0 failed, 2 skipped' '  cannot: there is no moon' '  silent: it could not run here' 'exit 0'
+
+run "tests_of_gtest() { printf '$junit' One 3.25 run '' >\$TWINSPAN_JUNIT/a.xml; printf '$junit' Two 0 run '<skipped message=\"no root\"/>' >\$TWINSPAN_JUNIT/b.xml
+  printf '$junit' Three 0 notrun '' >\$TWINSPAN_JUNIT/c.xml; echo 'half of it: no kubectl' >>\$TWINSPAN_SKIPPED; }
+stage tests 9 tests_of_gtest"
+expect '1 passed, 0 failed, 3 skipped' '  tests: Suite.Two: no root' '  tests: Suite.Three: disabled' '  tests: half of it: no kubectl' '  3.2 s  tests: Suite.One' 'exit 0'
+
+run 'breaks() { false; echo "went on after an error"; }
+stage breaks 9 breaks
+stage later 9 true'
+expect '0 passed, 1 failed, 1 skipped' 'Not run after the failure:' '  later' 'exit 1'
+! grep -q 'went on' "$work/out" || { echo "FAILED: a stage went on after an error"; failed=1; }
+
+run 'made() { echo making; return 3; }
+lacks() { return 77; }
+beside made lacks
+needs() { awaited lacks || { [ $? = 77 ] && skip "nothing to build with"; }; }
+stage needs 9 needs
+broken() { awaited made; }
+stage broken 9 broken'
+expect '0 passed, 1 failed, 1 skipped' '  needs: nothing to build with' 'making' 'exit 1'
+
+run 'stage slow 0 sleep 1.1'
+expect '1 passed, 0 failed, 0 skipped' 'Slower than they should be on two cores:'
+grep -qE '^  slow: [0-9]+ s, expected at most 0 s$' "$work/out" || { echo "FAILED: a stage over its budget isn't named"; failed=1; }
+
+[ "$failed" = 0 ] && echo "stages: counted as they should be"
+exit "$failed"

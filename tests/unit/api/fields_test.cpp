@@ -1,0 +1,78 @@
+// A field that nothing reads is a lie: whoever sets it believes that something changed. Every field of a spec is read
+// by the code that acts, or refused with words.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <filesystem>
+
+#include "manifest.hpp"
+
+namespace twinspan::api {
+namespace {
+
+std::string snake(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (std::isupper(static_cast<unsigned char>(c)) && !text.empty()) text += '_';
+    text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return text;
+}
+
+// The text of the rooms that act on a spec. Rooms that only parse or judge (api/) don't count.
+std::string sources() {
+  std::string text;
+  for (const char* room : {"controllers", "failover", "operator", "worker", "engines"})
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/" + room))
+      if (entry.path().extension() == ".cpp" || entry.path().extension() == ".hpp")
+        text += test::read_text(entry.path());
+  return text;
+}
+
+bool is_read(const std::string& sources, const std::string& name) {
+  for (const std::string& member : {"." + name, "->" + name})
+    for (size_t at = sources.find(member); at != std::string::npos; at = sources.find(member, at + 1)) {
+      const char next = at + member.size() < sources.size() ? sources[at + member.size()] : ' ';
+      if (!std::isalnum(static_cast<unsigned char>(next)) && next != '_' && next != '(') return true;
+    }
+  return false;
+}
+
+constexpr const char* kRefused = "supported by this version";
+// Kubernetes' own shape, handed on as it is.
+constexpr const char* kHandedOn = "resources";
+
+// What the rules of `schema` itself refuse, by their messages.
+std::string refusals(const Json& schema) {
+  std::string text;
+  for (const Json& rule : schema.value("x-kubernetes-validations", Json::array()))
+    if (const std::string message = rule.value("message", ""); message.find(kRefused) != std::string::npos)
+      text += message + "\n";
+  return text;
+}
+
+void walk(const Json& schema, const std::string& path, const std::string& code, std::vector<std::string>& unread) {
+  if (schema.contains("items")) return walk(schema["items"], path, code, unread);
+  const std::string refused = refusals(schema);
+  const Json properties = schema.value("properties", Json::object());  // named: items() refers to it
+  for (const auto& [name, property] : properties.items()) {
+    if (refused.find(name) != std::string::npos || !refusals(property).empty()) continue;
+    if (!is_read(code, snake(name))) unread.push_back(path + "." + name);
+    if (name != kHandedOn) walk(property, path + "." + name, code, unread);
+  }
+}
+
+TEST(Fields, OfASpecAreReadByTheCodeThatActsOrRefused) {
+  const std::string code = sources();
+  for (const char* kind : {"failoverpolicies", "replicationlinks"}) {
+    const auto crd = test::read_manifests(std::string(TWINSPAN_SOURCE_DIR) + "/crds/" + kind + ".yaml");
+    std::vector<std::string> unread;
+    for (const Json& version : crd.front()["spec"]["versions"])
+      walk(version["schema"]["openAPIV3Schema"]["properties"]["spec"], "spec", code, unread);
+    for (const std::string& field : unread) ADD_FAILURE() << kind << ": " << field << " is read by nobody";
+  }
+}
+
+}  // namespace
+}  // namespace twinspan::api

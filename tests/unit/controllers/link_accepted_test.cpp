@@ -1,0 +1,147 @@
+// What is refused is carried out by nobody, and what was accepted before goes on.
+#include <gtest/gtest.h>
+
+#include "api/accepted.hpp"
+#include "api/conditions.hpp"
+#include "controllers/link/link_status.hpp"
+#include "controllers/postgres/postgres_plan.hpp"
+#include "controllers/postgres/postgres_status.hpp"
+#include "core/json.hpp"
+#include "link_world.hpp"
+
+namespace twinspan::controllers::testing {
+namespace {
+
+// link_json() as it was accepted in generation 3, and edited since.
+template <class Edit>
+Json edited(Edit edit) {
+  Json json = link_json();
+  json["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json["spec"]).value(), 3));
+  json["metadata"]["generation"] = 4;
+  edit(json["spec"]);
+  return json;
+}
+
+Json refused() {
+  return edited([](Json& spec) {
+    spec["source"]["postgres"]["managed"]["parameters"]["max_connections"] = "300";  // on one endpoint only
+  });
+}
+
+api::LinkStatus status_of(const World& world) {
+  const LinkSeen seen = world.seen();
+  return next_status(seen, plan_link(seen, render_config()));
+}
+
+const api::Condition& condition(const api::LinkStatus& status, const char* type) {
+  const api::Condition* found = api::find_condition(status.conditions, type);
+  if (!found) throw std::out_of_range(type);
+  return *found;
+}
+
+TEST(AcceptedSpec, ARefusedEditLeavesWhatWasAcceptedInForce) {
+  World world(refused());
+  ASSERT_TRUE(world.link->invalid);
+  EXPECT_TRUE(world.link->actionable);
+  EXPECT_TRUE(world.link->spec.source.postgres->managed->parameters.empty());
+  EXPECT_EQ(lines(world.plan()), Lines{}) << "nothing of the refused edit is carried out";
+  world["west"].pod.reset();
+  EXPECT_EQ(lines(world.plan()), Lines{"Create Pod orders-west-0"}) << "and what is in force is kept up";
+}
+
+TEST(AcceptedSpec, EveryStatusTellsTheTruthWhileAnEditIsRefused) {
+  World world(refused());
+  world.report("west").state = MemberState::kDisconnected;
+  world.report("west").lag_seconds = 9;
+  const api::LinkStatus status = status_of(world);
+  EXPECT_EQ(condition(status, "Ready").reason, "InvalidSpec");
+  EXPECT_EQ(condition(status, "Stalled").reason, "InvalidSpec");
+  EXPECT_NE(condition(status, "Ready").message.find("parameters[max_connections]"), std::string::npos);
+  EXPECT_NE(condition(status, "Ready").message.find("generation 3 stays in force"), std::string::npos);
+  EXPECT_EQ(condition(status, "LagWithinThreshold").reason, "LagOverThreshold");
+  EXPECT_EQ(condition(status, "DurabilityMet").reason, "Async");
+  EXPECT_EQ(status.replicas, "1/2");
+  EXPECT_EQ(status.observed_generation, 4);
+  ASSERT_TRUE(status.accepted);
+  EXPECT_EQ(status.accepted->generation, 3);
+  EXPECT_FALSE(status_patch(*world.link, status)["status"].contains("accepted"));
+}
+
+TEST(AcceptedSpec, ARightEditIsAcceptedWithNothingLeftOfTheOldOne) {
+  Json json = link_json();
+  json["spec"]["lagThreshold"]["bytes"] = 1000;
+  json["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json["spec"]).value(), 3));
+  json["metadata"]["generation"] = 4;
+  json["spec"]["lagThreshold"] = {{"seconds", 7}};
+  const World world(json);
+  ASSERT_TRUE(world.link->wanted);
+  EXPECT_FALSE(world.link->spec.lag_threshold.seconds) << "not in force before it is accepted";
+  const api::LinkStatus status = status_of(world);
+  ASSERT_TRUE(status.accepted);
+  EXPECT_EQ(status.accepted->generation, 4);
+  EXPECT_EQ(urgency_of(world.link->status, status), Urgency::kNow);
+  // What the API server makes of the patch is the newest spec, and that is in force from then on.
+  Json after = json;
+  after["status"].merge_patch(status_patch(*world.link, status)["status"]);
+  EXPECT_EQ(api::parse_link_spec(after["status"]["accepted"]["spec"]).value(),
+            api::parse_link_spec(json["spec"]).value());
+  const auto next = decode_link(after);
+  EXPECT_FALSE(next->wanted);
+  EXPECT_EQ(next->spec.lag_threshold.seconds, 7);
+  EXPECT_TRUE(next->status.accepted->spec.is_null()) << "kept once";
+}
+
+TEST(AcceptedSpec, WhatWasNeverAcceptedIsCarriedOutByNobody) {
+  Json json = refused();
+  json["status"].erase("accepted");
+  const auto link = decode_link(json);
+  EXPECT_TRUE(link->invalid);
+  EXPECT_FALSE(link->actionable);
+  EXPECT_FALSE(next_accepted(*link));
+  json["spec"] = 5;
+  EXPECT_FALSE(decode_link(json)->actionable);
+}
+
+TEST(AcceptedSpec, ASpecThatCanNotBeReadLeavesWhatWasAcceptedInForce) {
+  Json json = refused();
+  json["spec"]["source"] = 5;
+  const auto link = decode_link(json);
+  EXPECT_TRUE(link->invalid);
+  EXPECT_TRUE(link->actionable);
+  EXPECT_EQ(link->spec.source.name, "east");
+}
+
+TEST(AcceptedSpec, WhatMayNotChangeIsRefusedAlsoWhereNoSchemaDid) {
+  const auto link = decode_link(edited([](Json& spec) { spec["postgres"]["database"] = "other"; }));
+  ASSERT_TRUE(link->invalid);
+  EXPECT_EQ(link->spec.postgres.database, "shop");
+}
+
+TEST(AcceptedSpec, AnEditThatIsTakenBackIsAcceptedAsItIs) {
+  const World world(edited([](Json&) {}));
+  EXPECT_FALSE(world.link->wanted);
+  const auto accepted = next_accepted(*world.link);
+  EXPECT_EQ(accepted->generation, 4);
+}
+
+TEST(AcceptedSpec, WorkersObeyWhatWasAccepted) {
+  const auto link = api::parse_obeyed_link(refused());
+  ASSERT_TRUE(link) << link.error().message;
+  EXPECT_EQ(link->metadata.generation, 3);
+  EXPECT_TRUE(link->spec.source.postgres->managed->parameters.empty());
+  Json unreadable = refused();
+  unreadable["spec"]["engine"] = "Oracle";
+  EXPECT_EQ(api::parse_obeyed_link(unreadable)->metadata.generation, 3);
+  // A link that an older operator looks after: as it stands.
+  Json old = refused();
+  old["status"].erase("accepted");
+  EXPECT_EQ(api::parse_obeyed_link(old)->metadata.generation, 4);
+  EXPECT_TRUE(api::parse_obeyed_link(old)->refused) << "but nobody carries out what is not right";
+  old["spec"] = link_json()["spec"];
+  EXPECT_FALSE(api::parse_obeyed_link(old)->refused);
+  old["spec"]["engine"] = "Oracle";
+  EXPECT_FALSE(api::parse_obeyed_link(old));
+}
+
+}  // namespace
+}  // namespace twinspan::controllers::testing

@@ -1,0 +1,164 @@
+// What a member does by itself for a connection that hangs and for log that is lost for good.
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "engines/postgres/deaf.hpp"
+#include "engines/postgres/declared.hpp"
+#include "engines/postgres/files.hpp"
+#include "engines/postgres/owner.hpp"
+#include "engines/postgres/tablespaces.hpp"
+#include "engines/postgres/upstream.hpp"
+#include "worker/postgres/disk_probe.hpp"
+#include "worker/postgres/jobs.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kTime{3000};
+// A receiver tries again five times a second: one that has none for so long is refused, or its upstream is away.
+constexpr seconds kReceivesNothing{5};
+// A receiver ends by itself after wal_receiver_timeout. One that is silent for so long, and longer than it may be,
+// hangs.
+constexpr seconds kHangsForGood{30};
+// Room that a clone needs beside the copy: log of the meantime.
+constexpr uint64_t kCloneReserve = 256ULL << 20;
+constexpr seconds kDeclaredInterval{10};
+constexpr std::chrono::hours kRemadeSaid{1};
+
+}  // namespace
+
+Status Jobs::end_deaf_senders(const Desired& desired, const Local& local, const std::stop_token& stop) {
+  std::optional<postgres::Session> session;
+  for (const auto& sender : local.seen->senders) {
+    if (!sender.deaf) continue;
+    if (!session) {
+      auto opened = connect(desired, stop);
+      if (!opened) return std::unexpected(opened.error());
+      session.emplace(std::move(*opened));
+    }
+    log::warn("a replica holds its connection open and reads nothing: ended, so that its slot can be let go",
+              {{"replica", sender.application}, {"pid", sender.pid}});
+    if (auto ended = postgres::end_sender(*session, sender.pid, stop); !ended) return ended;
+  }
+  return {};
+}
+
+void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop) {
+  const auto no_gap = [&] {
+    if (local.log_gap) c_.local.update([](Local& one) { one.log_gap.reset(); });
+  };
+  if (postgres::is_streaming(*local.seen) || local.receiver_stopped || local.following.empty()) {
+    receives_nothing_.reset();
+    return no_gap();
+  }
+  const BootTime now = c_.clock.boot_now();
+  const Position received = std::max(local.seen->received, local.received.value_or(Position{}));
+  if (!receives_nothing_ || receives_nothing_->life != local.life || receives_nothing_->received != received)
+    receives_nothing_ = Idle{local.life, received, now};
+  if (now - receives_nothing_->since < kReceivesNothing) return;
+  const auto upstream = find(desired, local.following);
+  if (!upstream) return no_gap();
+  const auto kept = postgres::ask_log_kept(c_.layout, *upstream, desired.settings.endpoint, kTime, stop);
+  // Who can't be asked is away: that is no gap.
+  if (!kept || postgres::has_log_after(*kept, received)) return no_gap();
+  Local::LogGap gap{local.following, received, kept->oldest, "", kept->data_bytes, std::nullopt, local.data_life};
+  // What a clone that was cut short left behind would count against the next one.
+  (void)postgres::remove_tree(c_.layout.unfinished());
+  const uint64_t room = kept->data_bytes + kCloneReserve;
+  if (const auto volume = volume_of(c_.layout.data_dir); volume && volume->free_bytes < room)
+    gap.lacking = room - volume->free_bytes;
+  if (!local.log_gap)
+    log::warn("the upstream has removed log that is needed here next",
+              {{"upstream", gap.upstream}, {"needed", to_string(received)}, {"oldest", to_string(kept->oldest)}});
+  c_.local.update([&](Local& one) {
+    if (one.life == local.life) one.log_gap = gap;
+  });
+}
+
+Status Jobs::keep_declared(const Desired& desired, const std::stop_token& stop) {
+  const BootTime now = c_.clock.boot_now();
+  if (now - declared_at_ < kDeclaredInterval) return {};
+  declared_at_ = now;
+  const auto owner = postgres::read_owner(c_.owner_dir);
+  if (!owner || owner_applied_.empty()) return {};  // told elsewhere, or not applied yet
+  auto session = connect(desired, stop);
+  if (!session) return std::unexpected(session.error());
+  const auto seen = postgres::look_at_declared(*session, owner->username, desired.database, stop);
+  if (!seen) return std::unexpected(seen.error());
+  const WallTime time = c_.clock.wall_now();
+  if (const auto said = c_.local.copy().database_remade_at; said && time - *said > kRemadeSaid)
+    c_.local.update([](Local& local) { local.database_remade_at.reset(); });
+  if (seen->database && seen->digest == declared_digest_) return {};
+  log::warn(seen->database ? "the owner or the replication role was altered: set back as declared"
+                           : "the database was dropped: made anew, empty",
+            {{"database", desired.database}, {"owner", owner->username}});
+  owner_applied_.clear();
+  if (auto role = postgres::ensure_replication_role(*session, stop); !role) return role;
+  if (auto done = apply_owner(desired, *session, stop); !done) return done;
+  if (!seen->database) c_.local.update([&](Local& local) { local.database_remade_at = time; });
+  return {};
+}
+
+Status Jobs::make_tablespaces(const Desired& desired, const std::string& upstream, const std::stop_token& stop) {
+  const auto source = find(desired, upstream);
+  if (!source) return {};
+  const auto theirs = postgres::ask_tablespaces(c_.layout, *source, desired.settings.endpoint, kTime, stop);
+  if (!theirs) return {};  // it is away: what it has shows once it is back
+  const auto outside = postgres::make_missing_locations(c_.layout, *theirs);
+  if (!outside) return std::unexpected(outside.error());
+  if (outside->empty()) return {};
+  log::warn("a tablespace of the upstream lies outside the volume and can't be made here",
+            {{"upstream", upstream}, {"location", outside->front()}});
+  c_.local.update([&](Local& local) {
+    local.log_gap = Local::LogGap{
+        upstream, local.received.value_or(Position{}), {}, outside->front(), 0, std::nullopt, local.data_life};
+  });
+  return fail(Code::kUnavailable,
+              fmt::format("tablespace at {} lies outside the volume, a clone comes next", outside->front()));
+}
+
+void Jobs::bound_wal(postgres::Settings& settings) {
+  const auto volume = c_.local.copy().volume;
+  if (!volume) return;
+  settings.wal = postgres::wal_bounds(volume->total_bytes);
+  if (bounded_for_bytes_ == volume->total_bytes) return;
+  bounded_for_bytes_ = volume->total_bytes;
+  log::info("WAL is bounded by the volume's size, where the spec sets no parameters of its own",
+            {{"volume_bytes", volume->total_bytes},
+             {"max_slot_wal_keep_bytes", settings.wal->slots_bytes},
+             {"max_wal_bytes", settings.wal->checkpoint_bytes},
+             {"wal_keep_bytes", settings.wal->keep_bytes}});
+}
+
+Status Jobs::restart_hung_receiver(const Desired& desired, const Local& local) {
+  const auto& receiver = local.seen->receiver;
+  if (desired.paused || !receiver || !postgres::receiver_hangs(*receiver) ||
+      receiver->silent_seconds < static_cast<double>(kHangsForGood.count()))
+    return {};
+  log::warn("the WAL receiver hangs: restarting PostgreSQL",
+            {{"upstream", local.following}, {"silent_seconds", static_cast<int64_t>(receiver->silent_seconds)}});
+  doing(MemberState::kStopping);
+  return c_.postmaster.stop(postgres::StopMode::kFast, seconds(2));
+}
+
+Result<postgres::Session> Jobs::prepare_repair(const Desired& desired, const postgres::Upstream& primary,
+                                               const std::stop_token& stop) {
+  // Proven anew, just before it is given up: everything here is part of the primary's history.
+  const auto own = own_ancestry(desired, stop);
+  if (!own) return std::unexpected(own.error());
+  const auto theirs = postgres::ask_ancestry(c_.layout, primary, desired.settings.endpoint, kTime, stop);
+  if (!theirs) return std::unexpected(theirs.error());
+  if (const auto judgement = postgres::judge(*own, *theirs); judgement.kinship != postgres::Kinship::kSame) {
+    c_.local.update([](Local& local) {
+      local.log_gap.reset();
+      local.comparison.reset();
+    });
+    return fail(Code::kUnavailable, fmt::format("not cloned: {}", judgement.reason));
+  }
+  return postgres::reserve_repair(c_.layout, primary, desired.settings.endpoint, kTime, stop);
+}
+
+}  // namespace twinspan::worker
