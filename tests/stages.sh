@@ -18,15 +18,19 @@ finish() {
 trap finish EXIT
 
 stage() { # name, the seconds that it should take at most on two cores when nothing has to be awaited, command…
-  local name=$1 budget=$2 at=$SECONDS code real cpu waited
+  local name=$1 budget=$2 at=$SECONDS code real cpu waited said teller
   shift 2
   if [ "$failed" != 0 ]; then not_run+=("$name"); return; fi
   printf '\n=== %s\n' "$name"
   rm -rf "$TWINSPAN_JUNIT"; mkdir -m 1777 "$TWINSPAN_JUNIT"; : >"$TWINSPAN_SKIPPED"; : >"$work/waited"
+  exec {said}> >(tee "$work/said")
+  teller=$!
   set +e # or the stage would run with errors ignored
-  (trap 'times >"$work/times"' EXIT; set -e; "$@")
+  (trap 'times >"$work/times"' EXIT; set -e; "$@") >&"$said" 2>&1 {said}>&-
   code=$?
   set -e
+  exec {said}>&-
+  ended "$teller" # or its last lines came after ours
   real=$((SECONDS - at)) cpu=$(tr 'ms' '  ' <"$work/times" | awk '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%d", sum }')
   waited=$(awk '{ sum += $1 } END { printf "%d", sum }' "$work/waited")
   tests/report.py "$name" "$TWINSPAN_JUNIT" "$work/slow" "$TWINSPAN_SKIPPED"
@@ -36,9 +40,14 @@ stage() { # name, the seconds that it should take at most on two cores when noth
   case $code in
     0) passed=$((passed + 1)); code=passed ;;
     77) code=SKIPPED ;;
-    *) failed=1; code=FAILED ;;
+    *) failed=1; code=FAILED; mv "$work/said" "$work/failure" ;;
   esac
   printf '=== %s %s in %d s (%d s of processor time, waited %d s for builds; %d s in all)\n' "$name" "$code" "$real" "$cpu" "$waited" "$SECONDS"
+}
+
+ended() { # pid: until it is gone, a second at most: what a stage left behind may hold on to its output
+  local _
+  for _ in {1..20}; do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
 }
 
 # Functions that run one after another beside the stages, each with a log and an exit code of its own.
@@ -68,15 +77,26 @@ awaited() { # function…: until those are through; the first code that is not 0
 }
 skip() { echo "SKIPPED: $1"; echo "$1" >>"$TWINSPAN_SKIPPED"; return 77; }
 
+why() { # of the stage that failed: the lines that tell of failures, or its last ones
+  grep -aE -A3 'FAULT|FAILED|NOT FOUND|Failure$|[Ee]rror:|\*\*\*|Traceback' "$work/failure" >"$work/why" || tail -12 "$work/failure" >"$work/why"
+  tail -18 "$work/why" | cut -c1-300 | sed 's/^/  /'
+}
+
 sum_up() {
   local skipped
-  printf '\nThe slowest tests:\n'
-  sort -rn "$work/slow" | sed -n '1,12s/^/  /p'
+  if [ "$failed" = 0 ]; then
+    printf '\nThe slowest tests:\n'
+    sort -rn "$work/slow" | sed -n '1,12s/^/  /p'
+  fi
   list() { [ $# = 1 ] || { printf '%s\n' "$1"; printf '  %s\n' "${@:2}"; }; }
   mapfile -t skipped <"$work/skipped"
   list "Slower than they should be on two cores:" "${over[@]}"
   list "Skipped:" "${skipped[@]}"
   list "Not run after the failure:" "${not_run[@]}"
+  if [ "$failed" != 0 ]; then # last: whoever shows only the end of a log shows this
+    printf '\nWhat failed:\n'
+    why
+  fi
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" $((${#skipped[@]} + ${#not_run[@]}))
   exit "$failed"
 }

@@ -40,6 +40,16 @@ stage later 9 true'
 expect '0 passed, 1 failed, 1 skipped' 'Not run after the failure:' '  later' 'exit 1'
 ! grep -q 'went on' "$work/out" || { echo "FAILED: a stage went on after an error"; failed=1; }
 
+run 'loud() { echo "a.cpp:7: Failure"; echo "  Which is: 3"; seq 1 500; return 1; }
+stage loud 9 loud'
+expect 'What failed:' '  a.cpp:7: Failure' '    Which is: 3'
+run 'quiet() { seq 1 500; return 1; }
+stage quiet 9 quiet'
+expect 'What failed:' '  500'
+run 'leaves() { sleep 30 & false; }
+stage leaves 9 leaves'
+expect '0 passed, 1 failed, 0 skipped' 'exit 1'
+
 run 'made() { echo making; return 3; }
 lacks() { return 77; }
 beside made lacks
