@@ -63,12 +63,12 @@ void Crew::stop() {
   leaving_.clear();
 }
 
-void Crew::lend() {
+bool Crew::lend(size_t most) {
   MutexLock lock(mutex_);
+  if (lent_ >= most) return false;
   ++lent_;
-  if (!jobs_.empty() && idle_ == 0 && !stopping_) {
-    hire();
-  }
+  if (!jobs_.empty() && idle_ == 0 && !stopping_) hire();
+  return true;
 }
 
 void Crew::take_back() {

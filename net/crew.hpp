@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -17,9 +18,10 @@ class Crew {
   void enqueue(
       std::function<void()> job);  // runs as soon as one of at most `threads` threads is free; dropped once stopped
   void stop();                     // runs what is queued, then waits for all threads; not from one of them
-  // A thread that serves a long stream does not count towards the limit.
-  void lend();
-  void take_back();
+  // A thread that mostly waits for somebody outside does not count towards the limit from now on, as long as no more
+  // than `most` do so. False: it goes on counting.
+  bool lend(size_t most = std::numeric_limits<size_t>::max());
+  void take_back();  // of what lend() gave
 
  private:
   void hire() REQUIRES(mutex_);

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <semaphore>
+
 #include "core/guarded.hpp"
 #include "core/log.hpp"
 #include "net/connection.hpp"
@@ -19,6 +21,9 @@ namespace {
 constexpr std::chrono::seconds kRequestTime{30};  // to read a request, to write an answer
 constexpr std::chrono::seconds kHandshakeTime{10};
 constexpr std::chrono::seconds kIdleTime{90};  // longer than clients keep connections, so that they close them
+// So many slow peers (a handshake or a request that comes by and by, an answer that is not taken) keep nobody else
+// waiting: a probe must be answered beside them, or kubelet restarts a database.
+constexpr size_t kSlowPeersMost = 256;
 
 // What is known of one connection for as long as it lives.
 struct Session {
@@ -36,6 +41,21 @@ struct Session {
 };
 
 thread_local Session* current = nullptr;  // the session whose request this thread serves
+
+// While it lives, this thread waits for its peer and not for us.
+class AwaitsPeer {
+ public:
+  explicit AwaitsPeer(Crew& crew) : crew_(crew), lent_(crew.lend(kSlowPeersMost)) {}
+  ~AwaitsPeer() {
+    if (lent_) crew_.take_back();
+  }
+  AwaitsPeer(const AwaitsPeer&) = delete;
+  AwaitsPeer& operator=(const AwaitsPeer&) = delete;
+
+ private:
+  Crew& crew_;
+  const bool lent_;
+};
 
 std::string form_decoded(std::string_view text) {
   std::string out(text);
@@ -101,14 +121,26 @@ std::string head_of(int status, const OutgoingResponse& out) {
 
 struct Server::Impl {
   Impl(ServerOptions given, net::Server::Handler handle)
-      : options(std::move(given)), handler(std::move(handle)), crew(std::max<size_t>(options.threads, 1)) {}
+      : options(std::move(given)),
+        handler(std::move(handle)),
+        crew(std::max<size_t>(options.threads, 1)),
+        served(std::max<ptrdiff_t>(options.threads, 1)) {}
 
   // Reads one request and answers it. False: the connection is to be closed.
   bool converse(Connection& connection) {
     IncomingRequest request;
+    bool last = false;
+    if (!receive(connection, request, last)) return false;
+    return answer(connection, request, last) && !last;
+  }
+
+  // `last`: the client wants the connection closed after the answer. False: it is to be closed now.
+  bool receive(Connection& connection, IncomingRequest& request, bool& last) {
+    const AwaitsPeer waits(crew);
     MessageHead head;
     if (!read_head(connection, head)) return false;
     Framing framing;
+    last = names_close(head);
     request.headers = std::move(head.headers);
     if (!take_request_line(head.start, request) || !framing_of(connection, request.headers, framing))
       return refuse(connection, 400);
@@ -129,11 +161,7 @@ struct Server::Impl {
     if (!read) return too_large && refuse(connection, 413);
     request.remote_address = connection.remote_ip();
     request.peer_common_name = current->peer_common_name;
-    head.headers.swap(request.headers);
-    const bool close = names_close(head);
-    head.headers.swap(request.headers);
-    bool last = close;
-    return answer(connection, request, close, last) && !last;
+    return true;
   }
 
   static bool refuse(Connection& connection, int status) {
@@ -142,11 +170,18 @@ struct Server::Impl {
     return false;
   }
 
-  // `last`: nothing follows on this connection.
-  bool answer(Connection& connection, const IncomingRequest& request, bool close, bool& last) {
+  OutgoingResponse handle(const IncomingRequest& request) {
+    served.acquire();
+    const std::unique_ptr<std::counting_semaphore<>, void (*)(std::counting_semaphore<>*)> release(
+        &served, [](std::counting_semaphore<>* one) { one->release(); });
+    return handler(request);
+  }
+
+  // `last`: nothing follows on this connection; also where the handler says so.
+  bool answer(Connection& connection, const IncomingRequest& request, bool& last) {
     OutgoingResponse out;
     try {
-      out = handler(request);
+      out = handle(request);
     } catch (const CutConnection&) {
       connection.fail();
       return false;
@@ -161,9 +196,10 @@ struct Server::Impl {
     std::string head = head_of(out.status, out);
     if (const std::string* said = find_header(out.headers, "Connection"); said && *said == "close")
       last = true;
-    else if (close)
+    else if (last)
       head += "Connection: close\r\n";
     if (out.stream) return send_stream(connection, std::move(head), out);
+    const AwaitsPeer waits(crew);
     const std::string_view body = out.body.empty() ? out.body_view : std::string_view(out.body);
     const bool without_body = out.status == 204 || out.status == 304;
     if (!without_body && !find_header(out.headers, "Content-Length"))
@@ -221,12 +257,17 @@ struct Server::Impl {
     });
   }
 
+  bool greet(Connection& connection) {
+    const AwaitsPeer waits(crew);
+    return connection.accept_tls();
+  }
+
   void serve(const std::shared_ptr<Session>& session) {
     Connection& connection = session->connection;
     current = session.get();
     if (connection.session() && !session->greeted) {
       connection.limit(Connection::Clock::now() + kHandshakeTime, {});
-      if (!connection.accept_tls()) {
+      if (!greet(connection)) {
         log::debug("TLS handshake failed", {{"error", connection.reason()}});
         current = nullptr;
         return;
@@ -272,6 +313,7 @@ struct Server::Impl {
   Waker waker;
   std::atomic<bool> stopping{false};
   Crew crew;
+  std::counting_semaphore<> served;  // as many handlers run at once as threads were asked for
   Lobby lobby;
   Listener listener;
 };

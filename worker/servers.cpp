@@ -10,6 +10,7 @@ namespace twinspan::worker {
 namespace {
 
 constexpr std::string_view kOperator = "twinspan-operator";
+constexpr size_t kBodyBytesMost = 1 << 16;  // what is asked here has no body
 
 net::OutgoingResponse plain(int status, std::string body) {
   net::OutgoingResponse response;
@@ -30,6 +31,7 @@ Status Servers::start() {
   health.address = config_.address;
   health.port = config_.health_port;
   health.threads = 2;
+  health.body_bytes_most = kBodyBytesMost;
   health_ = std::make_unique<net::Server>(
       health, [this](const net::IncomingRequest& request) { return this->health(request); });
   if (auto started = health_->start(); !started) return started;
@@ -47,6 +49,7 @@ Status Servers::start_status() {
   status.address = config_.address;
   status.port = config_.status_port;
   status.threads = 2;
+  status.body_bytes_most = kBodyBytesMost;
   status.identity = net::TlsIdentity{*certificate, *key};
   status.client_ca_pem = *ca;
   status.require_client_certificate = true;
