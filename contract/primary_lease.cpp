@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace twinspan {
@@ -31,7 +32,8 @@ Result<StoredLease> parse_lease(const Json& object) {
   const std::string epochs = text_of(notes, kEpochs), said_of = fmt::format("{} ", record.epoch.value);
   if (record.promoted && epochs.starts_with(said_of))
     record.epochs = parse_epoch_history(std::string_view(epochs).substr(said_of.size()));
-  lease.duration = std::chrono::seconds(integer_of(spec, "leaseDurationSeconds"));
+  lease.duration = std::clamp<std::chrono::milliseconds>(std::chrono::seconds(integer_of(spec, "leaseDurationSeconds")),
+                                                         std::chrono::milliseconds(0), kLeaseDurationMost);
   const std::string cause = text_of(notes, kReleaseCause);
   if (record.held() || cause.empty()) return lease;
   // A word that this program does not know, of a newer one or a hand, is no release: such a lease has to stand first.

@@ -19,7 +19,7 @@ inline constexpr std::string_view kPromotedAnnotation = "twinspan.dev/promoted";
 // A lease as it was read, with what only its holder's word says.
 struct StoredLease {
   LeaseRecord record;
-  std::chrono::milliseconds duration{0};  // that its holder promised; 0: none written yet
+  std::chrono::milliseconds duration{0};  // that its holder promised, kLeaseDurationMost at most; 0: none written yet
 };
 // kInvalid names the field or annotation that can't be read.
 Result<StoredLease> parse_lease(const Json& object);

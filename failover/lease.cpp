@@ -6,14 +6,6 @@ namespace twinspan {
 
 using std::chrono::milliseconds;
 
-namespace {
-
-// What a policy's lease lasts at most (crds/failoverpolicies.yaml). Its holder acts by what it asked for itself: a
-// longer time in the lease is a hand's, and remembered it would hold up every failover until then.
-constexpr milliseconds kPromisedMost = std::chrono::seconds(300);
-
-}  // namespace
-
 bool free_at_once(const LeaseRecord& lease, const Assignment& assignment, const MemberMemory& memory) {
   if (lease.held() || assignment.epoch != lease.epoch.next() || memory.epoch_seen > lease.epoch) return false;
   if (lease.epoch > Epoch{0}) return lease.release && !lease.release->endpoint.empty();
@@ -40,7 +32,7 @@ BootTime LeaseTenure::renew_at() const { return last_sent_ + timing_.renew; }
 
 void LeaseObservation::observe(const LeaseRecord& record, BootTime received_at, milliseconds promised) {
   if (unchanged_.observe(record.version, received_at))
-    promised_until_ = std::max<BootTime>(promised_until_, received_at + std::min(promised, kPromisedMost));
+    promised_until_ = std::max<BootTime>(promised_until_, received_at + std::min(promised, kLeaseDurationMost));
   if (!begun_) begun_ = received_at;
   record_ = record;
 }
@@ -54,7 +46,7 @@ void LeaseObservation::forget() {
 
 bool LeaseObservation::stood(BootTime now, milliseconds remembered) const {
   if (!record_ || now < promised_until_ || !unchanged_.stood(timing_.duration, now)) return false;
-  remembered = std::min(remembered, kPromisedMost);
+  remembered = std::min(remembered, kLeaseDurationMost);
   // Of a free lease nobody says any more what its last holder was promised: it may have been just before.
   return record_->held() ? now - *begun_ >= remembered : unchanged_.stood(remembered, now);
 }

@@ -12,6 +12,10 @@
 
 namespace twinspan {
 
+// What a policy's lease lasts at most (crds/failoverpolicies.yaml). Its holder acts by what it asked for itself: a
+// longer time in the lease is a hand's, and believed it would hold up every failover until then.
+inline constexpr std::chrono::milliseconds kLeaseDurationMost = std::chrono::seconds(300);
+
 struct LeaseTiming {
   std::chrono::milliseconds duration{5000};  // others may take it once it stood unchanged for so long
   std::chrono::milliseconds renew{1000};

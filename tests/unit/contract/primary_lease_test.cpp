@@ -69,5 +69,19 @@ TEST(LeaseObject, ReadsWhatEarlierVersionsWrote) {
   EXPECT_EQ(released->record.release, (Release{"west", Cause::kSwitchover, Position{0x5000148}}));
 }
 
+// A lease that a hand wrote holds up nobody for longer than a policy can ask for, and never is over before it began.
+TEST(LeaseObject, IsBelievedForAsLongAsAPolicyCanAskFor) {
+  const auto duration_of = [](int64_t seconds) {
+    return parse_lease({{"metadata", {{"resourceVersion", "1"}}},
+                        {"spec", {{"holderIdentity", "west/uid"}, {"leaseDurationSeconds", seconds}}}})
+        ->duration;
+  };
+  for (const int64_t seconds : {0, 1, 5, 299, 300}) EXPECT_EQ(duration_of(seconds), std::chrono::seconds(seconds));
+  for (const int64_t seconds : {int64_t{301}, int64_t{63'072'000}, int64_t{INT32_MAX}})
+    EXPECT_EQ(duration_of(seconds), std::chrono::seconds(300));
+  for (const int64_t seconds : {int64_t{-1}, int64_t{INT32_MIN}})
+    EXPECT_EQ(duration_of(seconds), std::chrono::seconds(0));
+}
+
 }  // namespace
 }  // namespace twinspan::testing
