@@ -63,11 +63,11 @@ std::map<std::string, std::string> tried_parameters(const LinkSpec& accepted, co
   return own ? own->parameters : std::map<std::string, std::string>{};
 }
 
-std::optional<FailoverMode> mode_in_force(const FailoverPolicy& policy) {
+std::optional<PolicySpec> spec_in_force(const FailoverPolicy& policy) {
   if (!policy.status.accepted) return std::nullopt;
-  if (policy.status.accepted->generation == policy.metadata.generation) return policy.spec.mode;
-  const auto spec = parse_policy_spec(policy.status.accepted->spec);
-  return spec ? std::optional(spec->mode) : std::nullopt;
+  if (policy.status.accepted->generation == policy.metadata.generation) return policy.spec;
+  auto spec = parse_policy_spec(policy.status.accepted->spec);
+  return spec ? std::optional(std::move(*spec)) : std::nullopt;
 }
 
 std::string attempt_of(const TrialStatus& trial) { return std::to_string(trial.generation) + "@" + trial.started_at; }

@@ -22,8 +22,8 @@ Result<ObeyedLink> parse_obeyed_link(const Json& json);
 std::map<std::string, std::string> tried_parameters(const LinkSpec& accepted, const LinkSpec& newest,
                                                     const std::string& endpoint);
 
-// The policy's mode by the spec in force; nullopt: none was ever accepted.
-std::optional<FailoverMode> mode_in_force(const FailoverPolicy& policy);
+// nullopt: none was ever accepted, or what was is of a version that knew other fields.
+std::optional<PolicySpec> spec_in_force(const FailoverPolicy& policy);
 
 // What tells one trial from every other, also from one of the same second: agents say with it which one they speak of.
 std::string attempt_of(const TrialStatus& trial);

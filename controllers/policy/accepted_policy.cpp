@@ -12,14 +12,10 @@ namespace twinspan::controllers {
 std::shared_ptr<const api::FailoverPolicy> accepted_policy(const api::FailoverPolicy& policy,
                                                            const api::ReplicationLink& link,
                                                            const std::vector<api::FailoverPolicy>& rivals) {
-  const auto& accepted = policy.status.accepted;
-  if (!accepted) return nullptr;
+  auto spec = api::spec_in_force(policy);
+  if (!spec) return nullptr;
   auto out = std::make_shared<api::FailoverPolicy>(policy);
-  if (accepted->generation != policy.metadata.generation) {
-    auto spec = api::parse_policy_spec(accepted->spec);
-    if (!spec) return nullptr;
-    out->spec = std::move(*spec);
-  }
+  out->spec = std::move(*spec);
   if (!api::find_endpoint(link.spec, out->spec.desired_primary)) out->spec.desired_primary.clear();
   std::erase_if(out->spec.candidates.prefer,
                 [&](const std::string& name) { return !api::find_endpoint(link.spec, name); });

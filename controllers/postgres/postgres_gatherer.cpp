@@ -23,21 +23,14 @@ std::vector<EndpointSeen> wanted(const CachedLink& link) {
   return out;
 }
 
-// What clients are told to connect to: by the policy in force. status.accepted.spec is there only where it is another
-// than the newest.
-void note_primary_service(LinkSeen& seen, const api::FailoverPolicy& policy) {
-  const auto note = [&](const std::vector<api::PolicyService>& services) {
-    for (const api::PolicyService& service : services) {
-      if (service.selects != api::Selects::kPrimary || !seen.primary_service.empty()) continue;
-      seen.primary_service = service.name;
-      seen.primary_port = service.port;
-    }
-  };
-  if (!policy.status.accepted || policy.status.accepted->spec.is_null()) return note(policy.spec.services);
-  if (const auto accepted = api::parse_policy_spec(policy.status.accepted->spec)) note(accepted->services);
-}
-
 }  // namespace
+
+std::optional<api::PolicyService> primary_service(const api::FailoverPolicy& policy) {
+  const auto spec = api::spec_in_force(policy);
+  if (!spec) return std::nullopt;
+  const auto found = std::ranges::find(spec->services, api::Selects::kPrimary, &api::PolicyService::selects);
+  return found == spec->services.end() ? std::nullopt : std::optional(*found);
+}
 
 LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluster& cluster,
                      const WorkerReports& reports, const Clock& clock) {
@@ -69,8 +62,12 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
   for (const std::string& policy : cluster.policies_of_links.names(key)) {
     const auto found = cluster.policies.find(object(policy));
     if (!found || found->metadata.deleting()) continue;
-    seen.fails_over = seen.fails_over || api::mode_in_force(*found) == api::FailoverMode::kAutomatic;
-    note_primary_service(seen, *found);
+    if (const auto spec = api::spec_in_force(*found); spec && spec->mode == api::FailoverMode::kAutomatic)
+      seen.fails_over = true;
+    if (const auto service = primary_service(*found); service && seen.primary_service.empty()) {
+      seen.primary_service = service->name;
+      seen.primary_port = service->port;
+    }
     // As they are asked for and, while that is refused, as they are: a name more in a certificate harms nobody.
     for (const api::PolicyService& service : found->spec.services) seen.services.push_back(service.name);
     if (found->status.accepted)

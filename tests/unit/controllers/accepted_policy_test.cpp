@@ -8,6 +8,7 @@
 #include "api/accepted.hpp"
 #include "api/conditions.hpp"
 #include "controllers/cluster/kinds.hpp"
+#include "controllers/postgres/postgres_gatherer.hpp"
 #include "link_world.hpp"
 
 namespace twinspan::controllers::testing {
@@ -42,7 +43,7 @@ TEST(AcceptedPolicy, IsInForceWhileAnEditIsRefused) {
   EXPECT_EQ(in_force->spec.mode, api::FailoverMode::kAutomatic);
   EXPECT_EQ(in_force->spec.desired_primary, "west");
   EXPECT_EQ(in_force->metadata.generation, 4);
-  EXPECT_EQ(api::mode_in_force(policy), api::FailoverMode::kAutomatic);
+  EXPECT_EQ(api::spec_in_force(policy)->mode, api::FailoverMode::kAutomatic);
 }
 
 TEST(AcceptedPolicy, SaysNothingOfEndpointsThatAreGone) {
@@ -69,7 +70,7 @@ TEST(AcceptedPolicy, NeverAcceptedOrAtOddsWithAnotherIsNotInForce) {
   EXPECT_FALSE(accepted_policy(policy, *world.link, {older}));
   policy.status.accepted.reset();
   EXPECT_FALSE(accepted_policy(policy, *world.link, {}));
-  EXPECT_FALSE(api::mode_in_force(policy));
+  EXPECT_FALSE(api::spec_in_force(policy));
 }
 
 TEST(AcceptedPolicy, OnlyReadyAndStalledSpeakOfTheRefusal) {
@@ -106,6 +107,25 @@ TEST(AcceptedPolicy, ARightEditIsAccepted) {
   ASSERT_TRUE(policy.status.accepted);
   EXPECT_EQ(policy.status.accepted->generation, 3);
   EXPECT_EQ(policy.status.accepted->spec["mode"], "Automatic");
+}
+
+// The owner's Secret names it: a Service of a refused policy is not there, or another link's.
+TEST(AcceptedPolicy, OnlyWhatIsInForceSaysWhereThePrimaryIs) {
+  const auto said = [](const Json& json) {
+    const auto service = primary_service(decode_policy(json).value());
+    return service ? service->name : "";
+  };
+  Json json = policy_json();
+  EXPECT_EQ(said(json), "") << "nothing was accepted";
+  const auto accept = [&] { return api::to_json(api::accept(api::parse_policy_spec(json["spec"]).value(), 3)); };
+  json["status"]["accepted"] = accept();
+  EXPECT_EQ(said(json), "orders-rw");
+  json["spec"]["services"][0]["name"] = "another";
+  json["metadata"]["generation"] = 4;
+  EXPECT_EQ(said(json), "orders-rw") << "an edit that nobody has accepted yet";
+  json["status"]["accepted"] = accept();
+  json["status"]["accepted"]["generation"] = 4;
+  EXPECT_EQ(said(json), "another");
 }
 
 }  // namespace
