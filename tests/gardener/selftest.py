@@ -107,7 +107,7 @@ class PlantedAtShop(Planted):
             server.wait(20)
             self.shop.wait(10, lambda: "still seen" if any(one["endpoint"] == "by-hand" for one in self.shop.sight.servers().values()) else "")
             self.shop.sight.forget("by-hand")
-        self.shop.wait(20, lambda: "" if self.shop.sight.writable(time.monotonic() - 1)[0].startswith("by-hand") else "not up")
+        self.shop.wait(20, lambda: "" if any(name.startswith("by-hand") for name in self.shop.sight.writable(time.monotonic() - 1)) else "not up")
         return ["one primary", "leaks", "two primaries"], lambda: checks.one_primary(self.shop), end
 
     def nobody_served(self):
@@ -127,9 +127,12 @@ class PlantedAtShop(Planted):
 
     def a_replica_promoted(self):
         replica = next(name for name in self.shop.names() if name != self.shop.primary())
+        agent = self.shop.agent(replica)
+        os.kill(agent, signal.SIGSTOP)  # it would end the server, perhaps before anybody looked
         self.shop.ask(replica, "SELECT pg_promote(false)")
 
         def undo():
+            os.kill(agent, signal.SIGCONT)
             for name in self.shop.names():
                 if name != self.shop.primary():
                     os.kill(self.shop.postmaster(name), signal.SIGKILL)

@@ -164,9 +164,9 @@ class Walk:
         self.shop.remember()
         self.shop.safe_again()
         away = max(one.longest_pause(began, quiet) for one in self.shop.writers)
-        self.say(f"quiet after {quiet - began:.1f} s, {self.shop.primary()} is primary, clients waited {away:.1f} s at most, "
-                 f"{sum(len(one.acknowledged) for one in self.shop.writers)} writes")
         allowed = 3.0 + person + sum(one.outage for one in done)
+        self.say(f"quiet after {quiet - began:.1f} s, {self.shop.primary()} is primary, clients waited {away:.1f} s of {allowed:.0f} s, "
+                 f"{sum(len(one.acknowledged) for one in self.shop.writers)} writes")
         if away > allowed:
             raise Fault("service", f"clients waited {away:.1f} s, {allowed:.0f} s are allowed for {', '.join(one.words() for one in done)}")
 
