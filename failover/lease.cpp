@@ -51,4 +51,9 @@ bool LeaseObservation::stood(BootTime now, milliseconds remembered) const {
   return record_->held() ? now - *begun_ >= remembered : unchanged_.stood(remembered, now);
 }
 
+bool LeaseObservation::outlived(BootTime now, milliseconds remembered, milliseconds duration) const {
+  return begun_ &&
+         std::max<BootTime>(promised_until_, *begun_ + std::min(remembered, kLeaseDurationMost)) <= now + duration;
+}
+
 }  // namespace twinspan

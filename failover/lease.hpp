@@ -84,6 +84,9 @@ class LeaseObservation {
   // version promised: its holder may not know of it yet, whoever wrote it. `remembered` is the longest that is known of
   // from before this observation began. False while nothing was observed.
   bool stood(BootTime now, std::chrono::milliseconds remembered) const;
+  // Whoever begins to observe now and waits for `duration` outwaits all that was promised before, too: that is enough
+  // to remember.
+  bool outlived(BootTime now, std::chrono::milliseconds remembered, std::chrono::milliseconds duration) const;
 
  private:
   LeaseTiming timing_;

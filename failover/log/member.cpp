@@ -36,16 +36,17 @@ bool is_initial(const MemberView& view, Epoch epoch) {
   return view.assignment->instance.empty() || view.assignment->instance == view.instance;
 }
 
-// What `lease` shows that is not remembered yet.
-std::optional<MemberMemory> learned(const MemberMemory& known, const LeaseRecord& lease,
-                                    std::chrono::seconds duration) {
+// What the lease shows that is not remembered yet.
+std::optional<MemberMemory> learned(const MemberView& view) {
+  const MemberMemory& known = *view.memory;
+  const LeaseRecord& lease = *view.lease;
   if (!lease.held() && !lease.release) return std::nullopt;
   MemberMemory memory = known;
   if (lease.epoch > known.epoch_seen) {
     memory.epoch_seen = lease.epoch;
-    memory.lease = duration;
+    memory.lease = view.lease_duration;
   } else if (lease.epoch == known.epoch_seen) {
-    memory.lease = std::max(known.lease, duration);
+    memory.lease = view.lease_outlived ? view.lease_duration : std::max(known.lease, view.lease_duration);
   }
   return memory == known ? std::nullopt : std::optional(memory);
 }
@@ -174,7 +175,7 @@ MemberAction decide_member(const MemberView& view) {
   if (!view.lease) return Wait{WaitReason::kLeaseUnknown};
   if (!view.memory) return Halt{HaltReason::kMemoryUnreadable};
   const LeaseRecord& lease = *view.lease;
-  if (const auto memory = learned(*view.memory, lease, view.lease_duration)) return Remember{*memory};
+  if (const auto memory = learned(view)) return Remember{*memory};
   // The lease names this very agent, which has no right by its own clock: the answer to its request was lost, or it
   // could not renew in time and nobody has taken over. A renewal that succeeds proves that nobody did, unless the lease
   // comes from a backup: who held it since may be known to others only, whom the operator asks before it assigns anew.

@@ -41,6 +41,7 @@ struct MemberView {
   bool lease_stood = false;
   bool lease_went_back = false;            // it was found to be older than one known before, and did not stand since
   std::chrono::seconds lease_duration{0};  // that `lease` promises its holder
+  bool lease_outlived = false;             // LeaseObservation::outlived, of what is remembered and `lease_duration`
   std::optional<MemberMemory> memory;      // as it is on disk; nullopt: it can't be read
   std::optional<Epoch> tenure;  // set while this agent holds the lease and it has not run out by its own clock
   bool stopping = false;        // the pod was asked to go

@@ -30,6 +30,7 @@ void Agent::gather(MemberView& view, Local& local, LeaseKeeper::View& lease,
   view.instance = instance_;
   view.lease = lease.record;
   view.lease_duration = std::chrono::duration_cast<seconds>(lease.duration);
+  view.lease_outlived = lease.outlived;
   view.lease_went_back = lease.went_back;
   view.memory = local.memory;
   view.lease_stood = lease.stood;

@@ -90,6 +90,7 @@ LeaseKeeper::View LeaseKeeper::view(std::chrono::milliseconds remembered) const 
   view.duration = holder_duration_;
   view.went_back = went_back_;
   view.stood = observation_.stood(now, remembered);
+  view.outlived = observation_.outlived(now, remembered, holder_duration_);
   if (tenure_ && !tenure_->expired(now)) {
     view.tenure = tenure_->epoch();
     view.fence_at = tenure_->fence_at();

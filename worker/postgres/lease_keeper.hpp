@@ -46,6 +46,7 @@ class LeaseKeeper {
     std::optional<LeaseRecord> record;
     std::chrono::milliseconds duration{0};  // that `record` promises its holder
     bool stood = false;                     // LeaseObservation::stood
+    bool outlived = false;                  // LeaseObservation::outlived, of `duration`
     bool went_back = false;                 // the record is older than one known before
     std::optional<Epoch> tenure;            // held here, and not run out by this clock
     BootTime fence_at{};                    // of the tenure

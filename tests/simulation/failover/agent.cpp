@@ -206,6 +206,7 @@ MemberView Agent::view() {
   v.lease_went_back = lease_went_back_;
   if (cluster_.mistaken(Mistake::kFreeLeaseAtOnce)) v.lease_stood |= v.lease && !v.lease->held();
   v.lease_duration = std::chrono::ceil<std::chrono::seconds>(holder_duration_);
+  v.lease_outlived = observation_.outlived(clock(), volume_->memory.lease, v.lease_duration);
   v.memory = volume_->memory;
   if (cluster_.mistaken(Mistake::kOldLeaseTakenAgain) && lease_names_me())
     v.memory->epoch_seen = std::min(v.memory->epoch_seen, v.lease->epoch);

@@ -112,6 +112,23 @@ TEST(LeaseObservation, NoHolderPromisesMoreThanAPolicyCanAskFor) {
   }
 }
 
+// Whoever restarts waits for what is remembered: what was promised is outwaited, whatever was remembered and when.
+TEST(LeaseObservation, WhatIsForgottenOfAPromiseWasOutwaited) {
+  for (const int first : {2, 5, 30})
+    for (const int second : {2, 5, 30})
+      for (const int remembered : {0, 5, 12, 30})
+        for (const int now : {1, 2, 6, 10, 24, 25, 26, 31, 60}) {
+          LeaseObservation seen({seconds(5), seconds(1), seconds(1)});
+          seen.observe(held("7"), at(seconds(0)), seconds(first));
+          seen.observe(held("8"), at(seconds(1)), seconds(second));
+          const int ends = std::max({first, 1 + second, remembered});
+          EXPECT_EQ(seen.outlived(at(seconds(now)), seconds(remembered), seconds(second)), ends <= now + second)
+              << testing::PrintToString(std::vector<int>{first, second, remembered, now});
+        }
+  EXPECT_FALSE(LeaseObservation({seconds(5), seconds(1), seconds(1)}).outlived(at(seconds(100)), {}, seconds(5)))
+      << "nothing was observed";
+}
+
 TEST(LeaseObservation, ForgettingMeansWaitingAFullDurationAgain) {
   LeaseObservation seen({seconds(5), seconds(1), seconds(1)});
   seen.observe(held("7"), at(seconds(0)), seconds(5));

@@ -186,6 +186,29 @@ TEST(MemberDecision, NothingRememberedIsEverUnlearned) {
   });
 }
 
+TEST(MemberDecision, RemembersTheLongestPromiseUntilItIsOutlived) {
+  using std::chrono::seconds;
+  MemberView view;
+  view.self = "a";
+  view.memory = MemberMemory{{2}, Epoch{2}, DataPart::kSome, seconds(300)};
+  view.lease = LeaseRecord{};
+  view.lease->holder_endpoint = "b";
+  const auto remembered = [&](int64_t epoch, int duration, bool outlived) {
+    view.lease->epoch = {epoch};
+    view.lease_duration = seconds(duration);
+    view.lease_outlived = outlived;
+    const MemberAction action = decide_member(view);
+    const auto* remember = std::get_if<Remember>(&action);
+    return remember ? remember->memory.lease : view.memory->lease;
+  };
+  EXPECT_EQ(remembered(2, 5, false), seconds(300));
+  EXPECT_EQ(remembered(2, 5, true), seconds(5));
+  EXPECT_EQ(remembered(2, 300, true), seconds(300));
+  EXPECT_EQ(remembered(2, 400, false), seconds(400));
+  EXPECT_EQ(remembered(3, 5, false), seconds(5)) << "a later holder: the former one has stopped";
+  EXPECT_EQ(remembered(1, 5, true), seconds(300)) << "of an older one nothing is learned";
+}
+
 TEST(MemberDecision, RefusesAnOlderHistoryThanItRemembers) {
   for_every_view([](const MemberView& view, const MemberAction& action) {
     if (view.tenure || !view.lease || !view.memory || view.lease->epoch >= view.memory->epoch_seen) return;
