@@ -76,16 +76,57 @@ Status parse_field(const Field& field, std::string_view text, std::bitset<kSize>
   return {};
 }
 
+using std::chrono::days, std::chrono::hours, std::chrono::minutes, std::chrono::seconds, std::chrono::sys_seconds;
+using std::chrono::local_days, std::chrono::local_seconds;
+
+constexpr days kHorizon{8 * 366 + 2};  // 29 February comes within it, also over the year 2100
+
+bool names_day(const Cron& cron, local_days day) {
+  const std::chrono::year_month_day date(day);
+  if (!cron.months[static_cast<unsigned>(date.month())]) return false;
+  const bool by_day = cron.days[static_cast<unsigned>(date.day())];
+  const bool by_weekday = cron.weekdays[std::chrono::weekday(day).c_encoding()];
+  return cron.any_day || cron.any_weekday ? by_day && by_weekday : by_day || by_weekday;
+}
+
+// The first minute that the schedule names, from `from` to before `until`, by a clock that nobody changes.
+std::optional<local_seconds> first_in(const Cron& cron, local_seconds from, local_seconds until) {
+  for (local_days day = std::chrono::floor<days>(from); day < until; day += days(1)) {
+    if (!names_day(cron, day)) continue;
+    for (size_t hour = 0; hour < 24; ++hour)
+      for (size_t minute = 0; cron.hours[hour] && minute < 60; ++minute)
+        if (const auto at = day + hours(hour) + minutes(minute); cron.minutes[minute] && at >= from)
+          return at < until ? std::optional<local_seconds>(at) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+local_seconds by_clock(sys_seconds time, seconds offset) { return local_seconds(time.time_since_epoch() + offset); }
+
+// Six fields are those of other schedulers, with seconds in front or a year behind.
+std::string five_meant(const std::vector<std::string_view>& words) {
+  for (const size_t first : {1, 0}) {
+    std::string five;
+    for (size_t i = first; i < first + 5; ++i) (five += five.empty() ? "" : " ") += words[i];
+    if (parse_cron(five)) return "; perhaps \"" + five + "\" is meant";
+  }
+  return "";
+}
+
 }  // namespace
 
 Result<Cron> parse_cron(std::string_view text) {
   std::vector<std::string_view> words;
   for (const std::string_view word : split(text, ' '))
     if (!word.empty()) words.push_back(word);
+  if (!words.empty() && (words[0].starts_with("TZ=") || words[0].starts_with("CRON_TZ=")))
+    return fail(Code::kInvalid, "\"" + std::string(text) + "\" begins with a time zone, which goes into timeZone: " +
+                                    std::string(words[0].substr(words[0].find('=') + 1)));
   if (words.size() != 5)
     return fail(Code::kInvalid, "\"" + std::string(text) + "\" has " + std::to_string(words.size()) +
                                     " fields, expected five: minute, hour, day of the month, month, day of the week, "
-                                    "such as \"0 4 * * *\"");
+                                    "such as \"0 4 * * *\"" +
+                                    (words.size() == 6 ? five_meant(words) : ""));
   Cron cron;
   const Status parsed[] = {parse_field(kFields[0], words[0], cron.minutes),
                            parse_field(kFields[1], words[1], cron.hours), parse_field(kFields[2], words[2], cron.days),
@@ -95,25 +136,27 @@ Result<Cron> parse_cron(std::string_view text) {
     if (!one) return std::unexpected(one.error());
   cron.any_day = words[2].starts_with('*');
   cron.any_weekday = words[4].starts_with('*');
-  if (!next_after(cron, WallTime{}))
-    return fail(Code::kInvalid, "\"" + std::string(text) + "\" names no day that exists");
+  cron.real_time = words[1].starts_with('*') || words[1].find('/') != std::string_view::npos;
+  if (!next_after(cron, WallTime{})) return fail(Code::kInvalid, "\"" + std::string(text) + "\": there is no such day");
   return cron;
 }
 
-std::optional<WallTime> next_after(const Cron& cron, WallTime time) {
-  using std::chrono::days, std::chrono::hours, std::chrono::minutes, std::chrono::sys_days;
-  const auto from = std::chrono::floor<minutes>(time) + minutes(1);
-  const sys_days today = std::chrono::floor<days>(from);
-  for (int offset = 0; offset < 8 * 366 + 2; ++offset) {
-    const sys_days day = today + days(offset);
-    const std::chrono::year_month_day date(day);
-    if (!cron.months[static_cast<unsigned>(date.month())]) continue;
-    const bool by_day = cron.days[static_cast<unsigned>(date.day())];
-    const bool by_weekday = cron.weekdays[std::chrono::weekday(day).c_encoding()];
-    if (cron.any_day || cron.any_weekday ? !(by_day && by_weekday) : !(by_day || by_weekday)) continue;
-    for (size_t hour = 0; hour < 24; ++hour)
-      for (size_t minute = 0; cron.hours[hour] && minute < 60; ++minute)
-        if (const auto at = day + hours(hour) + minutes(minute); cron.minutes[minute] && at >= from) return at;
+std::optional<WallTime> next_after(const Cron& cron, WallTime time, const TimeZone& zone) {
+  const sys_seconds after = std::chrono::floor<seconds>(time), end = after + kHorizon;
+  // From span to span of one offset: in between, the clock is set forward over minutes that never are, or back to those
+  // that were.
+  for (auto span = zone.at(after); span.from < end; span = zone.at(span.until)) {
+    const sys_seconds until = std::min(span.until, end);
+    local_seconds from = span.from > after ? by_clock(span.from, span.offset)
+                                           : std::chrono::floor<minutes>(by_clock(after, span.offset)) + minutes(1);
+    if (!cron.real_time && span.from > sys_seconds::min()) {
+      const local_seconds before = by_clock(span.from, zone.at(span.from - seconds(1)).offset);
+      if (span.from > after && first_in(cron, before, from)) return span.from;
+      from = std::max(from, before);
+    }
+    if (const auto found = first_in(cron, from, by_clock(until, span.offset)))
+      return sys_seconds(found->time_since_epoch() - span.offset);
+    if (span.until >= end) return std::nullopt;
   }
   return std::nullopt;
 }
