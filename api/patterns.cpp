@@ -34,6 +34,12 @@ bool is_sql_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '_'; });
 }
 
+bool is_word(std::string_view text) {
+  const auto plain = [](char c) { return is_letter(c) || is_digit(c); };
+  return !text.empty() && plain(text.front()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return plain(c) || is_in(c, "-_.@"); });
+}
+
 bool is_size(std::string_view text) {
   const auto digits = [&text] {
     size_t count = 0;

@@ -172,16 +172,12 @@ Parameters peoples_parameters(const Parameters& parameters) {
 }
 
 std::string fingerprint(const Parameters& parameters) {
-  uint64_t hash = 14695981039346656037u;  // FNV-1a
-  const auto add = [&](std::string_view bytes) {
-    for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
-    hash = (hash ^ 0xff) * 1099511628211u;
-  };
+  Fingerprint all;
   for (const auto& [name, value] : peoples_parameters(parameters)) {
-    add(name);
-    add(value);
+    all.add(name);
+    all.add(value);
   }
-  return fmt::format("{:016x}", hash);
+  return all.hex();
 }
 
 bool may_be_altered(std::string_view name, std::string_view value, const Parameters& of_link,

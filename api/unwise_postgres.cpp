@@ -66,12 +66,23 @@ void look_at_ephemeral(const ReplicationLink& link, Warnings& out) {
     out.push_back("spec: every endpoint is ephemeral: when all pods go at once, so do the data");
 }
 
+void look_at_superusers(const ReplicationLink& link, Warnings& out) {
+  const auto& roles = link.spec.postgres.roles;
+  for (size_t i = 0; i < roles.size(); ++i)
+    if (roles[i].superuser && roles[i].ensure == Ensure::kPresent)
+      out.push_back(
+          fmt::format("spec.postgres.roles[{}].superuser: whoever logs in as {} can read the pod's files and keys, and "
+                      "act as the link's member",
+                      i, roles[i].name));
+}
+
 }  // namespace
 
 void warn_postgres(const ReplicationLink& link, Warnings& out) {
   look_at_volumes(link, out);
   look_at_durability(link, out);
   look_at_ephemeral(link, out);
+  look_at_superusers(link, out);
 }
 
 void warn_postgres_policy(const FailoverPolicy& policy, const ReplicationLink& link, Warnings& out) {

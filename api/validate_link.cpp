@@ -147,6 +147,9 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
         {"spec.source.name", "is immutable; to move the primary set desiredPrimary in the FailoverPolicy"});
   if (before.spec.postgres.database != after.spec.postgres.database)
     errors.push_back({"spec.postgres.database", "is immutable, renaming a database is not supported"});
+  if (before.spec.postgres.initdb != after.spec.postgres.initdb)
+    errors.push_back(
+        {"spec.postgres.initdb", "is immutable, the cluster was made with it; load a dump into a new link"});
   for (const EndpointPlace& now : endpoint_places(after))
     for (const EndpointPlace& then : endpoint_places(before)) {
       if (now.endpoint->name != then.endpoint->name || !now.endpoint->postgres || !then.endpoint->postgres) continue;

@@ -1,5 +1,6 @@
 #include "api/validate_postgres.hpp"
 
+#include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
 #include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
@@ -62,6 +63,8 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
   const std::string& database = settings(link).database;
   if (database == "postgres" || database == "template0" || database == "template1")
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
+  check_initdb(settings(link).initdb, errors);
+  check_objects(link, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

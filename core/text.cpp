@@ -1,5 +1,7 @@
 #include "core/text.hpp"
 
+#include <fmt/format.h>
+
 namespace twinspan {
 
 std::string to_lower(std::string_view text) {
@@ -41,5 +43,12 @@ std::string one_line(std::string_view text, size_t bytes_max) {
   }
   return out;
 }
+
+void Fingerprint::add(std::string_view text) {
+  for (const unsigned char byte : text) hash_ = (hash_ ^ byte) * 1099511628211u;
+  hash_ = (hash_ ^ 0xff) * 1099511628211u;
+}
+
+std::string Fingerprint::hex() const { return fmt::format("{:016x}", hash_); }
 
 }  // namespace twinspan

@@ -1,5 +1,6 @@
 // Text, whatever the locale.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,5 +10,16 @@ std::string to_lower(std::string_view text);  // of ASCII letters; every other b
 
 // What somebody else wrote, for a message: in one line, without what can't be printed, in UTF-8, at most so many bytes.
 std::string one_line(std::string_view text, size_t bytes_max);
+
+// Tells one list of texts from another, in 16 digits (FNV-1a). Two programs may compare theirs; no proof against
+// malice.
+class Fingerprint {
+ public:
+  void add(std::string_view text);
+  std::string hex() const;
+
+ private:
+  uint64_t hash_ = 14695981039346656037u;
+};
 
 }  // namespace twinspan

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
 #include "api/validate.hpp"
 #include "contract/names.hpp"
@@ -138,6 +139,7 @@ Verdict judge_link(const Review& review, const BesideLink& beside) {
     verdict.errors = judge_among(before, *link, [&](const auto& one) { return place_errors(one, beside.sharing); });
   if (!verdict.errors.empty()) return verdict;
   verdict.warnings = unwise(*link);
+  if (before) api::warn_of_undeclared(before->spec.postgres, link->spec.postgres, verdict.warnings);
   warn_of_policies(*link, beside.policies, verdict.warnings);
   return verdict;
 }

@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "controllers/cluster/kinds.hpp"
 #include "controllers/cluster/names.hpp"
@@ -63,9 +64,21 @@ Json render_account(const api::ReplicationLink& link) {
   return account;
 }
 
-// Its own link to read, its own lease to hold, and nothing else. list and watch are authorised by name where the
-// request carries metadata.name as its field selector (Kubernetes, RBAC, "Referring to resources").
-Json render_role(const api::ReplicationLink& link) { return render_role(link, {lease_name(link.metadata.name)}); }
+// Its own link to read, its own lease to hold, the passwords of roles that it keeps, and nothing else. list and watch
+// are authorised by name where the request carries metadata.name as its field selector (Kubernetes, RBAC, "Referring to
+// resources").
+Json render_role(const api::ReplicationLink& link) {
+  Json role = render_role(link, {lease_name(link.metadata.name)});
+  std::set<std::string> secrets;  // passwords of declared roles
+  for (const api::DeclaredRole& declared : link.spec.postgres.roles)
+    if (declared.password_secret_ref && declared.ensure == api::Ensure::kPresent)
+      secrets.insert(declared.password_secret_ref->name);
+  if (secrets.empty()) return role;
+  role["rules"].push_back(
+      {{"apiGroups", {""}}, {"resources", {"secrets"}}, {"resourceNames", secrets}, {"verbs", {"get"}}});
+  annotate_hash(role);
+  return role;
+}
 
 Json render_role(const api::ReplicationLink& link, const std::vector<std::string>& leases) {
   Json role =

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include "api/conditions.hpp"
+#include "api/declared_objects.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
+#include "contract/declared_objects.hpp"
 #include "contract/rows.hpp"
 #include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/link/verdict.hpp"
@@ -14,6 +16,11 @@ namespace twinspan::controllers {
 namespace {
 
 using api::ConditionStatus;
+
+struct ObjectsVerdict {
+  std::string text;  // empty: all are in force
+  bool waits_for_a_person = false;
+};
 
 class Judge {
  public:
@@ -47,6 +54,8 @@ class Judge {
           if (waits_for_a_person(trouble.kind))
             return yes(std::string(to_string(trouble.kind)), endpoint.name + ": " + trouble.text);
     if (const auto& trial = trial_to_be(); trial && trial->message) return yes("ChangeUndone", trial_text(*trial));
+    if (const ObjectsVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
+      return yes("ObjectsNotInForce", objects.text);
     if (const auto [reason, message] = volumes(); !message.empty()) return yes(reason, message);
     if (needs_person(plan_.waits_for)) return yes(std::string(to_string(plan_.waits_for)), plan_.waiting_message);
     return no("NotStalled", "nothing waits for a person");
@@ -126,6 +135,8 @@ class Judge {
     if (trial) return no("ChangeUndone", trial_text(*trial));
     const std::string missing = parameters_not_in_force();
     if (!missing.empty()) return no("ParametersNotInForce", missing);
+    if (ObjectsVerdict objects = objects_not_in_force(); !objects.text.empty())
+      return no("ObjectsNotInForce", std::move(objects.text));
     if (const auto [reason, message] = volumes(); !message.empty()) return no(reason, message);
     return streaming;
   }
@@ -183,6 +194,22 @@ class Judge {
         tell(one.name.empty() ? "parameters: " + one.text : fmt::format("{}: {}", one.name, one.text));
     }
     return text;
+  }
+
+  // Roles, databases and extensions, by what the primary's agent asked of PostgreSQL.
+  ObjectsVerdict objects_not_in_force() const {
+    const api::PostgresSettings& wanted = seen_.link->spec.postgres;
+    const EndpointSeen* primary = seen_.find(primary_);
+    const MemberReport* report = primary ? primary->member.fresh() : nullptr;
+    if ((wanted.roles.empty() && wanted.databases.empty()) || !report) return {};
+    const auto said = objects_of(*report);
+    if (!said || said->asked != api::objects_fingerprint(wanted))
+      return {primary_ + ": roles, databases and extensions are not applied yet", false};
+    ObjectsVerdict verdict;
+    for (const auto& [object, words] : said->troubles)
+      verdict.text += fmt::format("{}{}: {}", verdict.text.empty() ? "" : "; ", object, words);
+    verdict.waits_for_a_person = !verdict.text.empty();
+    return verdict;
   }
 
   const api::EndpointStatus* row_of(const std::string& name) const {

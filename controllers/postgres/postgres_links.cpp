@@ -126,7 +126,7 @@ bool PostgresLinks::is_news(const MemberReport& a, const MemberReport& b) const 
          a.timeline != b.timeline || a.upstream != b.upstream || a.epoch != b.epoch || a.holds_lease != b.holds_lease ||
          a.restart_pending != b.restart_pending || a.generation != b.generation ||
          tenths(a.lag_seconds) != tenths(b.lag_seconds) || percent(a.progress) != percent(b.progress) ||
-         !same_downstreams(a, b) || a.parameters != b.parameters;
+         !same_downstreams(a, b) || a.parameters != b.parameters || a.details != b.details;
 }
 
 }  // namespace twinspan::controllers

@@ -80,16 +80,18 @@ Result<Ancestry> read_ancestry(Children& children, const Layout& layout, const s
   return own;
 }
 
-Status initialize(Children& children, const Layout& layout, const std::stop_token& stop) {
+Status initialize(Children& children, const Layout& layout, const ClusterLocale& locale, const std::stop_token& stop) {
   if (exists(layout.pgdata())) return fail(Code::kAlreadyExists, fmt::format("{} exists", layout.pgdata()));
   if (auto removed = remove_tree(layout.unfinished()); !removed) return removed;
-  const Command command{
+  Command command{
       layout.program("initdb"),
-      {"--pgdata", layout.unfinished(), "--username", kSuperuser, "--data-checksums", "--encoding", "UTF8", "--locale",
-       "C.UTF-8", "--auth-local", "peer", "--auth-host", "reject", "--no-instructions"},
+      {"--pgdata", layout.unfinished(), "--username", kSuperuser, "--data-checksums", "--encoding", locale.encoding,
+       "--locale", locale.locale, "--auth-local", "peer", "--auth-host", "reject", "--no-instructions"},
       {},
       std::chrono::minutes(5),
       {}};
+  if (locale.icu_locale)
+    command.arguments.insert(command.arguments.end(), {"--locale-provider", "icu", "--icu-locale", *locale.icu_locale});
   if (auto done = run_checked(children, command, stop); !done) return std::unexpected(done.error());
   if (rename(layout.unfinished().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));

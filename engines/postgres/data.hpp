@@ -27,8 +27,13 @@ Result<ControlData> read_control_data(Children& children, const Layout& layout, 
 // instance is read record by record from its last checkpoint (wal_end.hpp): up to seconds for gigabytes.
 Result<Ancestry> read_ancestry(Children& children, const Layout& layout, const std::stop_token& stop = {});
 
+struct ClusterLocale {
+  std::string encoding = "UTF8", locale = "C.UTF-8";
+  std::optional<std::string> icu_locale;  // nullopt: the C library sorts, by `locale`
+};
 // initdb with checksums into a directory beside, then renamed.
-Status initialize(Children& children, const Layout& layout, const std::stop_token& stop = {});
+Status initialize(Children& children, const Layout& layout, const ClusterLocale& locale = {},
+                  const std::stop_token& stop = {});
 
 // Recovery that never ends by itself (standby.signal), or none.
 Status set_standby(const Layout& layout, bool standby);

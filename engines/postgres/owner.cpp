@@ -63,13 +63,13 @@ Status hand_over(const Layout& layout, int port, const std::string& database, co
   return {};
 }
 
+}  // namespace
+
 std::string without_line_break(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
 }
-
-}  // namespace
 
 Status check_owner(const Owner& owner) {
   if (owner.username.empty() || owner.username.size() > 63)

@@ -15,6 +15,8 @@ struct Owner {
 };
 // kInvalid where the name belongs to PostgreSQL or to Twinspan.
 Status check_owner(const Owner& owner);
+// People's tools leave one at the end of a value.
+std::string without_line_break(std::string text);
 // The files `username` and `password`, without the line break that people's tools leave at the end. kNotFound,
 // kInvalid.
 Result<Owner> read_owner(const std::string& owner_dir);

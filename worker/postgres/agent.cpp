@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr seconds kUpkeepInterval{2};
 constexpr seconds kHangs{15};
+constexpr milliseconds kSecretTime{3000};  // other upkeep waits meanwhile
 // How long a database may resist being stopped before its lease is let run out. A disk that doesn't answer gets longer:
 // a busy one may take seconds for a write.
 constexpr seconds kCannotStop{10};
@@ -57,6 +58,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       watch_client_(with_timeout(config, milliseconds(10000))),
       // Two attempts must fit between a renewal that is due and the fence.
       lease_client_(with_timeout(config, std::max<milliseconds>(options_.lease.renew, milliseconds(1000)))),
+      secret_client_(with_timeout(config, kSecretTime)),
+      secrets_(secret_client_, options_.ns),
       store_(lease_client_, clock_, {options_.ns, lease_name(options_.link)}),
       keeper_(store_, clock_, {options_.endpoint, instance_, options_.lease},
               {[this](BootTime fence_at) { guard_.extend(fence_at); }, [this] { changed_.raise(); },
@@ -69,7 +72,7 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       disk_(
           clock_, [directory = options_.layout.data_dir] { return touch_disk(directory); },
           [this](const postgres::Volume& volume) { local_.update([&](Local& local) { local.volume = volume; }); }),
-      jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_}),
+      jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_}),
       runner_(jobs_, clock_,
               [this](const Job& job, const Status& outcome) {
                 if (outcome || outcome.error().code != Code::kCancelled)

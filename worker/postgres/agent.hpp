@@ -23,6 +23,7 @@
 #include "worker/postgres/metrics.hpp"
 #include "worker/postgres/options.hpp"
 #include "worker/postgres/prober.hpp"
+#include "worker/postgres/secret_reader.hpp"
 #include "worker/postgres/statistics_reader.hpp"
 #include "worker/servers.hpp"
 
@@ -73,7 +74,8 @@ class Agent {
   ReportBoard board_;
   postgres::Children children_;
   postgres::Postmaster postmaster_;
-  kube::Client watch_client_, lease_client_;
+  kube::Client watch_client_, lease_client_, secret_client_;
+  SecretReader secrets_;
   KubeLeaseStore store_;
   LeaseKeeper keeper_;
   LinkWatch watch_;

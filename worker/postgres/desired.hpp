@@ -9,10 +9,12 @@
 #include "api/postgres_parameters.hpp"
 #include "api/types.hpp"
 #include "core/result.hpp"
+#include "engines/postgres/data.hpp"
 #include "engines/postgres/settings.hpp"
 #include "failover/assignment.hpp"
 #include "failover/lease.hpp"
 #include "failover/log/member.hpp"
+#include "worker/postgres/desired_objects.hpp"
 
 namespace twinspan::worker {
 
@@ -22,6 +24,8 @@ struct Desired {
   std::optional<Assignment> assignment;
   std::optional<LeaseTiming> lease;  // nullopt: as the command line says
   std::string database;
+  postgres::ClusterLocale cluster;  // of a data directory that is made anew
+  DesiredObjects objects;
   DivergedRule diverged = DivergedRule::kHalt;
   bool warm = false;           // replicas answer no clients
   uint64_t lag_bytes_max = 0;  // a replica within it is Streaming, beyond it CatchingUp; 0: no bound

@@ -172,9 +172,9 @@ Status Jobs::carry_out(const Examine&, const Desired&, const std::stop_token& st
   return {};
 }
 
-Status Jobs::carry_out(const Initialize&, const Desired&, const std::stop_token& stop) {
+Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::stop_token& stop) {
   doing(MemberState::kInitializing);
-  const auto made = postgres::initialize(c_.children, c_.layout, stop);
+  const auto made = postgres::initialize(c_.children, c_.layout, desired.cluster, stop);
   if (made) data_replaced(DataShape::kPrimary);
   return made;
 }
@@ -248,6 +248,7 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
   c_.local.update([&](Local& local) {
     if (local.life != life || local.process != ProcessState::kPrimaryRunning) return;
     local.writable = true;
+    local.objects.reset();
     if (local.memory) local.opened_in = local.memory->data_epoch.value_or(Epoch{0});
   });
   return {};
@@ -301,6 +302,8 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   }
   if (primary && !desired.paused)
     if (auto kept = keep_declared(desired, stop); !kept) return kept;
+  if (primary && !desired.paused && local.writable && owner)
+    if (auto kept = keep_objects(desired, local, owner->username, stop); !kept) return kept;
   if (!checked) return checked;
   return restart_where_needed(desired, local, job.primary);
 }

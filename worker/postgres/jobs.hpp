@@ -16,6 +16,7 @@
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
 #include "worker/postgres/local.hpp"
+#include "worker/postgres/object_keeper.hpp"
 #include "worker/postgres/parameter_keeper.hpp"
 #include "worker/postgres/restart_turn.hpp"
 
@@ -32,7 +33,7 @@ struct Open {  // wait until the primary accepts writes, and give it what a prim
 struct Examine {  // what the data of a stopped database are, from its files
   bool operator==(const Examine&) const = default;
 };
-struct Upkeep {  // configuration, certificates, slots, owner: towards the spec
+struct Upkeep {  // configuration, certificates, slots, owner, declared objects: towards the spec
   std::string primary;
 };
 
@@ -58,8 +59,10 @@ class Jobs {
     const Guard& guard;
     const Clock& clock;
     LocalState& local;
+    PasswordSource& passwords;
   };
-  explicit Jobs(Context context) : c_(context), parameters_(context.layout.data_dir) {}
+  explicit Jobs(Context context)
+      : c_(context), parameters_(context.layout.data_dir), objects_(context.clock, context.passwords) {}
 
   Status run(const Job& job, const Desired& desired, const std::stop_token& stop);
   // Kills the database at once; any thread.
@@ -108,6 +111,8 @@ class Jobs {
   void look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop);
   void bound_wal(postgres::Settings& settings);
   Status keep_declared(const Desired& desired, const std::stop_token& stop);
+  Status keep_objects(const Desired& desired, const Local& local, const std::string& owner,
+                      const std::stop_token& stop);
   Status make_tablespaces(const Desired& desired, const std::string& upstream, const std::stop_token& stop);
   Status restart_hung_receiver(const Desired& desired, const Local& local);
   Result<postgres::Session> prepare_repair(const Desired& desired, const postgres::Upstream& primary,
@@ -118,6 +123,7 @@ class Jobs {
 
   Context c_;
   ParameterKeeper parameters_;
+  ObjectKeeper objects_;
   int unproven_starts_ = 0;                        // with what was chosen
   WallTime reloaded_at_{};                         // when the server was last asked to read its files
   std::map<std::string, int64_t> recovery_floor_;  // of this life of the database

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/declared_objects.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
 #include "engines/postgres/observe.hpp"
@@ -67,10 +68,11 @@ struct Local {
   std::optional<uint32_t> timeline;
   std::optional<MemberState> doing;  // an action under way, as people read it
   std::optional<Progress> progress;
-  std::string trouble;                  // why the last action failed, or why the database died
-  MemberReport::Parameters parameters;  // `asked` empty: none were asked for so far
-  std::string configuration_trouble;    // why the spec is not applied in full
-  int64_t generation = 0;               // applied
+  std::string trouble;                   // why the last action failed, or why the database died
+  MemberReport::Parameters parameters;   // `asked` empty: none were asked for so far
+  std::string configuration_trouble;     // why the spec is not applied in full
+  int64_t generation = 0;                // applied
+  std::optional<ObjectsReport> objects;  // of a primary; nullopt: not looked at, or nothing is declared
 };
 
 // Any thread. `on_change` is called after each update, without the lock.

@@ -193,6 +193,7 @@ MemberReport member_report(const StatusInput& input) {
   if (local.volume) report.volume = {local.volume->total_bytes, local.volume->free_bytes};
   if (!local.parameters.asked.empty()) report.parameters = local.parameters;
   report.generation = local.generation;
+  if (report.role == Role::kPrimary) report.details = details_of(local.objects);
   if (local.seen) report.version = local.seen->version.substr(0, local.seen->version.find(' '));
   return report;
 }

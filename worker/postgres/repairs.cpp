@@ -102,6 +102,15 @@ Status Jobs::keep_declared(const Desired& desired, const std::stop_token& stop) 
   return {};
 }
 
+Status Jobs::keep_objects(const Desired& desired, const Local& local, const std::string& owner,
+                          const std::stop_token& stop) {
+  auto said = objects_.keep(desired.objects,
+                            {c_.layout, desired.settings.port, local.life, local.opened_in.value, owner}, stop);
+  if (!said) return std::unexpected(said.error());
+  if (*said != local.objects) c_.local.update([&](Local& one) { one.objects = std::move(*said); });
+  return {};
+}
+
 Status Jobs::make_tablespaces(const Desired& desired, const std::string& upstream, const std::stop_token& stop) {
   const auto source = find(desired, upstream);
   if (!source) return {};

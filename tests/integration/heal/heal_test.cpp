@@ -259,6 +259,88 @@ TEST_F(HealTest, ADatabaseThatWasDroppedAndRolesThatWereAlteredComeBack) {
   EXPECT_TRUE(eventually(30s, [&] { return query_value(target_, "SELECT 1").value_or("") == "1"; }));
 }
 
+// Roles, databases and extensions of the spec: in force, or named with the reason; again after a promotion. The agent
+// reads Secrets by its own Role, which the sandbox's API enforces.
+TEST_F(HealTest, WhatIsDeclaredInsidePostgresqlIsInForceOrNamed) {
+  const auto secret = [&](const char* name, const char* password) {
+    const Json object = {{"apiVersion", "v1"},
+                         {"kind", "Secret"},
+                         {"metadata", {{"name", name}, {"namespace", "shop"}}},
+                         {"stringData", {{"password", password}}}};
+    ASSERT_TRUE(cluster_->client().apply(kube::kSecrets, object, "test"));
+  };
+  const auto declare = [&](Json roles, Json databases) {
+    const Json spec = {{"spec", {{"postgres", {{"roles", std::move(roles)}, {"databases", std::move(databases)}}}}}};
+    const auto done = cluster_->client().merge_patch(kube::kReplicationLinks, kLink, spec);
+    ASSERT_TRUE(done) << done.error().message;
+  };
+  const auto role = [](const char* name, const char* password_secret) {
+    return Json{{"name", name},
+                {"login", true},
+                {"inRoles", {"pg_read_all_data"}},
+                {"passwordSecretRef", {{"name", password_secret}, {"key", "password"}}}};
+  };
+  const auto logs_in = [&](const char* user, const char* password, const char* database) {
+    WriterTarget target = target_;
+    target.user = user;
+    target.password = password;
+    target.database = database;
+    return query_value(target, "SELECT 1").value_or("") == "1";
+  };
+  const auto is_ready = [&] { return condition("Ready").starts_with("True"); };
+
+  // One made by hand is there already.
+  run("east", "CREATE ROLE by_hand CREATEDB");
+  secret("reports", "pw-one-4711");
+  const Json by_hand = {{"name", "by_hand"}, {"connectionLimit", 5}};
+  const Json shop = {{"name", "shop"}, {"extensions", Json::array({{{"name", "citext"}}})}};
+  const Json stock = {{"name", "stock"},
+                      {"owner", "reports"},
+                      {"extensions", Json::array({{{"name", "pg_trgm"}, {"version", "1.5"}}})}};
+  declare({role("reports", "reports"), by_hand}, {shop, stock});
+  EXPECT_TRUE(eventually(30s, [&] { return logs_in("reports", "pw-one-4711", "stock"); })) << condition("Ready");
+  EXPECT_TRUE(eventually(30s, is_ready)) << condition("Ready");
+  EXPECT_EQ(value("east", "SELECT extversion FROM pg_extension WHERE extname = 'pg_trgm'", "stock"), "1.5");
+  EXPECT_EQ(value("east", "SELECT count(*) FROM pg_extension WHERE extname = 'citext'", "shop"), "1");
+  EXPECT_EQ(value("east", "SELECT rolcreatedb::text || rolconnlimit FROM pg_roles WHERE rolname = 'by_hand'"),
+            "false5");
+
+  // A Secret that is not there, and an extension that nobody has.
+  Json wrong = stock;
+  wrong["extensions"] = Json::array({{{"name", "pg_trgm"}, {"version", "1.6"}}, {{"name", "nonsense"}}});
+  declare({role("reports", "reports"), role("late", "late")}, {shop, wrong});
+  EXPECT_TRUE(eventually(30s, [&] {
+    return condition("Ready").find("Secret late does not exist") != std::string::npos;
+  })) << condition("Ready");
+  EXPECT_TRUE(condition("Ready").starts_with("False ObjectsNotInForce: ")) << condition("Ready");
+  EXPECT_NE(condition("Ready").find("role late: "), std::string::npos) << condition("Ready");
+  EXPECT_NE(condition("Ready").find("extension nonsense of stock: "), std::string::npos) << condition("Ready");
+  EXPECT_TRUE(condition("Stalled").starts_with("True ObjectsNotInForce: ")) << condition("Stalled");
+  EXPECT_EQ(value("east", "SELECT extversion FROM pg_extension WHERE extname = 'pg_trgm'", "stock"), "1.6");
+  EXPECT_EQ(value("east", "SELECT count(*) FROM pg_roles WHERE rolname = 'by_hand'"), "1") << "off the list: it stays";
+  secret("late", "pw-two-4712");
+  EXPECT_TRUE(eventually(60s, [&] { return logs_in("late", "pw-two-4712", "stock"); })) << condition("Ready");
+  declare({role("reports", "reports"), role("late", "late")}, {shop, stock});
+  EXPECT_TRUE(
+      eventually(30s, [&] { return condition("Ready").find("extension pg_trgm of stock") != std::string::npos; }))
+      << "there is no way back from 1.6: " << condition("Ready");
+  declare({role("reports", "reports"), role("late", "late")}, {shop});
+  EXPECT_TRUE(eventually(30s, is_ready)) << condition("Ready");
+
+  // Another primary: it follows the Secrets, too.
+  const Json move = {{"spec", {{"desiredPrimary", "west"}}}};
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, move));
+  ASSERT_TRUE(eventually(60s, [&] { return scenario_->primary() == "west"; }));
+  EXPECT_TRUE(eventually(30s, [&] { return logs_in("reports", "pw-one-4711", "stock"); }));
+  secret("reports", "pw-three-4713");
+  EXPECT_TRUE(eventually(60s, [&] { return logs_in("reports", "pw-three-4713", "stock"); })) << condition("Ready");
+  EXPECT_FALSE(logs_in("reports", "pw-one-4711", "stock"));
+  EXPECT_TRUE(eventually(60s, is_ready)) << condition("Ready");
+  for (const char* endpoint : {"east", "west"})
+    for (const char* password : {"pw-one-4711", "pw-two-4712", "pw-three-4713"})
+      EXPECT_FALSE(said(endpoint, password)) << endpoint;
+}
+
 // In the sandbox each member's volume has a path of its own, so that what lies on the primary's is outside every
 // replica's: the hardest case. As in pods, the place does not exist where the replica replays that it was made.
 TEST_F(HealTest, ATablespaceIsReplicatedThoughItsPlaceIsNotTheReplicas) {

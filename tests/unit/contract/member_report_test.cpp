@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "contract/declared_objects.hpp"
+
 namespace twinspan {
 namespace {
 
@@ -27,6 +29,26 @@ TEST(MemberReport, SurvivesTheWire) {
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->memory, report.memory);
   EXPECT_EQ(to_json(*parsed), to_json(report));
+}
+
+TEST(MemberReport, DeclaredObjectsSurviveTheJourney) {
+  const ObjectsReport objects{"1234", {{"role reports", "no such Secret"}, {"database stock", "no owner"}}};
+  for (const auto& said :
+       {std::optional<ObjectsReport>(), std::optional(objects), std::optional(ObjectsReport{"5", {}})}) {
+    MemberReport report;
+    report.details = details_of(said);
+    const auto parsed = parse_member_report(to_json(report));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(objects_of(*parsed), said);
+  }
+  MemberReport strange;
+  for (const char* text : {"[]", "7", R"({"objects": 1})"}) {
+    strange.details = Json::parse(text);
+    EXPECT_FALSE(objects_of(strange)) << text;
+  }
+  strange.details = Json::parse(R"({"objects": {"asked": 7, "troubles": [1, {"words": "w"}]}})");
+  ASSERT_TRUE(objects_of(strange));
+  EXPECT_EQ(objects_of(strange)->asked, "");
 }
 
 TEST(MemberReport, WhatWasNotMeasuredStaysUnknown) {

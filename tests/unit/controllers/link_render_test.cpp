@@ -114,6 +114,28 @@ TEST(LinkRender, HashSurvivesWhatTheServerAdds) {
   EXPECT_TRUE(decode_owned(budget)->hash.empty());
 }
 
+TEST(LinkRender, RoleMayReadThePasswordsOfDeclaredRolesAlone) {
+  Json json = link_json();
+  const auto secrets = [&] {
+    const World world(json);
+    const Json role = render_role(*world.link);
+    for (const Json& rule : role["rules"])
+      if (rule["resources"] == Json::array({"secrets"})) return rule;
+    return Json();
+  };
+  EXPECT_TRUE(secrets().is_null());
+  json["spec"]["postgres"]["roles"] = {
+      {{"name", "a"}, {"login", true}, {"passwordSecretRef", {{"name", "passwords"}, {"key", "a"}}}},
+      {{"name", "b"}, {"login", true}, {"passwordSecretRef", {{"name", "passwords"}, {"key", "b"}}}},
+      {{"name", "c"}, {"login", true}, {"passwordSecretRef", {{"name", "more"}, {"key", "c"}}}},
+      {{"name", "d"}, {"login", true}},
+      {{"name", "e"}, {"ensure", "Absent"}, {"login", true}, {"passwordSecretRef", {{"name", "old"}, {"key", "e"}}}}};
+  EXPECT_EQ(secrets(), Json({{"apiGroups", {""}},
+                             {"resources", {"secrets"}},
+                             {"resourceNames", {"more", "passwords"}},
+                             {"verbs", {"get"}}}));
+}
+
 TEST(LinkRender, LongestNamesStayWithinKubernetesLimits) {
   const std::string thirty(30, 'a');
   EXPECT_LE(pod_name(thirty, thirty).size(), 63u);

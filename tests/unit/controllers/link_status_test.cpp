@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "api/conditions.hpp"
+#include "api/declared_objects.hpp"
+#include "contract/declared_objects.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
 #include "controllers/postgres/postgres_status.hpp"
 #include "link_world.hpp"
@@ -299,6 +301,29 @@ TEST(LinkStatus, StorageLowNamesWhoseVolumeAndNeverGuesses) {
   EXPECT_EQ(condition(status_of(world), "StorageLow"), "True VolumeNearlyFull");
   EXPECT_EQ(message(status_of(world), "StorageLow"), "east: 0.4 GiB of 10.0 GiB are free");
   EXPECT_EQ(condition(status_of(world), "Stalled"), "False NotStalled");
+}
+
+TEST(LinkStatus, WhatIsDeclaredAndNotInForceIsNamedWithPostgresqlsWords) {
+  Json json = link_json();
+  json["spec"]["postgres"]["roles"] = Json::array({{{"name", "reports"}, {"login", true}}});
+  World world(json);
+  const std::string asked = api::objects_fingerprint(world.link->spec.postgres);
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False ObjectsNotInForce");
+  EXPECT_EQ(message(status_of(world), "Ready"), "east: roles, databases and extensions are not applied yet");
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "False NotStalled");
+  // An answer to what was declared before.
+  world.report("east").details = details_of(ObjectsReport{"another", {}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False ObjectsNotInForce");
+  world.report("east").details =
+      details_of(ObjectsReport{asked, {{"role reports", "no such Secret"}, {"database stock", "no owner"}}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False ObjectsNotInForce");
+  EXPECT_EQ(message(status_of(world), "Ready"), "role reports: no such Secret; database stock: no owner");
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "True ObjectsNotInForce");
+  world.report("east").details = details_of(ObjectsReport{asked, {}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+  // What a replica says of it does not count.
+  world.report("west").details = details_of(ObjectsReport{asked, {{"role reports", "no such Secret"}}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
 }
 
 TEST(LinkStatus, DataThatWasDroppedOrMovedBySqlIsNamed) {

@@ -169,6 +169,11 @@ TEST(JudgeWarnings, NameWhatIsAllowedAndUnwise) {
        "spec.targets[0].postgres.managed.storage.size: 10Gi"},
       {"data go with the link", [](Json& one) { one["spec"]["deletionPolicy"] = "Delete"; },
        "spec.deletionPolicy: Delete"},
+      {"a superuser",
+       [](Json& one) {
+         one["spec"]["postgres"]["roles"] = Json::array({{{"name", "dba"}, {"login", true}, {"superuser", true}}});
+       },
+       "spec.postgres.roles[0].superuser: "},
       {"objects in the clear", [](Json& one) { one["spec"]["source"]["s3"]["endpoint"] = "http://minio.shop:9000"; },
        "spec.source.s3.endpoint: http://minio.shop:9000 is without TLS", "s3.yaml"},
   };
@@ -180,6 +185,17 @@ TEST(JudgeWarnings, NameWhatIsAllowedAndUnwise) {
   }
   const Verdict wise = judge_link(review_of(link({}, "postgres-volumes.yaml")), {});
   EXPECT_TRUE(wise.errors.empty() && wise.warnings.empty()) << ::testing::PrintToString(wise.warnings);
+}
+
+TEST(JudgeWarnings, OfWhatIsNoLongerDeclared) {
+  const Json with = link(
+                 [](Json&one) {
+                   one["spec"]["postgres"]["roles"] = Json::array({{{"name", "reports"}}});
+                 },
+                 "postgres-volumes.yaml"),
+             without = link({}, "postgres-volumes.yaml");
+  EXPECT_TRUE(mentions(judge_link(review_of(without, with), {}).warnings, "spec.postgres.roles: role reports is no"));
+  EXPECT_TRUE(judge_link(review_of(with, without), {}).warnings.empty());
 }
 
 TEST(JudgeWarnings, OfPolicies) {

@@ -6,6 +6,7 @@
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/member_status.hpp"
 #include "worker/postgres/options.hpp"
+#include "worker/postgres/secret_reader.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -60,6 +61,56 @@ TEST(Job, IsTheSameByWhatItDoesAndToWhom) {
   EXPECT_FALSE(is_same(HandOver{Cause::kShutdown}, HandOver{Cause::kSwitchover}));
   EXPECT_FALSE(is_same(Compare{"east", {1}, before}, Compare{"east", {2}, before}));
   EXPECT_TRUE(is_same(Upkeep{"east"}, Upkeep{"west"}));
+}
+
+TEST(Desired, HasTheObjectsAndTheLocaleOfTheSpec) {
+  api::ReplicationLink of = link();
+  EXPECT_TRUE(desired("east", of).objects.asked.empty());
+  EXPECT_EQ(desired("east", of).cluster.locale, "C.UTF-8");
+  EXPECT_FALSE(desired("east", of).cluster.icu_locale);
+  api::PostgresSettings& settings = of.spec.postgres;
+  settings.database = "shop";
+  settings.initdb = {api::Encoding::kLATIN1, "C", api::LocaleProvider::kIcu, "de-AT"};
+  settings.roles.resize(2);
+  settings.roles[0].name = "reports";
+  settings.roles[0].login = settings.roles[0].createdb = true;
+  settings.roles[0].connection_limit = 4;
+  settings.roles[0].in_roles = {"b", "a"};
+  settings.roles[0].password_secret_ref = api::SecretKeyReference{"passwords", "key"};
+  settings.roles[1].name = "old";
+  settings.roles[1].ensure = api::Ensure::kAbsent;
+  settings.databases.resize(2);
+  settings.databases[0].name = "shop";
+  settings.databases[1].name = "stock";
+  settings.databases[1].owner = "reports";
+  settings.databases[1].extensions = {{"citext", {}}, {"pg_trgm", "1.6"}};
+  const Desired d = desired("east", of);
+  EXPECT_EQ(d.cluster.encoding, "LATIN1");
+  EXPECT_EQ(d.cluster.icu_locale, "de-AT");
+  EXPECT_FALSE(d.objects.asked.empty());
+  const auto& reports = d.objects.roles[0];
+  EXPECT_EQ(reports.wanted.attributes, (postgres::RoleAttributes{true, false, true, false, false, false, 4}));
+  EXPECT_EQ(reports.wanted.member_of, (std::set<std::string>{"a", "b"}));
+  EXPECT_EQ(reports.password->name + "/" + reports.password->key, "passwords/key");
+  EXPECT_TRUE(d.objects.roles[1].wanted.absent);
+  EXPECT_TRUE(d.objects.databases[0].made_elsewhere);
+  EXPECT_FALSE(d.objects.databases[1].made_elsewhere);
+  EXPECT_EQ(d.objects.databases[1].owner, "reports");
+  EXPECT_EQ(d.objects.names(), (std::vector<std::string>{"role reports", "role old", "database shop", "database stock",
+                                                         "extension citext of stock", "extension pg_trgm of stock"}));
+}
+
+TEST(PasswordIn, IsTheKeysValueOrSaysWhyNot) {
+  const api::SecretKeyReference key{"passwords", "reports"};
+  const auto read = [&](const Json& data) { return password_in({{"data", data}}, key); };
+  EXPECT_EQ(*read({{"reports", "c2VjcmV0"}}), "secret");
+  EXPECT_EQ(*read({{"reports", "c2VjcmV0Cg=="}}), "secret") << "a line break at the end";
+  EXPECT_EQ(read({{"other", "c2VjcmV0"}}).error().message, "Secret passwords has no key reports");
+  EXPECT_EQ(password_in(Json::object(), key).error().code, Code::kNotFound);
+  EXPECT_EQ(read({{"reports", ""}}).error().message, "Secret passwords, key reports: is empty");
+  EXPECT_EQ(read({{"reports", "Cg=="}}).error().code, Code::kInvalid);
+  EXPECT_EQ(read({{"reports", "YQBi"}}).error().code, Code::kInvalid) << "a zero byte";
+  EXPECT_EQ(read({{"reports", "%%%"}}).error().code, Code::kInvalid);
 }
 
 TEST(Desired, UpstreamIsFromWhereThatLeadsToThePrimary) {
@@ -225,6 +276,14 @@ TEST(MemberStatus, AFullVolumeIsToldWithFiguresBeforeItIsFull) {
   EXPECT_EQ(report(local).troubles[0].kind, TroubleKind::kStorageLow);
   for (const char* part : {"1.0 GiB of 10.0 GiB", "2.0 GiB of it is log kept for slot twinspan_west_2"})
     EXPECT_NE(report(local).troubles[0].text.find(part), std::string::npos) << report(local).troubles[0].text;
+}
+
+TEST(MemberStatus, DeclaredObjectsAreAPrimarysToTell) {
+  Local local = streaming();
+  local.objects = ObjectsReport{"asked", {{"role reports", "no such Secret"}}};
+  EXPECT_FALSE(objects_of(report(local)));
+  local.process = ProcessState::kPrimaryRunning;
+  EXPECT_EQ(objects_of(report(local)), local.objects);
 }
 
 TEST(MemberStatus, ADivergedReplicaSaysWhyAndWhatNext) {

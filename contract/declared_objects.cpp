@@ -1,0 +1,23 @@
+#include "contract/declared_objects.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace twinspan {
+
+Json details_of(const std::optional<ObjectsReport>& objects) {
+  if (!objects) return nullptr;
+  Json troubles = Json::array();
+  for (const auto& [object, words] : objects->troubles) troubles.push_back({{"object", object}, {"words", words}});
+  return {{"objects", {{"asked", objects->asked}, {"troubles", std::move(troubles)}}}};
+}
+
+std::optional<ObjectsReport> objects_of(const MemberReport& report) {
+  const Json& said = member_of(report.details, "objects");
+  if (!said.is_object()) return std::nullopt;
+  ObjectsReport objects{text_of(said, "asked"), {}};
+  for (const Json& one : member_of(said, "troubles"))
+    objects.troubles.push_back({text_of(one, "object"), text_of(one, "words")});
+  return objects;
+}
+
+}  // namespace twinspan
