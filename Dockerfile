@@ -46,6 +46,7 @@ COPY crds crds
 COPY api api
 COPY contract contract
 COPY failover failover
+COPY backup backup
 COPY s3 s3
 COPY engines engines
 COPY controllers controllers
