@@ -56,8 +56,7 @@ void check_memberships(const PostgresSettings& settings, const DeclaredRole& rol
 
 void check_role(const ReplicationLink& link, const DeclaredRole& role, const std::string& field, Errors& errors) {
   const PostgresSettings& settings = link.spec.postgres;
-  if (is_reserved_role(role.name))
-    errors.push_back({field + ".name", fmt::format("\"{}\" {}", role.name, kReserved)});
+  if (is_reserved_role(role.name)) errors.push_back({field + ".name", fmt::format("\"{}\" {}", role.name, kReserved)});
   if (!settings.owner_secret_ref && role.name == settings.database)
     errors.push_back({field + ".name", fmt::format("\"{}\" is the database's owner, made with a Secret of its own: "
                                                    "choose another name, or another owner in ownerSecretRef",

@@ -34,9 +34,10 @@ Result<SeenObjects> look(Session& session, const std::stop_token& stop) {
       {}, kTime, stop);
   if (!roles) return std::unexpected(roles.error());
   for (const Row& row : *roles) {
-    SeenRole role{{is_true(row[1]), is_true(row[2]), is_true(row[3]), is_true(row[4]), is_true(row[5]), is_true(row[6])},
-                  {},
-                  row[8].value_or("")};
+    SeenRole role{
+        {is_true(row[1]), is_true(row[2]), is_true(row[3]), is_true(row[4]), is_true(row[5]), is_true(row[6])},
+        {},
+        row[8].value_or("")};
     const std::string limit = row[7].value_or("");
     std::from_chars(limit.data(), limit.data() + limit.size(), role.attributes.connection_limit);
     seen.roles.emplace(row[0].value_or(""), std::move(role));
@@ -47,8 +48,7 @@ Result<SeenObjects> look(Session& session, const std::stop_token& stop) {
       {}, kTime, stop);
   if (!members) return std::unexpected(members.error());
   for (const Row& row : *members) seen.roles[row[0].value_or("")].member_of.insert(row[1].value_or(""));
-  const auto databases =
-      session.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database", {}, kTime, stop);
+  const auto databases = session.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database", {}, kTime, stop);
   if (!databases) return std::unexpected(databases.error());
   for (const Row& row : *databases) seen.databases[row[0].value_or("")] = row[1].value_or("");
   return seen;

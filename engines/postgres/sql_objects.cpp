@@ -16,9 +16,10 @@ std::string quoted(std::string_view text, char mark) {
 
 std::string options_of(const RoleAttributes& one) {
   const auto said = [](bool has, const char* word) { return fmt::format("{}{}", has ? "" : "NO", word); };
-  return fmt::format("{} {} {} {} {} {} CONNECTION LIMIT {}", said(one.login, "LOGIN"), said(one.superuser, "SUPERUSER"),
-                     said(one.createdb, "CREATEDB"), said(one.createrole, "CREATEROLE"),
-                     said(one.replication, "REPLICATION"), said(one.bypassrls, "BYPASSRLS"), one.connection_limit);
+  return fmt::format("{} {} {} {} {} {} CONNECTION LIMIT {}", said(one.login, "LOGIN"),
+                     said(one.superuser, "SUPERUSER"), said(one.createdb, "CREATEDB"),
+                     said(one.createrole, "CREATEROLE"), said(one.replication, "REPLICATION"),
+                     said(one.bypassrls, "BYPASSRLS"), one.connection_limit);
 }
 
 const SeenRole* find(const SeenObjects& seen, const std::string& name) {
@@ -85,7 +86,8 @@ std::vector<Statement> plan_extensions(const WantedDatabase& database,
       plan.push_back({object, fmt::format("CREATE EXTENSION {}{}", name,
                                           extension.version ? " VERSION " + quoted_literal(*extension.version) : "")});
     else if (extension.version && there->second != *extension.version)
-      plan.push_back({object, fmt::format("ALTER EXTENSION {} UPDATE TO {}", name, quoted_literal(*extension.version))});
+      plan.push_back(
+          {object, fmt::format("ALTER EXTENSION {} UPDATE TO {}", name, quoted_literal(*extension.version))});
   }
   return plan;
 }

@@ -35,9 +35,9 @@ ObjectKeeper::Passwords ObjectKeeper::read_passwords(const DesiredObjects& desir
     } else if (known != passwords_.end()) {
       passwords.insert(*known);
     } else {
-      troubles.push_back({"role " + role.wanted.name,
-                          fmt::format("passwordSecretRef: Secret {} can't be read: {}", role.password->name,
-                                      one_line(read.error().message, 300))});
+      troubles.push_back(
+          {"role " + role.wanted.name, fmt::format("passwordSecretRef: Secret {} can't be read: {}",
+                                                   role.password->name, one_line(read.error().message, 300))});
     }
   }
   return passwords;
@@ -89,8 +89,7 @@ Result<std::optional<ObjectsReport>> ObjectKeeper::keep(const DesiredObjects& de
   if (!outcome->changed.empty()) log::info("brought to what is declared", {{"objects", joined(outcome->changed)}});
   for (const auto& [object, words] : outcome->troubles) troubles.push_back({object, words});
   if (troubles != said_.troubles)
-    for (const auto& [object, words] : troubles)
-      log::warn("not as declared", {{"object", object}, {"error", words}});
+    for (const auto& [object, words] : troubles) log::warn("not as declared", {{"object", object}, {"error", words}});
   said_ = {desired.asked, std::move(troubles)};
   done_ = wish;
   look_at_ = now + (said_.troubles.empty() ? kLookInterval : retry_);

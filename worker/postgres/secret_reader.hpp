@@ -12,7 +12,8 @@ namespace twinspan::worker {
 class PasswordSource {
  public:
   virtual ~PasswordSource() = default;
-  // kNotFound, kInvalid: the Secret is not there, or its key is not, or not as it should be. Anything else is no answer.
+  // kNotFound, kInvalid: the Secret is not there, or its key is not, or not as it should be. Anything else is no
+  // answer.
   virtual Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token& stop) = 0;
 };
 

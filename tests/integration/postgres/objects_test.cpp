@@ -99,10 +99,9 @@ TEST_F(ObjectsTest, AnAbsentRoleGoesOnceItOwnsNothing) {
 }
 
 TEST_F(ObjectsTest, WhatPostgresqlRefusesIsNamedAndTheRestGoesOn) {
-  const auto outcome =
-      ensure({login("app", "s3cret'\\x", {"nobody"}), login("other", "pw")},
-             {{"stock", "missing", false, {{"pg_trgm", {}}}},
-              {"more", "other", false, {{"nonsense", {}}, {"pg_trgm", "9.9"}, {"citext", {}}}}});
+  const auto outcome = ensure({login("app", "s3cret'\\x", {"nobody"}), login("other", "pw")},
+                              {{"stock", "missing", false, {{"pg_trgm", {}}}},
+                               {"more", "other", false, {{"nonsense", {}}, {"pg_trgm", "9.9"}, {"citext", {}}}}});
   std::map<std::string, std::string> words;
   for (const auto& one : outcome.troubles) words[one.object] += one.words;
   EXPECT_EQ(words.size(), 4u);

@@ -122,7 +122,8 @@ TEST(DeclaredObjects, InitdbGetsAnIcuLocaleExactlyWithIcu) {
           const bool fits = encoding == Encoding::kUTF8 || locale == std::string("C");
           EXPECT_EQ(errors.empty(), (provider == LocaleProvider::kIcu) == named && fits);
           for (const FieldError& error : errors)
-            EXPECT_TRUE(error.field == "spec.postgres.initdb.icuLocale" || error.field == "spec.postgres.initdb.encoding");
+            EXPECT_TRUE(error.field == "spec.postgres.initdb.icuLocale" ||
+                        error.field == "spec.postgres.initdb.encoding");
         }
 }
 

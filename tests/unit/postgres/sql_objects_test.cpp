@@ -14,7 +14,7 @@ bool begins(const std::string& text, const char* start) { return text.rfind(star
 
 // The attributes that one bit each tells from the default.
 RoleAttributes attributes(unsigned bits) {
-  return {(bits & 1) != 0,  (bits & 2) != 0,  (bits & 4) != 0,           (bits & 8) != 0,
+  return {(bits & 1) != 0,  (bits & 2) != 0,  (bits & 4) != 0,          (bits & 8) != 0,
           (bits & 16) != 0, (bits & 32) != 0, (bits & 64) != 0 ? 7 : -1};
 }
 
@@ -95,9 +95,9 @@ TEST(PlanObjects, WhatIsThereAndWhatIsNotDeclaredIsLeftAlone) {
   seen.roles["app"] = {{}, {"a"}, "x"};
   seen.roles["theirs"] = {attributes(3), {"a"}, "y"};
   seen.databases = {{"stock", "app"}, {"theirs", "theirs"}, {"shop", "another"}};
-  EXPECT_TRUE(plan_objects({{"app", false, {}, {"a"}, {}}},
-                           {{"stock", "app", false, {}}, {"shop", "app", true, {}}}, seen)
-                  .empty());
+  EXPECT_TRUE(
+      plan_objects({{"app", false, {}, {"a"}, {}}}, {{"stock", "app", false, {}}, {"shop", "app", true, {}}}, seen)
+          .empty());
   EXPECT_TRUE(plan_objects({}, {}, seen).empty());
 }
 
