@@ -168,6 +168,26 @@ TEST(BackupRetention, WhatIsNotKnownToBeGoodCountsForNothing) {
   EXPECT_EQ(kept(plan_retention(rules(10, 1), with(Answer::kNo))), "F40");
 }
 
+// Nor does it stand for its day, week or month.
+TEST(BackupRetention, WhatIsNotKnownToBeGoodStandsForNoPeriod) {
+  const auto labels = [](Answer newest, Why why) {
+    RetentionRules by = rules(1, 0);
+    by.daily = by.weekly = by.monthly = 1;
+    Held good = held(Kind::kFull, 40), doubtful = held(Kind::kFull, 40, {}, newest);
+    good.backup.label = "good";
+    good.backup.stopped_at -= hours(1);
+    std::vector<std::string> found;
+    for (const Kept& one : plan_retention(by, seen({good, doubtful})).kept)
+      if (std::find(one.why.begin(), one.why.end(), why) != one.why.end()) found.push_back(one.label);
+    return joined(found);
+  };
+  for (const Why why : {Why::kDaily, Why::kWeekly, Why::kMonthly}) {
+    EXPECT_EQ(labels(Answer::kYes, why), "F40");
+    EXPECT_EQ(labels(Answer::kUnknown, why), "F40 good");
+    EXPECT_EQ(labels(Answer::kNo, why), "good");
+  }
+}
+
 TEST(BackupRetention, ForeverIsForeverAndSoIsWhatItNeeds) {
   std::vector<Held> backups = weeks(4);
   backups[2].forever = true;

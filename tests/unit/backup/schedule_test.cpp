@@ -190,6 +190,16 @@ TEST(BackupSchedule, AClockSetBackRepeatsNothing) {
     }
 }
 
+// A run that begins after the clock was set back moves nothing back either.
+TEST(BackupSchedule, ARunBeforeWhatWasServedRepeatsNothing) {
+  const WallTime now = kFull - minutes(30);
+  const ScheduleState state{kFull + seconds(2), {FailedRun{kFull, 1, now - minutes(5)}}};
+  const ScheduleDecision again = decide(weekly(), state, seen(now));
+  EXPECT_EQ(told(again.plan), "Full Again 2026-11-29T02:00:00Z");
+  EXPECT_EQ(again.state.served_until, state.served_until);
+  EXPECT_EQ(told(decide(weekly(), after_success(again.state, Kind::kFull), seen(kFull)).plan), "NothingDue");
+}
+
 TEST(BackupSchedule, AClockSetBackByAYearGoesOnAndIsSuspect) {
   const ScheduleState future{kFull + hours(24 * 365), {}};
   ScheduleSeen now = seen(kFull - minutes(30));

@@ -148,6 +148,13 @@ TEST(BackupWindows, BothTimelinesStayAfterARestoreInPlace) {
             "1: 3..5 [60, 100)\n");
 }
 
+TEST(BackupWindows, WhatTheParentWroteBeyondTheForkIsNotTheChilds) {
+  const Lineage lineage = {line(1, 1), line(2, 2, 1, 40)};
+  EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1)}, {{wal(1, 0, 100, 5)}}, lineage})), "1: 1..5 [20, 100)\n");
+  EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1)}, {{wal(1, 0, 100, 5), wal(2, 60, 120, 8)}}, lineage})),
+            "1: 1..5 [20, 100)\ngap 2 [40, 60)\n");
+}
+
 TEST(BackupWindows, ABackupByItselfIsAMoment) {
   EXPECT_EQ(
       told(restorable(
