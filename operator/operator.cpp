@@ -1,6 +1,7 @@
 #include "operator/operator.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "controllers/cluster/cluster.hpp"
@@ -52,7 +53,7 @@ class Operator {
         events_(client_, clock, "twinspan-operator", identity_),
         reports_({}, clock),
         link_engines_(make_link_engines({clock, render_config(options), options.pretend_workers})),
-        links_(client_, cluster_, reports_, events_, clock, link_engines_),
+        links_(client_, cluster_, reports_, events_, clock, link_engines_, options.links_rolling_most),
         movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
         link_controller_(
@@ -90,6 +91,12 @@ class Operator {
  private:
   static controllers::RenderConfig render_config(const Options& options) {
     controllers::RenderConfig config;
+    const BuildInfo build = build_info();
+    config.origin =
+        fmt::format("{}-{}-{}", build.version, build.commit,
+                    controllers::stable_hash(fmt::format("{} {} {} {}", options.worker_image, options.s3_worker_image,
+                                                         options.worker_image_pull_policy,
+                                                         fmt::join(options.worker_image_pull_secrets, " "))));
     config.worker_image = options.worker_image;
     config.s3_worker_image = options.s3_worker_image;
     config.image_pull_policy = options.worker_image_pull_policy;

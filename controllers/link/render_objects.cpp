@@ -30,6 +30,10 @@ void annotate_hash(Json& object, const std::string& hash) {
 
 void annotate_hash(Json& object) { annotate_hash(object, content_hash(object)); }
 
+void annotate_origin(Json& object, const RenderConfig& config) {
+  if (!config.origin.empty()) object["metadata"]["annotations"][std::string(kOriginAnnotation)] = config.origin;
+}
+
 namespace {
 
 Json render_lasting(const api::ReplicationLink& link, const std::string& kind, const std::string& name,
