@@ -173,6 +173,19 @@ TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
   EXPECT_FALSE(desired_from(link(), "north", "10.0.0.9", 5432));
 }
 
+// Nobody else believes a lease for longer than that: who holds one may not either, whoever wrote the status.
+TEST(Desired, NoLeaseIsHeldForLongerThanOthersBelieve) {
+  for (const auto& [written, held] :
+       {std::pair{3600, 300}, {301, 300}, {300, 300}, {10, 10}, {2, 2}, {0, 2}, {-5, 2}}) {
+    api::ReplicationLink of = link();
+    of.status.assignment->lease_duration_seconds = written;
+    of.status.assignment->lease_renew_seconds = std::max(written / 5, 1);
+    const LeaseTiming timing = *desired("west", of).lease;
+    EXPECT_EQ(timing.duration, std::chrono::seconds(held)) << written;
+    EXPECT_LE(2 * timing.renew + timing.margin, timing.duration) << written;
+  }
+}
+
 MemberReport report(const Local& local, const MemberAction& action = Wait{WaitReason::kReplica}) {
   MemberView view;
   view.self = "west";
