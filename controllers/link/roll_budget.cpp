@@ -43,14 +43,13 @@ RollTurn RollBudget::turn(const kube::Key& link, const RollState& state) {
     waiting_.erase(link);
     return {};
   }
-  if (!first || !state.begun) {  // else an operator before this one gave it a turn
+  if (!first || !state.begun) {       // else an operator before this one gave it a turn
     if (!state.can_go_on) return {};  // its own reason is the better one
     if (!all_heard_) return not_yet(link, "this operator has just started and looks at the other links first");
     if (rolling_.size() >= links_most_)
-      return not_yet(link, links_most_ == 0
-                               ? "--links-rolling-most is 0"
-                               : fmt::format("its turn comes after others' ({} of at most {}: {})", rolling_.size(),
-                                             links_most_, named(rolling_)));
+      return not_yet(link, links_most_ == 0 ? "--links-rolling-most is 0"
+                                            : fmt::format("its turn comes after others' ({} of at most {}: {})",
+                                                          rolling_.size(), links_most_, named(rolling_)));
   }
   waiting_.erase(link);
   rolling_.insert(link);

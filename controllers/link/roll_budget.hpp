@@ -12,8 +12,8 @@ namespace twinspan::controllers {
 
 // What a link's look says of its pods.
 struct RollState {
-  bool old_left = false;  // some were made by another version of the operator, and are to be replaced by it
-  bool begun = false;     // some are as this version makes them already
+  bool old_left = false;   // some were made by another version of the operator, and are to be replaced by it
+  bool begun = false;      // some are as this version makes them already
   bool can_go_on = false;  // the next would be replaced now
   bool whole = false;      // all serve
 };
@@ -42,7 +42,8 @@ class RollBudget {
   const size_t links_most_;
   Mutex mutex_;
   bool all_heard_ GUARDED_BY(mutex_) = false;
-  std::set<kube::Key> heard_ GUARDED_BY(mutex_), asked_ GUARDED_BY(mutex_), rolling_ GUARDED_BY(mutex_), waiting_ GUARDED_BY(mutex_);
+  std::set<kube::Key> heard_ GUARDED_BY(mutex_), asked_ GUARDED_BY(mutex_), rolling_ GUARDED_BY(mutex_),
+      waiting_ GUARDED_BY(mutex_);
 };
 
 }  // namespace twinspan::controllers

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.hpp"
+#include "engines/postgres/layout.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -25,7 +26,7 @@ SELECT json_build_object(
                  'heard', last_msg_receipt_time,
                  'timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_receiver_timeout'))
                FROM pg_stat_wal_receiver),
-  'senders', (SELECT coalesce(json_agg(json_build_object('application', application_name, 'state', state, 'sync', sync_state,
+  'senders', (SELECT coalesce(json_agg(json_build_object('user', usename, 'application', application_name, 'state', state, 'sync', sync_state,
                  'flushed', flush_lsn, 'replayed', replay_lsn, 'lag', extract(epoch FROM replay_lag),
                  'pid', pid, 'sent', sent_lsn, 'told', reply_time)), '[]') FROM pg_stat_replication),
   'sender_timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_sender_timeout'),
@@ -65,6 +66,11 @@ Result<Observation> parse_observation(const std::string& text) {
       seen.receiver = one;
     }
     for (const Json& sender : json.at("senders")) {
+      if (text_of(sender, "user") != kReplicationRole) {
+        seen.strangers.push_back(
+            {text_of(sender, "user"), text_of(sender, "application"), sender.at("pid").get<int64_t>()});
+        continue;
+      }
       Observation::Sender one;
       one.application = text_of(sender, "application");
       one.state = text_of(sender, "state");

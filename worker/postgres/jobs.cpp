@@ -260,7 +260,7 @@ Status Jobs::apply_owner(const Desired& desired, postgres::Session& session, con
   const std::string content = owner->username + "\n" + owner->password;
   if (content == owner_applied_) return {};
   if (auto done = postgres::ensure_owner_and_database(c_.layout, desired.settings.port, session, *owner,
-                                                      desired.database, stop);
+                                                      desired.database, desired.objects.of_the_owner(), stop);
       !done)
     return done;
   owner_applied_ = content;
@@ -276,7 +276,7 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   if (local.process == ProcessState::kStopped) return {};
   if (!local.seen)  // nobody gets in so far
     return desired.paused ? Status{} : check_parameters(desired, local.following, primary, stop);
-  if (auto ended = end_deaf_senders(desired, local, stop); !ended) return ended;
+  if (auto ended = end_false_senders(desired, local, stop); !ended) return ended;
   if (!desired.paused)
     if (auto configured = configure(desired, local.following, primary, stop); !configured) return configured;
   const auto checked = check_parameters(desired, local.following, primary, stop);

@@ -107,7 +107,7 @@ class Jobs {
   Status apply_owner(const Desired& desired, postgres::Session& session, const std::stop_token& stop);
   Status restart_where_needed(const Desired& desired, const Local& local, const std::string& primary);
   // repairs.cpp: what a member does for a connection or a log that is lost for good.
-  Status end_deaf_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
+  Status end_false_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
   void look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop);
   void bound_wal(postgres::Settings& settings);
   Status keep_declared(const Desired& desired, const std::stop_token& stop);

@@ -20,6 +20,8 @@ class ObjectKeeper {
  public:
   static constexpr std::chrono::seconds kSecretsInterval{15}, kLookInterval{180};
   static constexpr std::chrono::seconds kRetry{5}, kRetryMax{60};  // doubled from one to the other
+  // For so long after an edit a Secret that can't be read is awaited, and looked for every kSoon.
+  static constexpr std::chrono::seconds kGrace{30}, kSoon{1};
 
   // Whoever asks, and of which life of the database.
   struct Primary {
@@ -55,7 +57,10 @@ class ObjectKeeper {
   std::optional<Wish> done_;  // the last one that was carried out, whatever came of it
   Passwords passwords_;
   std::vector<ObjectsReport::Trouble> unread_;  // passwords that can't be had
+  bool unanswered_ = false;                     // some were not told at the last reading
   ObjectsReport said_;
+  std::string wished_;
+  BootTime wished_at_{};
   std::set<std::string> declared_;
   BootTime read_at_{}, look_at_{};
   std::chrono::seconds retry_{kRetry};

@@ -180,9 +180,43 @@ TEST_F(Engine, SyncCommitWaitsForItsReplica) {
   // The agent's own work waits for nobody.
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
-  EXPECT_TRUE(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "first"}, "shop"));
+  EXPECT_TRUE(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "first"}, "shop", {}));
   ASSERT_OK(west.start());
   EXPECT_TRUE(east.sql("INSERT INTO t VALUES (2)", seconds(10)));
+}
+
+// Also of the databases that are declared without an owner of their own; what is another's stays so.
+TEST_F(Engine, ANewOwnerGetsTheTablesOfTheOtherDatabasesToo) {
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  auto local = open_local(east.layout, east.settings.port, seconds(20));
+  ASSERT_OK(local);
+  const auto ensure = [&](const std::string& user) {
+    return ensure_owner_and_database(east.layout, east.settings.port, *local, {user, "pw"}, "shop",
+                                     {"stock", "theirs", "absent"});
+  };
+  ASSERT_OK(ensure("first"));
+  ASSERT_OK(local->simple("CREATE ROLE other", seconds(20)));
+  for (const char* sql :
+       {"CREATE DATABASE stock OWNER first", "CREATE DATABASE kept OWNER first", "CREATE DATABASE theirs OWNER other"})
+    ASSERT_OK(local->simple(sql, seconds(20)));
+  for (const char* database : {"stock", "kept"}) {
+    auto first = Session::open(east.owner_conninfo("first", "pw", database), seconds(20));
+    ASSERT_OK(first);
+    ASSERT_OK(first->simple("CREATE TABLE t AS SELECT 42 AS answer", seconds(20)));
+  }
+  ASSERT_OK(ensure("second"));
+  ASSERT_OK(ensure("second"));
+  auto second = Session::open(east.owner_conninfo("second", "pw", "stock"), seconds(20));
+  ASSERT_OK(second);
+  const auto rows = second->query("SELECT answer FROM t", {}, seconds(20));
+  ASSERT_OK(rows);
+  EXPECT_EQ(rows->front().front(), "42");
+  const auto owners = local->query(
+      "SELECT string_agg(datname || ' ' || pg_get_userbyid(datdba), ', ' ORDER BY datname) FROM pg_database"
+      " WHERE datname IN ('shop', 'stock', 'theirs')",
+      {}, seconds(20));
+  ASSERT_OK(owners);
+  EXPECT_EQ(owners->front().front(), "shop second, stock second, theirs other");
 }
 
 // Another username: the new role has everything, the former one is left without a login; twice is once.
@@ -191,7 +225,7 @@ TEST_F(Engine, ANewOwnerGetsWhatTheFormerOneOwned) {
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
   const auto ensure = [&](const std::string& user) {
-    return ensure_owner_and_database(east.layout, east.settings.port, *local, {user, "pw"}, "shop");
+    return ensure_owner_and_database(east.layout, east.settings.port, *local, {user, "pw"}, "shop", {});
   };
   ASSERT_OK(ensure("first"));
   auto first = Session::open(east.owner_conninfo("first", "pw", "shop"), seconds(5));
@@ -221,8 +255,8 @@ TEST_F(Engine, OwnerLogsInByPasswordOverTlsAndNobodyElse) {
   auto local = open_local(east.layout, east.settings.port, seconds(5));
   ASSERT_OK(local);
   ::testing::internal::CaptureStderr();
-  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "s3cret'\\x"}, "shop"));
-  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "an0ther"}, "shop"));
+  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "s3cret'\\x"}, "shop", {}));
+  ASSERT_OK(ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "an0ther"}, "shop", {}));
   EXPECT_TRUE(Session::open(east.owner_conninfo("shop", "an0ther", "shop"), seconds(5)));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "s3cret'\\x", "shop"), seconds(5)));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "an0ther", "shop") + " sslmode=disable", seconds(5)));

@@ -129,7 +129,13 @@ TEST_F(ObjectsTest, ExtensionsAreMadeInPublicAndUpgradedToAVersion) {
 }
 
 TEST_F(ObjectsTest, NoPasswordGetsIntoTheLog) {
-  east.settings.parameters["log_statement"] = "all";
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"log_statement", "all"},
+                                                                      {"log_min_duration_sample", "0"},
+                                                                      {"log_statement_sample_rate", "1"},
+                                                                      {"log_transaction_sample_rate", "1"},
+                                                                      {"debug_print_parse", "on"},
+                                                                      {"debug_print_plan", "on"}})
+    east.settings.parameters[name] = value;
   ASSERT_OK(east.reload());
   ::testing::internal::CaptureStderr();
   (void)ensure({login("app", "s3cret", {"nobody"})}, {});
@@ -144,12 +150,13 @@ class Passwords final : public worker::PasswordSource {
   Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token&) override {
     ++reads;
     if (away) return fail(Code::kUnavailable, "no answer");
+    if (denied) return fail(Code::kDenied, "not yet ours to read");
     const auto found = known.find(key.name + "/" + key.key);
     if (found == known.end()) return fail(Code::kNotFound, "Secret " + key.name + " does not exist");
     return found->second;
   }
   std::map<std::string, std::string> known;
-  bool away = false;
+  bool away = false, denied = false;
   int reads = 0;
 };
 class SteppedClock final : public Clock {
@@ -232,6 +239,75 @@ TEST_F(ObjectsTest, TheKeeperFollowsSecretsSpecAndPromotionsAndElseDoesNothing) 
   desired = {};
   EXPECT_EQ(keep().asked, "nothing");
   EXPECT_TRUE(logs_in("reports", "two"));
+}
+
+// The operator lets the agent read a new Secret a moment after the agent has read the new spec.
+TEST_F(ObjectsTest, ASecretThatIsNotOursYetIsAwaitedBeforeAPersonIs) {
+  Passwords passwords;
+  passwords.denied = true;
+  SteppedClock clock;
+  worker::ObjectKeeper keeper(clock, passwords);
+  api::PostgresSettings settings;
+  settings.roles.resize(3);
+  for (size_t i = 0; i < 3; ++i) {
+    settings.roles[i].name = "r" + std::to_string(i);
+    settings.roles[i].login = true;
+    settings.roles[i].password_secret_ref = api::SecretKeyReference{"passwords", "r"};
+  }
+  const worker::DesiredObjects desired = worker::objects_from(settings);
+  const auto keep = [&] {
+    auto said = keeper.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {});
+    EXPECT_TRUE(said) << said.error().message;
+    return said && *said ? **said : ObjectsReport{"nothing", {}};
+  };
+  EXPECT_NE(keep().asked, desired.asked) << "not applied yet, and nobody is called";
+  clock.now += worker::ObjectKeeper::kSoon;
+  passwords.denied = false;
+  passwords.known["passwords/r"] = "pw";
+  EXPECT_EQ(keep(), (ObjectsReport{desired.asked, {}}));
+  EXPECT_TRUE(logs_in("r2", "pw"));
+
+  // For ever: then it is told.
+  worker::ObjectKeeper another(clock, passwords);
+  passwords.denied = true;
+  ObjectsReport said;
+  for (BootTime until = clock.now + worker::ObjectKeeper::kGrace + seconds(70); clock.now < until;
+       clock.now += seconds(1)) {
+    auto one = another.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {});
+    ASSERT_TRUE(one);
+    said = **one;
+  }
+  EXPECT_EQ(said.asked, desired.asked);
+  EXPECT_EQ(said.troubles.size(), 3u);
+
+  // Who does not answer at all is asked once, not for each.
+  passwords.denied = false;
+  passwords.away = true;
+  passwords.reads = 0;
+  worker::ObjectKeeper third(clock, passwords);
+  ASSERT_TRUE(third.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {}));
+  EXPECT_EQ(passwords.reads, 1);
+}
+
+// What was read and did not get in is not taken for done.
+TEST_F(ObjectsTest, APasswordThatCouldNotBeSetIsSetByTheNextLook) {
+  Passwords passwords;
+  passwords.known["passwords/r"] = "one";
+  SteppedClock clock;
+  worker::ObjectKeeper keeper(clock, passwords);
+  api::PostgresSettings settings;
+  settings.roles.resize(1);
+  settings.roles[0].name = "r";
+  settings.roles[0].login = true;
+  settings.roles[0].password_secret_ref = api::SecretKeyReference{"passwords", "r"};
+  const worker::DesiredObjects desired = worker::objects_from(settings);
+  const worker::ObjectKeeper::Primary primary{east.layout, east.settings.port, 1, 1, "shop"};
+  ASSERT_TRUE(keeper.keep(desired, primary, {}));
+  passwords.known["passwords/r"] = "two";
+  clock.now += worker::ObjectKeeper::kSecretsInterval;
+  EXPECT_FALSE(keeper.keep(desired, {east.layout, 1, 1, 1, "shop"}, {}));
+  ASSERT_TRUE(keeper.keep(desired, primary, {}));
+  EXPECT_TRUE(logs_in("r", "two"));
 }
 
 class InitdbTest : public Pair {};

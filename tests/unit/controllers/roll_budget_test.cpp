@@ -71,8 +71,8 @@ class Fleet {
     world.link = std::make_shared<CachedLink>(*world.link);
     world.link->status.assignment->primary = to;
     for (auto& member : world.members) {
-      member.spec = member.name == "east" ? &world.link->spec.source
-                                          : &world.link->spec.targets[member.name == "west" ? 0 : 1];
+      member.spec =
+          member.name == "east" ? &world.link->spec.source : &world.link->spec.targets[member.name == "west" ? 0 : 1];
       const bool primary = member.name == to;
       member.view.report->role = primary ? Role::kPrimary : Role::kReplica;
       member.view.report->state = primary ? MemberState::kRunning : MemberState::kStreaming;
@@ -159,8 +159,7 @@ TEST(RollBudget, NamesWhoseTurnItIsAndLooksAgainTheLaterTheMoreWait) {
   RollTurn last;
   for (int i = 5; i < 3000; ++i) last = budget.turn(key(i), wants);
   EXPECT_FALSE(last.now);
-  EXPECT_EQ(last.waits_for,
-            "its turn comes after others' (5 of at most 5: shop/link-0, shop/link-1, shop/link-2, …)");
+  EXPECT_EQ(last.waits_for, "its turn comes after others' (5 of at most 5: shop/link-0, shop/link-1, shop/link-2, …)");
   EXPECT_GT(last.look_again, std::chrono::seconds(10));
   budget.forget(key(3));
   EXPECT_TRUE(budget.turn(key(2000), wants).now);
