@@ -421,8 +421,8 @@ TEST_F(Engine, FrozenServerTimesOutAndIsStoppedAnyway) {
 }
 
 TEST_F(Engine, WalWithoutSpaceEndsTheInstanceAtOnceAndSaysWhy) {
-  const char* small = getenv("TWINSPAN_SMALL_DISK");  // made by main() where it may mount
-  if (small == nullptr) GTEST_SKIP() << "needs to be started as root, to mount a small tmpfs";
+  const std::string small = empty_small_disk();
+  if (small.empty()) GTEST_SKIP() << "needs to be started as root, to mount a small tmpfs";
   Member north(children, authority, small, "north", 3);
   north.settings.parameters["min_wal_size"] = "32MB";
   ASSERT_NO_FATAL_FAILURE(make_primary(north));

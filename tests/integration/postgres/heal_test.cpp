@@ -107,8 +107,8 @@ TEST_F(Heal, LogThatIsGoneAtTheUpstreamIsSeen) {
 }
 
 TEST_F(Heal, ThePrimaryOutlivesAReplicaThatIsAwayForEver) {
-  const char* small = getenv("TWINSPAN_SMALL_DISK");  // made by main() where it may mount
-  if (small == nullptr) GTEST_SKIP() << "needs to be started as root, to mount a small tmpfs";
+  const std::string small = empty_small_disk();
+  if (small.empty()) GTEST_SKIP() << "needs to be started as root, to mount a small tmpfs";
   Member north(children, authority, small, "north", 3);
   // A person's own bound is none at all: only letting the slot go helps.
   north.settings.parameters = {{"min_wal_size", "32MB"}, {"max_slot_wal_keep_size", "-1"}};

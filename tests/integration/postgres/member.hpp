@@ -29,6 +29,8 @@ namespace twinspan::postgres::testing {
 
 inline constexpr const char* kBinDir = "/usr/lib/postgresql/15/bin";
 
+// Of 160 MiB, made by main() where it may mount; empty where it may not.
+std::string empty_small_disk();
 // Polls until it holds or the time is over.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time = std::chrono::seconds(20));
 
