@@ -15,6 +15,9 @@
 
 namespace twinspan::postgres::testing {
 
+// Of those that are repeated: long enough for a busy machine, short enough for another try.
+constexpr std::chrono::seconds kOneTry{10};
+
 std::string empty_small_disk() {
   const char* small = getenv("TWINSPAN_SMALL_DISK");
   if (small == nullptr) return "";
@@ -111,8 +114,7 @@ Status Member::start() {
 }
 
 Status Member::wait_for_sql(std::chrono::milliseconds time) {
-  if (eventually([this] { return open_local(layout, settings.port, std::chrono::seconds(1)).has_value(); }, time))
-    return {};
+  if (eventually([this] { return open_local(layout, settings.port, kOneTry).has_value(); }, time)) return {};
   return fail(Code::kTimeout, "no SQL");
 }
 
@@ -123,15 +125,27 @@ Status Member::reload() {
 }
 
 Result<Rows> Member::sql(const std::string& text, std::chrono::milliseconds time) {
-  auto session = Session::open(local_conninfo(layout, settings.port), std::chrono::seconds(2));
+  auto session = Session::open(local_conninfo(layout, settings.port), kOneTry);
   if (!session) return std::unexpected(session.error());
   return session->simple(text, time);
 }
 
+std::string Member::value(const std::string& text) {
+  const auto rows = sql(text);
+  if (!rows) return rows.error().message;
+  return rows->empty() ? "no row" : rows->front().front().value_or("null");
+}
+
 Result<Observation> Member::look() {
-  auto session = open_local(layout, settings.port, std::chrono::seconds(2));
+  auto session = open_local(layout, settings.port, kOneTry);
   if (!session) return std::unexpected(session.error());
-  return observe(*session, std::chrono::seconds(2));
+  return observe(*session, kOneTry);
+}
+
+Observation Member::seen() {
+  auto found = look();
+  EXPECT_TRUE(found) << found.error().message;
+  return found.value_or(Observation{});
 }
 
 bool Member::streams_from(Member& upstream) {

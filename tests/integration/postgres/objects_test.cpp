@@ -22,14 +22,14 @@ class ObjectsTest : public Pair {
     return outcome.value_or(Objects::Outcome{});
   }
   std::string value(const std::string& sql, const std::string& database = "postgres") {
-    auto session = open_local(east.layout, east.settings.port, seconds(5), {}, database);
+    auto session = open_local(east.layout, east.settings.port, kPatience, {}, database);
     if (!session) return session.error().message;
-    const auto rows = session->query(sql, {}, seconds(5));
+    const auto rows = session->query(sql, {}, kPatience);
     if (!rows) return rows.error().message;
     return rows->empty() ? "none" : rows->front().front().value_or("null");
   }
   bool logs_in(const std::string& user, const std::string& password, const std::string& database = "postgres") {
-    return Session::open(east.owner_conninfo(user, password, database), seconds(5)).has_value();
+    return Session::open(east.owner_conninfo(user, password, database), kPatience).has_value();
   }
   static Role login(std::string name, std::optional<std::string> password, std::set<std::string> groups = {}) {
     Role role{{std::move(name), false, {}, std::move(groups), {}}, std::move(password)};
@@ -140,7 +140,7 @@ TEST_F(ObjectsTest, NoPasswordGetsIntoTheLog) {
   ::testing::internal::CaptureStderr();
   (void)ensure({login("app", "s3cret", {"nobody"})}, {});
   (void)ensure({login("app", "an0ther")}, {});
-  ASSERT_OK(east.postmaster->stop(StopMode::kFast, seconds(5)));
+  ASSERT_OK(east.postmaster->stop(StopMode::kFast, kPatience));
   const std::string log = ::testing::internal::GetCapturedStderr();
   for (const char* secret : {"s3cret", "an0ther", "SCRAM-SHA-256$"}) EXPECT_EQ(log.find(secret), std::string::npos);
 }
@@ -315,17 +315,17 @@ class InitdbTest : public Pair {};
 TEST_F(InitdbTest, MakesWhatIsAskedForAndSaysWhatItRefuses) {
   ASSERT_OK(initialize(children, east.layout, {"UTF8", "C", "de-AT"}));
   ASSERT_OK(east.start());
-  auto session = open_local(east.layout, east.settings.port, seconds(5));
+  auto session = open_local(east.layout, east.settings.port, kPatience);
   ASSERT_OK(session);
   const auto row = session->query(
       "SELECT pg_encoding_to_char(encoding), datcollate, daticulocale, datlocprovider::text FROM pg_database"
       " WHERE datname = 'template1'",
-      {}, seconds(5));
+      {}, kPatience);
   ASSERT_OK(row);
   EXPECT_EQ(row->front(), (Row{"UTF8", "C", "de-AT", "i"}));
   ASSERT_OK(initialize(children, west.layout, {"LATIN1", "C", std::nullopt}));
   ASSERT_OK(west.start());
-  EXPECT_EQ(west.sql("SHOW server_encoding")->front().front(), "LATIN1");
+  EXPECT_EQ(west.value("SHOW server_encoding"), "LATIN1");
 
   Member south{children, authority, scratch.path(), "south", 3};
   const auto refused = initialize(children, south.layout, {"UTF8", "xx_YY", std::nullopt});
