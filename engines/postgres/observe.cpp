@@ -35,6 +35,7 @@ SELECT json_build_object(
               FROM pg_replication_slots WHERE slot_type = 'physical'),
   'tablespaces', (SELECT coalesce(json_agg(location), '[]') FROM pg_tablespace, pg_tablespace_location(oid) AS location
                   WHERE location LIKE '/%'),
+  'archiving', current_setting('archive_mode') = 'always',
   'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
   'version', current_setting('server_version'))::text
 FROM pg_is_in_recovery() AS r)";
@@ -91,6 +92,7 @@ Result<Observation> parse_observation(const std::string& text) {
                             static_cast<uint64_t>(std::max<int64_t>(0, integer_of(slot, "kept")))});
     seen.sender_timeout_seconds = json.at("sender_timeout").get<double>();
     for (const Json& location : json.at("tablespaces")) seen.tablespaces.push_back(location.get<std::string>());
+    seen.archiving = json.at("archiving").get<bool>();
     for (const Json& name : json.at("pending")) seen.pending_restart.push_back(name.get<std::string>());
     seen.version = text_of(json, "version");
     return seen;

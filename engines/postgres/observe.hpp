@@ -53,6 +53,7 @@ struct Observation {
   double sender_timeout_seconds = 0;  // wal_sender_timeout; 0: none
   std::vector<Slot> slots;
   std::vector<std::string> pending_restart;  // parameters
+  bool archiving = false;                    // archive_mode is in force
   std::vector<std::string> tablespaces;      // locations outside PGDATA
   std::string version;
 };

@@ -13,6 +13,7 @@
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/promote.hpp"
 #include "engines/postgres/slots.hpp"
+#include "worker/postgres/backup/restore_data.hpp"
 #include "worker/postgres/memory_file.hpp"
 
 namespace twinspan::worker {
@@ -174,9 +175,29 @@ Status Jobs::carry_out(const Examine&, const Desired&, const std::stop_token& st
 
 Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::stop_token& stop) {
   doing(MemberState::kInitializing);
-  const auto made = postgres::initialize(c_.children, c_.layout, desired.cluster, stop);
+  const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
+                                                : restore(desired, stop);
   if (made) data_replaced(DataShape::kPrimary);
   return made;
+}
+
+// An empty database must not take the place of the one that was to be restored.
+Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
+  if (!desired.restore)
+    return fail(Code::kUnavailable, fmt::format("Restore {} has not said yet what to restore", desired.restored_by));
+  const auto tell = [&](BackupReport::Step step, const std::string& message) {
+    c_.local.update([&](Local& local) {
+      if (!local.backup) local.backup.emplace();
+      local.backup->restored = {desired.restore->name, step, message};
+    });
+  };
+  const Status done = restore_data(
+      {c_.children, c_.layout, c_.repository, desired.settings, [&](BackupReport::Step step) { tell(step, ""); }},
+      *desired.restore, stop);
+  if (!done && done.error().code != Code::kCancelled)
+    tell(is_unreachable_target(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching,
+         done.error().message);
+  return done;
 }
 
 Status Jobs::carry_out(const StartPrimary& job, const Desired& desired, const std::stop_token& stop) {

@@ -13,6 +13,7 @@
 #include "engines/postgres/owner.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "failover/log/member.hpp"
+#include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
 #include "worker/postgres/local.hpp"
@@ -59,7 +60,8 @@ class Jobs {
     const Guard& guard;
     const Clock& clock;
     LocalState& local;
-    PasswordSource& passwords;
+    SecretSource& passwords;
+    const RepositoryAccess& repository;
   };
   explicit Jobs(Context context)
       : c_(context), parameters_(context.layout.data_dir), objects_(context.clock, context.passwords) {}
@@ -77,6 +79,7 @@ class Jobs {
   Status carry_out(const Examine& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Open& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Upkeep& job, const Desired& desired, const std::stop_token& stop);
+  Status restore(const Desired& desired, const std::stop_token& stop);
   // jobs_replica.cpp
   Status carry_out(const StopReceiver& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const StartReplica& job, const Desired& desired, const std::stop_token& stop);

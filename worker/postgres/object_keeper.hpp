@@ -32,7 +32,7 @@ class ObjectKeeper {
     std::string owner;  // the user name of the owner's Secret
   };
 
-  ObjectKeeper(const Clock& clock, PasswordSource& passwords) : clock_(clock), source_(passwords) {}
+  ObjectKeeper(const Clock& clock, SecretSource& passwords) : clock_(clock), source_(passwords) {}
 
   // What there is to say now; nullopt: nothing is declared. An error: nobody gets in, or `stop`.
   Result<std::optional<ObjectsReport>> keep(const DesiredObjects& desired, const Primary& primary,
@@ -52,7 +52,7 @@ class ObjectKeeper {
   void tell_of_removed(const DesiredObjects& desired);
 
   const Clock& clock_;
-  PasswordSource& source_;
+  SecretSource& source_;
   postgres::Objects objects_;
   std::optional<Wish> done_;  // the last one that was carried out, whatever came of it
   Passwords passwords_;

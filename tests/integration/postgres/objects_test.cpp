@@ -145,7 +145,7 @@ TEST_F(ObjectsTest, NoPasswordGetsIntoTheLog) {
   for (const char* secret : {"s3cret", "an0ther", "SCRAM-SHA-256$"}) EXPECT_EQ(log.find(secret), std::string::npos);
 }
 
-class Passwords final : public worker::PasswordSource {
+class Passwords final : public worker::SecretSource {
  public:
   Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token&) override {
     ++reads;

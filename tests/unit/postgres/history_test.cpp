@@ -163,7 +163,7 @@ TEST(Observation, IsReadFromOneJsonValue) {
     "state":"streaming","sync":"async","flushed":"0/3000148","replayed":null,"lag":0.5,"pid":42,"sent":"0/3000150","told":"2026-11-28"}],
     "sender_timeout":5,"slots":[{"name":"twinspan_west_2","active":true,"wal":"reserved","kept":1024},
     {"name":"twinspan_west","active":false,"wal":"lost","kept":null}],
-    "tablespaces":["/data/fast"],"pending":["max_connections"],"version":"15.20 (Debian)"})json");
+    "archiving":true,"tablespaces":["/data/fast"],"pending":["max_connections"],"version":"15.20 (Debian)"})json");
   ASSERT_TRUE(seen) << seen.error().message;
   EXPECT_TRUE(seen->in_recovery);
   EXPECT_EQ(seen->received, Position{0x3000148});
@@ -183,6 +183,7 @@ TEST(Observation, IsReadFromOneJsonValue) {
   EXPECT_EQ(seen->senders.at(0).lag_seconds, 0.5);
   EXPECT_EQ(seen->tablespaces, std::vector<std::string>{"/data/fast"});
   EXPECT_EQ(seen->pending_restart, std::vector<std::string>{"max_connections"});
+  EXPECT_TRUE(seen->archiving);
   for (const char* wrong : {"", "[]", "{}", R"({"recovery":1})"}) EXPECT_FALSE(parse_observation(wrong)) << wrong;
 }
 

@@ -102,11 +102,11 @@ TEST(Desired, HasTheObjectsAndTheLocaleOfTheSpec) {
 
 TEST(PasswordIn, IsTheKeysValueOrSaysWhyNot) {
   const api::SecretKeyReference key{"passwords", "reports"};
-  const auto read = [&](const Json& data) { return password_in({{"data", data}}, key); };
+  const auto read = [&](const Json& data) { return secret_value({{"data", data}}, key); };
   EXPECT_EQ(*read({{"reports", "c2VjcmV0"}}), "secret");
   EXPECT_EQ(*read({{"reports", "c2VjcmV0Cg=="}}), "secret") << "a line break at the end";
   EXPECT_EQ(read({{"other", "c2VjcmV0"}}).error().message, "Secret passwords has no key reports");
-  EXPECT_EQ(password_in(Json::object(), key).error().code, Code::kNotFound);
+  EXPECT_EQ(secret_value(Json::object(), key).error().code, Code::kNotFound);
   EXPECT_EQ(read({{"reports", ""}}).error().message, "Secret passwords, key reports: is empty");
   EXPECT_EQ(read({{"reports", "Cg=="}}).error().code, Code::kInvalid);
   EXPECT_EQ(read({{"reports", "YQBi"}}).error().code, Code::kInvalid) << "a zero byte";
