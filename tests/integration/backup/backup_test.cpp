@@ -146,13 +146,15 @@ class BackupTest : public testing::Test {
   }
 
   void run(const WriterTarget& target, const std::string& sql) {
-    const auto connection = connect(target);
-    ASSERT_TRUE(connection) << connection.error().message;
+    // A machine that is busy with others lets nobody in for a while.
+    auto connection = connect(target);
+    ASSERT_TRUE(eventually([&] { return connection || (connection = connect(target)); })) << connection.error().message;
     const auto done = query(connection->get(), sql, {}, 60s);
     ASSERT_TRUE(done) << sql << ": " << done.error().message;
   }
   std::string value(const WriterTarget& target, const std::string& sql) {
-    const auto found = query_value(target, sql);
+    auto found = query_value(target, sql);
+    eventually([&] { return found || (found = query_value(target, sql)); }, 60s);
     return found ? *found : "error: " + found.error().message;
   }
   // The primary of a link that a Restore made; no policy names a Service for it.
