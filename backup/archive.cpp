@@ -1,6 +1,7 @@
 #include "backup/archive.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace twinspan::backup {
 namespace {
@@ -45,6 +46,28 @@ std::optional<std::string> stored_digest(std::string_view listing, std::string_v
 bool is_before(std::string_view name, std::string_view oldest) {
   if (oldest.empty()) return false;
   return is_history(name) ? name.substr(0, 8) < oldest.substr(0, 8) : name.substr(0, kSegmentName) < oldest;
+}
+
+std::optional<uint64_t> number_of(std::string_view segment) {
+  if (!is_segment(segment)) return std::nullopt;
+  uint64_t log = 0, of_log = 0;
+  std::from_chars(segment.data() + 8, segment.data() + 16, log, 16);
+  std::from_chars(segment.data() + 16, segment.data() + 24, of_log, 16);
+  return (log << 8) + of_log;
+}
+
+uint32_t timeline_of(std::string_view segment) {
+  uint32_t timeline = 0;
+  std::from_chars(segment.data(), segment.data() + 8, timeline, 16);
+  return timeline;
+}
+
+bool is_left_behind(std::string_view segment, uint32_t timeline, const std::vector<Departure>& history) {
+  const auto number = number_of(segment);
+  if (!number || timeline_of(segment) >= timeline) return false;
+  return std::ranges::any_of(history, [&](const Departure& one) {
+    return one.timeline == timeline_of(segment) && *number >= one.position >> 24;
+  });
 }
 
 }  // namespace twinspan::backup

@@ -142,16 +142,19 @@ Status readable(const Json& repository) {
 }
 
 // Names sort by timeline, then by position.
-Result<std::string> oldest_segment_of(const Json& archives) {
+Status read_segments(const Json& archives, StanzaInfo& info) {
   if (!archives.is_array()) return fail(Code::kInvalid, "pgbackrest info: archive is not a list");
-  std::string oldest;
-  for (const Json& archive : archives) {
-    const Json& least = member_of(archive, "min");
-    if (!archive.contains("min") || (!least.is_null() && !least.is_string()))
-      return fail(Code::kInvalid, "pgbackrest info: archive.min is not a segment's name");
-    if (least.is_string() && (oldest.empty() || least.get<std::string>() < oldest)) oldest = least.get<std::string>();
-  }
-  return oldest;
+  for (const Json& archive : archives)
+    for (const char* key : {"min", "max"}) {
+      const Json& one = member_of(archive, key);
+      if (!archive.contains(key) || (!one.is_null() && !one.is_string()))
+        return fail(Code::kInvalid, fmt::format("pgbackrest info: archive.{} is not a segment's name", key));
+      if (!one.is_string()) continue;
+      const std::string name = one.get<std::string>();
+      if (info.oldest_segment.empty() || name < info.oldest_segment) info.oldest_segment = name;
+      if (name > info.newest_segment) info.newest_segment = name;
+    }
+  return {};
 }
 
 Result<StanzaInfo> stanza_of(const Json& json) {
@@ -167,9 +170,7 @@ Result<StanzaInfo> stanza_of(const Json& json) {
   StanzaInfo info;
   info.exists = !databases.empty();
   info.backup_running = held.get<bool>();
-  auto oldest = oldest_segment_of(member_of(json, "archive"));
-  if (!oldest) return std::unexpected(oldest.error());
-  info.oldest_segment = std::move(*oldest);
+  if (auto read = read_segments(member_of(json, "archive"), info); !read) return std::unexpected(read.error());
   for (const Json& one : backups) {
     auto backup = backup_of(one, databases);
     if (!backup) return std::unexpected(backup.error());

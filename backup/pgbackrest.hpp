@@ -12,10 +12,10 @@
 namespace twinspan::backup {
 
 struct StanzaInfo {
-  bool exists = false;             // stanza-create was run in this repository
-  bool backup_running = false;     // on the host that was asked: its lock is held
-  std::vector<BackupSet> backups;  // oldest first
-  std::string oldest_segment;      // of the log, by name; empty: none is stored
+  bool exists = false;                         // stanza-create was run in this repository
+  bool backup_running = false;                 // on the host that was asked: its lock is held
+  std::vector<BackupSet> backups;              // oldest first
+  std::string oldest_segment, newest_segment;  // of the log, by name; empty: none is stored
   bool operator==(const StanzaInfo&) const = default;
 };
 

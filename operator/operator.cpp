@@ -175,7 +175,7 @@ class Operator {
 
   bool await_caches(const std::stop_token& stop) {
     const BootTime began = clock_.boot_now();
-    while (!cluster_.synced() || !failover_caches_.synced() || !backup_caches_.synced())
+    while (!cluster_.synced() || !failover_caches_.synced())
       if (!wait_for(5ms, stop)) return false;
     ready_ = true;
     if (webhooks_) webhooks_->set_ready(true);
@@ -222,19 +222,57 @@ class Operator {
     return lost ? 1 : 0;
   }
 
+  // Failover waits for no backup: where their kinds are not installed, or not ours to read yet, links are served all
+  // the same.
+  class BackupsBeside {
+   public:
+    explicit BackupsBeside(Operator& of) : of_(of) {
+      thread_.start([this](const std::stop_token& stop) { run(stop); });
+    }
+    ~BackupsBeside() {
+      thread_.stop();
+      if (!started_) return;
+      of_.restore_controller_.stop();
+      of_.backup_controller_.stop();
+    }
+    BackupsBeside(const BackupsBeside&) = delete;
+    BackupsBeside& operator=(const BackupsBeside&) = delete;
+
+   private:
+    void run(const std::stop_token& stop) {
+      const BootTime began = of_.clock_.boot_now();
+      bool said = false;
+      while (!of_.backup_caches_.synced()) {
+        if (!said && of_.clock_.boot_now() - began > 30s) {
+          log::warn(
+              "backups wait: BackupSchedules, Backups or Restores can't be read; their kinds or the operator's "
+              "rights are not there",
+              {});
+          said = true;
+        }
+        if (!wait_for(50ms, stop)) return;
+      }
+      of_.backup_controller_.start();
+      of_.restore_controller_.start();
+      started_ = true;
+    }
+    Operator& of_;
+    bool started_ = false;  // of the thread's, and read after its end
+    RoleThread thread_{"backups"};
+  };
+
   // Runs the reconcilers as long as `block` blocks.
   template <class Block>
   void reconcile_until(Block block) {
     if (!options_.pretend_workers) reports_.start();
     link_controller_.start();
     failover_controller_.start();
-    backup_controller_.start();
-    restore_controller_.start();
     leads_ = true;
-    block();
+    {
+      const BackupsBeside backups(*this);
+      block();
+    }
     leads_ = false;
-    restore_controller_.stop();
-    backup_controller_.stop();
     failover_controller_.stop();
     link_controller_.stop();
     reports_.stop();

@@ -210,6 +210,7 @@ void refuse_backups(const std::string& schedule, const std::string& why, const B
 
 BackupLook decide_backups(const BackupSeen& seen) {
   BackupLook look;
+  std::optional<api::BackupAssignment> kept;
   std::vector<api::BackupSchedule> all;
   for (const auto& [key, schedule] : seen.neighbours) all.push_back(*schedule);
   for (const auto& schedule : seen.schedules) {
@@ -227,7 +228,14 @@ BackupLook decide_backups(const BackupSeen& seen) {
         {"Ready", api::ConditionStatus::kFalse, std::nullopt, "", seen.link ? "Invalid" : "LinkMissing", why},
         schedule->metadata.generation, seen.now);
     refuse_backups(schedule->metadata.name, why, seen, look);
+    // What was in force goes on: a mistake in an edit must not let log go, nor restart anybody. Only a schedule that is
+    // deleted ends it.
+    if (seen.link && seen.link->status.backup && seen.link->status.backup->schedule == schedule->metadata.name) {
+      kept = *seen.link->status.backup;
+      kept->run.reset();
+    }
   }
+  if (!look.assignment) look.assignment = kept;
   return look;
 }
 

@@ -81,6 +81,12 @@ def back_up(target, server):
     return stores
 
 
+def stored_up_to(target, segment):
+    """Names of segments sort by timeline, then by position."""
+    ready = condition(target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backupschedules/orders"), "Ready")
+    return (ready.get("status") == "True" and ready["message"].rsplit(" ", 1)[-1] >= segment) or f"Ready is {ready}"
+
+
 def reach(target, kind, name, phase, seconds):
     def reached():
         status = target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/{kind}/{name}")["status"]
@@ -131,8 +137,9 @@ def test_a_dropped_table_is_back_as_it_was_a_second_before(target, kept, tmp_pat
         time.sleep(1)
         sql.ask(kept.service_dsn(), "DROP TABLE rows")
         # What is restored has to know that the moment is over: something later is stored, too.
+        segment = sql.ask(kept.service_dsn(), "SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
         sql.ask(kept.service_dsn(), "CREATE TABLE later AS SELECT repeat(md5(i::text), 10) FROM generate_series(1, 80000) i", seconds=60)
-        until("the log is stored on after the failover", stores, 60)
+        until(f"{segment} is stored, in which the table was dropped", lambda: stored_up_to(target, segment), 120)
 
         began = time.monotonic()
         apply(target, ours("Restore", "orders-before", {

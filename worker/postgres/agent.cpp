@@ -104,6 +104,7 @@ BackupKeeper::Standing Agent::standing() const {
   standing.may_store =
       local.writable && keeper_.view(local.memory ? local.memory->lease : seconds(0)).tenure.has_value();
   standing.ending = postmaster_.ending();
+  standing.life = local.life;
   return standing;
 }
 

@@ -191,12 +191,16 @@ Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
       local.backup->restored = {desired.restore->name, step, message};
     });
   };
+  // As long as the Restore asks for what can't be had; another one is another name.
+  if (const auto known = c_.local.copy().backup; known && known->restored &&
+                                                 known->restored->name == desired.restore->name &&
+                                                 known->restored->step == BackupReport::Step::kFailed)
+    return fail(Code::kInvalid, known->restored->message);
   const Status done = restore_data(
       {c_.children, c_.layout, c_.repository, desired.settings, [&](BackupReport::Step step) { tell(step, ""); }},
       *desired.restore, stop);
   if (!done && done.error().code != Code::kCancelled)
-    tell(is_unreachable_target(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching,
-         done.error().message);
+    tell(is_final(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching, done.error().message);
   return done;
 }
 

@@ -130,10 +130,11 @@ TEST(LinkController, ALinkIsDeletedWithoutAnOperatorAndItsNamespaceToo) {
 TEST(LinkController, ALinkGoesWithItsDefinitionAndAnotherIsMadeOnceThatIsBack) {
   LinkRig rig;
   rig.settle();
-  for (const char* kind : {"failoverpolicies.twinspan.dev", "replicationlinks.twinspan.dev"})
-    ASSERT_TRUE(rig.client->remove(kube::kCustomResourceDefinitions, {"", kind}));
+  for (const char* kind : {"backups", "backupschedules", "failoverpolicies", "replicationlinks", "restores"})
+    ASSERT_TRUE(rig.client->remove(kube::kCustomResourceDefinitions, {"", kind + std::string(".twinspan.dev")}));
   EXPECT_TRUE(left_with(rig, {"orders-owner"}, kAllClaims));
-  ASSERT_TRUE(rig.api->install_crds(TWINSPAN_SOURCE_DIR "/crds"));
+  const Status back = rig.api->install_crds(TWINSPAN_SOURCE_DIR "/crds");
+  ASSERT_TRUE(back) << back.error().message;
   rig.settle();
 }
 

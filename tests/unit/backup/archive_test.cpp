@@ -27,6 +27,24 @@ TEST(ArchiveNames, WhatIsFromBeforeTheRepositoryIsKnownByItsName) {
   EXPECT_FALSE(is_before("000000010000000000000001", "")) << "nothing is stored yet";
 }
 
+// By enumeration: three timelines, left in segments 5 (in the middle) and 8 (at its very beginning).
+TEST(ArchiveNames, WhatALaterTimelineHasIsLeftBehind) {
+  const std::vector<Departure> history{{1, (5ULL << 24) + 100}, {2, 8ULL << 24}};
+  for (uint32_t timeline = 1; timeline <= 4; ++timeline)
+    for (uint64_t number = 0; number < 12; ++number) {
+      char name[32];
+      snprintf(name, sizeof name, "%08X%08X%08X", timeline, 0u, static_cast<unsigned>(number));
+      const bool left = (timeline == 1 && number >= 5) || (timeline == 2 && number >= 8);
+      EXPECT_EQ(is_left_behind(name, 3, history), left) << name;
+      EXPECT_FALSE(is_left_behind(name, timeline, history)) << "the one that is written now: " << name;
+      EXPECT_EQ(number_of(name), number);
+      EXPECT_EQ(timeline_of(name), timeline);
+    }
+  EXPECT_TRUE(is_left_behind("000000010000000A000000FF", 3, history));
+  EXPECT_FALSE(is_left_behind("00000002.history", 3, history));
+  EXPECT_EQ(number_of("000000010000000A000000FF"), 0xAFFu);
+}
+
 TEST(ArchiveNames, NamesOfTheLogAreToldApart) {
   EXPECT_TRUE(is_segment("000000010000000A000000FF"));
   EXPECT_TRUE(is_segment("000000010000000A000000FF.partial"));

@@ -110,7 +110,7 @@ TEST(PgBackRestInfo, MissesWhatItNeedsAndNothingElse) {
   }
   EXPECT_EQ(passed_over,
             "/0/archive/0/database\n/0/archive/0/database/id\n/0/archive/0/database/"
-            "repo-key\n/0/archive/0/id\n/0/archive/0/max\n"
+            "repo-key\n/0/archive/0/id\n"
             "/0/backup/0/backrest\n/0/backup/0/backrest/format\n/0/backup/0/backrest/version\n/0/"
             "backup/0/database/repo-key\n"
             "/0/backup/0/info/repository/size\n/0/cipher\n/0/db/0/repo-key\n/0/db/0/version\n/0/repo/0/cipher\n/0/repo/"

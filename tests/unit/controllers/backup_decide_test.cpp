@@ -147,6 +147,19 @@ TEST(BackupDecide, ReadyIsSaidOnlyOfWhatIsSo) {
   EXPECT_EQ(ready(world.look()).status, api::ConditionStatus::kUnknown);
 }
 
+// A mistake in an edit lets no log go; a schedule that is deleted does.
+TEST(BackupDecide, AScheduleThatIsMadeInvalidStaysInForceAsItWas) {
+  World world;
+  world.link.status.backup = world.look().assignment;
+  const auto before = world.link.status.backup;
+  world.schedule.spec.destination.s3.endpoint = "https://10.0.0.1:9000";
+  ASSERT_TRUE(world.look().assignment);
+  EXPECT_EQ(*world.look().assignment, *before);
+  EXPECT_EQ(ready(world.look()).reason, "Invalid");
+  world.schedule.metadata.deletion_timestamp = "2026-11-29T12:00:00Z";
+  EXPECT_FALSE(world.look().assignment);
+}
+
 TEST(BackupDecide, OneRunsAtATimeTheOldestFirst) {
   World world;
   world.add("one");

@@ -32,6 +32,7 @@ class BackupKeeper {
     std::shared_ptr<const Desired> desired;  // nullptr: the link is not known yet
     bool may_store = false;                  // it holds the lease, and accepts writes
     bool ending = false;                     // PostgreSQL is being stopped
+    uint64_t life = 0;                       // of the database
   };
   struct Context {
     postgres::Children& children;
@@ -70,6 +71,7 @@ class BackupKeeper {
                                              const std::stop_token& stop);
   std::optional<postgres::StoreAnswer> try_to_store(StoreStep step, const api::BackupAssignment& wanted,
                                                     const std::string& file, const std::stop_token& stop);
+  bool is_left_behind(const std::string& name) const;
   Status store_histories(const PgBackRest& program, const std::stop_token& stop);
   Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
   Result<bool> compare(const PgBackRest& program, const std::string& stanza, const std::string& file,

@@ -10,6 +10,7 @@
 #include "backup/pgbackrest.hpp"
 #include "core/log.hpp"
 #include "engines/postgres/files.hpp"
+#include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/backup_keeper.hpp"
 
 namespace twinspan::worker {
@@ -46,11 +47,15 @@ Error conflict(const std::string& name) {
 std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file, const std::function<bool()>& gone,
                                                          const std::stop_token& stop) {
   milliseconds pause = kLookAgain;
+  const uint64_t life = c_.standing().life;
   for (;;) {
     const Standing now = c_.standing();
+    // Whoever asks for a database that is dead: its file may be gone, and others wait behind it.
+    if (now.life != life) return postgres::StoreAnswer::kEnding;
     const bool backed_up = now.desired && now.desired->backup;
-    StoreView view{now.desired != nullptr, now.ending, backed_up, false, false, now.may_store};
+    StoreView view{now.desired != nullptr, now.ending, backed_up, false, false, now.may_store, false};
     if (backed_up) {
+      view.left_behind = is_left_behind(name_of_file(file));
       view.archiver = now.desired->backup->archiver == now.desired->settings.endpoint;
       MutexLock lock(mutex_);
       view.ready = ready_ && usable(*ready_, *now.desired->backup) && (ready_->there || !view.archiver);
@@ -69,6 +74,20 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
     }
     pause = std::min(pause * 2, kLookAgainLatest);
   }
+}
+
+// A replica that received the beginning of a segment when its primary went is handed the rest of it on the next
+// timeline, and PostgreSQL wants to archive what it has under the full name: nobody will ever store that.
+bool BackupKeeper::is_left_behind(const std::string& name) const {
+  const auto timeline = c_.local.copy().timeline;
+  if (!timeline || !backup::is_segment(name) || backup::timeline_of(name) >= *timeline) return false;
+  const auto text = postgres::read_file(c_.layout.pgdata() + "/pg_wal/" + postgres::history_file_name(*timeline));
+  if (!text) return false;
+  const auto history = postgres::parse_history(*text);
+  if (!history) return false;
+  std::vector<backup::Departure> departures;
+  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
+  return backup::is_left_behind(name, *timeline, departures);
 }
 
 // nullopt: not yet.

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 
+#include "backup/archive.hpp"
+#include "backup/pgbackrest.hpp"
 #include "core/guarded.hpp"
 #include "core/wait.hpp"
 #include "engines/postgres/admin.hpp"
@@ -17,6 +20,7 @@
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "engines/postgres/processes.hpp"
+#include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 
 namespace twinspan::worker {
@@ -26,6 +30,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr const char* kUnreachable = "recovery ended before configured recovery target was reached";
+constexpr const char* kEndsEarly = "the log ends before what is stored";
 constexpr std::chrono::hours kLongest{24 * 7};
 
 // A place of its own beside the data, with a socket that nobody else knows.
@@ -36,9 +41,13 @@ postgres::Layout beside(const postgres::Layout& layout) {
   return place;
 }
 
-Status make_place(const postgres::Layout& place) {
+std::string tablespaces_of(const postgres::Layout& layout) { return layout.data_dir + "/tablespaces/restored"; }
+
+// No data are in their place yet: what an earlier attempt left is nobody's.
+Status make_place(const postgres::Layout& layout, const postgres::Layout& place) {
   if (!postgres::kill_server_processes(place.pgdata(), {}, seconds(5)))
     return fail(Code::kUnavailable, fmt::format("processes of an earlier restore still run in {}", place.pgdata()));
+  if (auto removed = postgres::remove_tree(tablespaces_of(layout)); !removed) return removed;
   for (const std::string& directory : {place.data_dir, place.run_dir}) {
     if (auto removed = postgres::remove_tree(directory); !removed) return removed;
     if (mkdir(directory.c_str(), 0700) != 0)
@@ -53,7 +62,7 @@ Status fetch(const RestoreNeeds& needs, const postgres::Layout& place, const std
              const api::RestoreAssignment& from, const std::stop_token& stop) {
   const PgBackRest program(needs.children, config, from.stanza);
   std::vector<std::string> arguments{fmt::format("--target-timeline={}", from.timeline),
-                                     fmt::format("--tablespace-map-all={}/tablespaces/restored", needs.layout.data_dir),
+                                     "--tablespace-map-all=" + tablespaces_of(needs.layout),
                                      fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\"",
                                                  archive_program(), config, from.stanza)};
   if (from.time) {
@@ -121,6 +130,36 @@ Status recover(const RestoreNeeds& needs, const postgres::Layout& place, const s
   return postmaster.stop(postgres::StopMode::kFast, seconds(60));
 }
 
+Result<std::string> newest_stored(const RestoreNeeds& needs, const std::string& config,
+                                  const api::RestoreAssignment& from, const std::stop_token& stop) {
+  const auto info = PgBackRest(needs.children, config, from.stanza).run_checked({"--output=json", "info"}, {}, stop);
+  if (!info) return std::unexpected(info.error());
+  const auto parsed = backup::parse_info(info->out, from.stanza);
+  if (!parsed) return std::unexpected(parsed.error());
+  return parsed->newest_segment;
+}
+
+// PostgreSQL takes a segment that is not there for the end of the log, and promotes: what ended at a gap is not the
+// latest. Its own new history says where it ended.
+Status reached_the_end(const postgres::Layout& place, uint32_t timeline, const std::string& newest) {
+  const auto number = backup::number_of(newest);
+  if (!number || backup::timeline_of(newest) != timeline) return {};
+  std::string last;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(place.pgdata() + "/pg_wal", failed))
+    if (const std::string name = entry.path().filename(); backup::is_history(name)) last = std::max(last, name);
+  const auto text = postgres::read_file(place.pgdata() + "/pg_wal/" + last);
+  if (!text) return std::unexpected(text.error());
+  const auto history = postgres::parse_history(*text);
+  if (!history) return std::unexpected(history.error());
+  if (history->empty()) return fail(Code::kInternal, last + " says nothing");
+  const TimelineSwitch& end = history->back();
+  if (end.timeline == timeline && end.end.value >> 24 >= *number) return {};
+  return fail(Code::kInvalid, fmt::format("{}: recovery came to {} on timeline {}, and {} is stored: a segment between "
+                                          "them is missing. A time before the gap can be restored",
+                                          kEndsEarly, to_string(end.end), end.timeline, newest));
+}
+
 Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout) {
   // What pgBackRest wrote for this one recovery must not lead the next.
   const auto cleaned = postgres::clean_auto_conf(place, [](const postgres::AutoSetting& setting) {
@@ -144,22 +183,28 @@ std::string archive_program() {
   return (failed ? std::filesystem::path("/usr/local/bin") : own.parent_path()) / "twinspan-archive";
 }
 
-bool is_unreachable_target(const Error& error) { return error.message.find(kUnreachable) != std::string::npos; }
+bool is_final(const Error& error) {
+  return error.message.find(kUnreachable) != std::string::npos || error.message.find(kEndsEarly) != std::string::npos;
+}
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
   if (postgres::exists(needs.layout.pgdata()))
     return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
   const postgres::Layout place = beside(needs.layout);
   needs.on_step(BackupReport::Step::kFetching);
-  if (auto made = make_place(place); !made) return made;
+  if (auto made = make_place(needs.layout, place); !made) return made;
   const backup::Instance instance{from.stanza, place.pgdata(), place.run_dir, needs.settings.port,
                                   place.run_dir + "/backup"};
   const auto config = needs.access.write(from.destination, from.encryption, instance, stop);
   if (!config) return std::unexpected(config.error());
+  const auto newest = newest_stored(needs, *config, from, stop);
+  if (!newest) return std::unexpected(newest.error());
   if (auto fetched = fetch(needs, place, *config, from, stop); !fetched) return fetched;
   needs.on_step(BackupReport::Step::kRecovering);
   if (auto configured = configure(needs, place, stop); !configured) return configured;
   if (auto recovered = recover(needs, place, stop); !recovered) return recovered;
+  if (!from.time)
+    if (auto whole = reached_the_end(place, static_cast<uint32_t>(from.timeline), *newest); !whole) return whole;
   if (auto put = put_in_place(place, needs.layout); !put) return put;
   needs.on_step(BackupReport::Step::kRestored);
   return {};

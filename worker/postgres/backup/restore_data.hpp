@@ -26,7 +26,7 @@ struct RestoreNeeds {
 };
 
 // What PostgreSQL says of a target that the log does not reach; trying again would not help.
-bool is_unreachable_target(const Error& error);
+bool is_final(const Error& error);
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop);
 

@@ -8,11 +8,12 @@ namespace twinspan::worker {
 
 struct StoreView {
   bool link_known = false;
-  bool ending = false;     // PostgreSQL is being stopped
-  bool backed_up = false;  // the link's log goes to a repository
-  bool ready = false;      // this agent can reach it
-  bool archiver = false;   // this endpoint is named to store
-  bool may_store = false;  // it is primary: it holds the lease, and accepts writes
+  bool ending = false;       // PostgreSQL is being stopped
+  bool backed_up = false;    // the link's log goes to a repository
+  bool ready = false;        // this agent can reach it
+  bool archiver = false;     // this endpoint is named to store
+  bool may_store = false;    // it is primary: it holds the lease, and accepts writes
+  bool left_behind = false;  // a later timeline has all of the file that is the link's
 };
 
 enum class StoreStep {
@@ -29,6 +30,7 @@ inline StoreStep decide_store(const StoreView& view, std::string_view name) {
   if (view.ending) return StoreStep::kEnd;
   if (!view.link_known) return StoreStep::kWait;
   if (!view.backed_up) return StoreStep::kForget;
+  if (view.left_behind) return StoreStep::kForget;
   if (view.archiver) return view.ready && view.may_store ? StoreStep::kPush : StoreStep::kWait;
   if (!backup::is_segment(name) && !backup::is_history(name)) return StoreStep::kForget;
   return view.ready ? StoreStep::kCompare : StoreStep::kWait;
