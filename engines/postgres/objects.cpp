@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "engines/postgres/admin.hpp"
+#include "engines/postgres/scram.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -119,6 +120,11 @@ Result<Objects::Outcome> Objects::ensure(const Layout& layout, int port, const s
     WantedRole one = role.wanted;
     if (role.password && !one.absent) {
       KnownPassword& known = passwords[one.name] = passwords_[one.name];
+      const auto there = seen->roles.find(one.name);
+      // What another agent made: another salt would be a change without a cause.
+      if (there != seen->roles.end() && there->second.verifier != known.verifier &&
+          is_verifier_of(there->second.verifier, *role.password))
+        known = {*role.password, there->second.verifier};
       if (known.verifier.empty() || known.password != *role.password) {
         auto verifier = session->scram_verifier(one.name, *role.password);
         if (!verifier) return std::unexpected(verifier.error());

@@ -5,6 +5,7 @@
 #include "core/log.hpp"
 #include "engines/postgres/admin.hpp"
 #include "engines/postgres/files.hpp"
+#include "engines/postgres/scram.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -35,11 +36,17 @@ Result<Database> look_at(Session& session, const std::string& database, const st
   return Database{true, rows->front()[0].value_or(""), rows->front()[1].value_or("") == "t"};
 }
 
+// A password that is in force stays as it is: another salt would be a change that every replica has to receive.
 Status ensure_role(Session& session, const Owner& owner, const std::stop_token& stop) {
+  const auto role = session.query(
+      "SELECT rolcanlogin AND NOT (rolsuper OR rolreplication OR rolbypassrls), coalesce(rolpassword, '')"
+      " FROM pg_authid WHERE rolname = $1",
+      {owner.username}, kTime, stop);
+  if (!role) return std::unexpected(role.error());
+  if (!role->empty() && role->front()[0] == "t" && is_verifier_of(role->front()[1].value_or(""), owner.password))
+    return {};
   const auto verifier = session.scram_verifier(owner.username, owner.password);
   if (!verifier) return std::unexpected(verifier.error());
-  const auto role = session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", {owner.username}, kTime, stop);
-  if (!role) return std::unexpected(role.error());
   return run(
       session,
       fmt::format("{} ROLE {} WITH LOGIN NOSUPERUSER NOREPLICATION NOBYPASSRLS PASSWORD {}",

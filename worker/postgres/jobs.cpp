@@ -178,6 +178,7 @@ Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::sto
   const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
                                                 : restore(desired, stop);
   if (made) data_replaced(DataShape::kPrimary);
+  restored_ = made && !desired.restored_by.empty();
   return made;
 }
 
@@ -268,7 +269,8 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
   const auto there =
       session->query("SELECT 1 FROM pg_database WHERE datname = $1", {desired.database}, kLocalConnect, stop);
   if (!there) return std::unexpected(there.error());
-  if (there->empty())  // a new cluster: nobody is let in before its database is there
+  // A new cluster: nobody is let in before its database is there. What was restored has another link's passwords.
+  if (there->empty() || restored_)
     if (auto owner = apply_owner(desired, *session, stop); !owner) return owner;
   c_.local.update([&](Local& local) {
     if (local.life != life || local.process != ProcessState::kPrimaryRunning) return;
@@ -276,6 +278,7 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
     local.objects.reset();
     if (local.memory) local.opened_in = local.memory->data_epoch.value_or(Epoch{0});
   });
+  restored_ = false;
   return {};
 }
 

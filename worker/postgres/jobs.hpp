@@ -132,6 +132,7 @@ class Jobs {
   std::map<std::string, int64_t> recovery_floor_;  // of this life of the database
   std::optional<uint64_t> recovery_floor_life_;
   std::string owner_applied_;    // content of the owner's files, as last applied by this life of the agent
+  bool restored_ = false;        // by this life of the agent, and not opened since
   std::string declared_digest_;  // as it was after that
   BootTime declared_at_{};       // looked at
   RestartTurn restart_turn_;

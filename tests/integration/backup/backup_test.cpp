@@ -183,6 +183,9 @@ class BackupTest : public testing::Test {
   void restore(const std::string& name, const Json& target) {
     ask_for(name, target, name);
     ASSERT_TRUE(reaches(kube::kRestores, name, "Completed")) << status(kube::kRestores, name).dump(1);
+    // At once: who reads that it is done has the new link's password, not the backup's.
+    const auto first = connect(restored(name));
+    EXPECT_TRUE(first || first.error().message.find("password") == std::string::npos) << first.error().message;
   }
   // More than a segment, so that all before it is stored.
   void fill() {

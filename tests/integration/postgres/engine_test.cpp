@@ -259,6 +259,25 @@ TEST_F(Engine, OwnerLogsInByPasswordOverTlsAndNobodyElse) {
   EXPECT_TRUE(Session::open(east.owner_conninfo("shop", "an0ther", "shop"), kPatience));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "s3cret'\\x", "shop"), kPatience));
   EXPECT_FALSE(Session::open(east.owner_conninfo("shop", "an0ther", "shop") + " sslmode=disable", kPatience));
+  // What is in force is not written again: every replica would have to receive it.
+  const auto written = [&] {
+    const auto rows = local->query("SELECT xmin::text FROM pg_authid WHERE rolname = 'shop'", {}, kPatience);
+    return rows && !rows->empty() ? rows->front().front().value_or("null") : "none";
+  };
+  const std::string before = written();
+  const auto apply_again = [&] {
+    return ensure_owner_and_database(east.layout, east.settings.port, *local, {"shop", "an0ther"}, "shop", {});
+  };
+  ASSERT_OK(apply_again());
+  EXPECT_EQ(written(), before);
+  for (const char* by_hand :
+       {"PASSWORD 'theirs'", "PASSWORD NULL", "NOLOGIN", "SUPERUSER", "REPLICATION", "BYPASSRLS"}) {
+    ASSERT_OK(east.sql(std::string("ALTER ROLE shop ") + by_hand));
+    const std::string altered = written();
+    ASSERT_OK(apply_again());
+    EXPECT_NE(written(), altered) << by_hand;
+    EXPECT_TRUE(Session::open(east.owner_conninfo("shop", "an0ther", "shop"), kPatience)) << by_hand;
+  }
   EXPECT_FALSE(Session::open(east.owner_conninfo("postgres", "an0ther", "postgres"), kPatience));
   EXPECT_FALSE(Session::open(east.owner_conninfo(kReplicationRole, "an0ther", "postgres"), kPatience));
   // By certificate the replication role gets to `postgres`, for pg_rewind, and to nothing of people's.

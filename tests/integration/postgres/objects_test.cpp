@@ -57,6 +57,10 @@ TEST_F(ObjectsTest, RolesAndDatabasesAreMadeOnceAndFollowed) {
   const std::string before = value("SELECT xmin::text FROM pg_authid WHERE rolname = 'reports'");
   EXPECT_TRUE(ensure({reports, readers}, {stock}).changed.empty());
   EXPECT_EQ(value("SELECT xmin::text FROM pg_authid WHERE rolname = 'reports'"), before);
+  // Nor by an agent that made none of it, on a new primary or started anew.
+  objects = Objects();
+  EXPECT_TRUE(ensure({reports, readers}, {stock}).changed.empty());
+  EXPECT_EQ(value("SELECT xmin::text FROM pg_authid WHERE rolname = 'reports'"), before);
 
   reports.password = "pw2";
   reports.wanted.member_of = {"pg_read_all_data"};
