@@ -89,10 +89,16 @@ RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
   }
   const bool opened = link.status.primary && !link.status.primary->empty();
   if (opened) {
-    const bool ready = api::is_true(link.status.conditions, "Ready");
-    look.status.phase = ready ? RestorePhase::kCompleted : RestorePhase::kAttaching;
+    if (const api::Condition* ready = api::find_condition(link.status.conditions, "Ready");
+        !ready || ready->status != api::ConditionStatus::kTrue) {
+      look.status.phase = RestorePhase::kAttaching;
+      look.status.message.reset();
+      if (ready) look.status.message = fmt::format("{}: {}", ready->reason, ready->message);
+      return look;
+    }
+    look.status.phase = RestorePhase::kCompleted;
+    look.status.completed_at = to_rfc3339(seen.now);
     look.status.message.reset();
-    if (ready) look.status.completed_at = to_rfc3339(seen.now);
     return look;
   }
   if (!seen.said) return look;

@@ -311,9 +311,19 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   }
   all.made->status.primary = "east";
   EXPECT_EQ(all.step().status.phase, RestorePhase::kAttaching);
-  api::set_condition(all.made->status.conditions,
-                     {"Ready", api::ConditionStatus::kTrue, std::nullopt, "", "Replicating", ""}, 1, all.world.now);
-  EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted);
+  const auto link_is = [&](api::ConditionStatus status, const char* reason, const char* message) {
+    api::set_condition(all.made->status.conditions, {"Ready", status, std::nullopt, "", reason, message}, 1,
+                       all.world.now);
+    return all.step().status;
+  };
+  for (const auto waiting : {api::ConditionStatus::kFalse, api::ConditionStatus::kUnknown}) {
+    const auto status = link_is(waiting, "ReplicasNotStreaming", "0 of 1 replicas stream");
+    EXPECT_EQ(status.phase, RestorePhase::kAttaching);
+    EXPECT_EQ(status.message, "ReplicasNotStreaming: 0 of 1 replicas stream") << "what it waits for is told";
+  }
+  const auto done = link_is(api::ConditionStatus::kTrue, "Replicating", "");
+  EXPECT_EQ(done.phase, RestorePhase::kCompleted);
+  EXPECT_FALSE(done.message);
   all.made.reset();
   EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted) << "over is over";
 }
