@@ -13,6 +13,7 @@
 #include "core/base64.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "pki/certificate.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/connection.hpp"
@@ -121,14 +122,6 @@ class BackupTest : public testing::Test {
     expect(scenario_->wait_streaming(kSettles));
   }
 
-  bool eventually(const std::function<bool()>& holds, std::chrono::seconds patience = kSettles) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      wait_for(100ms, {});
-    }
-    return true;
-  }
   Json status(const kube::Resource& kind, const std::string& name) {
     const auto object = cluster_->client().get(kind, {"shop", name});
     return object ? object->value("status", Json::object()) : Json::object();

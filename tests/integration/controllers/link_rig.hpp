@@ -8,6 +8,7 @@
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_reconciler.hpp"
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "operator/engines.hpp"
 #include "sandbox/api/server.hpp"
 
@@ -45,13 +46,12 @@ class LinkRig {
   // Polls; while it waits, pods are run and agents report.
   template <class Condition>
   bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(60)) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
+    const auto holds = [&] {
+      if (condition()) return true;
       if (kubelet) run_pods();
-      wait_for(std::chrono::milliseconds(5), {});
-    }
-    return true;
+      return false;
+    };
+    return twinspan::eventually(holds, patience, std::chrono::milliseconds(5));
   }
 
   static Json link(std::vector<std::string> targets = {"west", "west-2"}) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "kube/controller.hpp"
 #include "kube/informer.hpp"
 #include "sandbox/api/server.hpp"
@@ -16,16 +17,6 @@ using kube::kConfigMaps;
 using sandbox::ApiServer;
 using sandbox::FaultRule;
 using std::chrono::milliseconds;
-
-template <class Condition>
-bool eventually(Condition condition, std::chrono::seconds within = std::chrono::seconds(30)) {
-  const auto deadline = std::chrono::steady_clock::now() + within;
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (condition()) return true;
-    wait_for(milliseconds(20), {});
-  }
-  return condition();
-}
 
 sandbox::ApiOptions quick() {
   sandbox::ApiOptions out;

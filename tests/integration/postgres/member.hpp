@@ -23,6 +23,7 @@
 #include "engines/postgres/slots.hpp"
 #include "engines/postgres/statistics.hpp"
 #include "engines/postgres/upstream.hpp"
+#include "integration/eventually.hpp"
 #include "pki/certificate.hpp"
 
 namespace twinspan::postgres::testing {
@@ -35,7 +36,6 @@ inline constexpr std::chrono::seconds kPatience{60};
 // Of 160 MiB, made by main() where it may mount; empty where it may not.
 std::string empty_small_disk();
 // Polls until it holds or the time is over.
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time = kPatience);
 
 #define ASSERT_OK(expression)                            \
   do {                                                   \

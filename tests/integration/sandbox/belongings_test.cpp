@@ -12,6 +12,7 @@
 #include "core/base64.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
 
@@ -68,15 +69,6 @@ class BelongingsTest : public testing::Test {
   kube::Client& client() { return cluster_->client(); }
   Json get(const kube::Resource& kind, const std::string& name) {
     return client().get(kind, {"shop", name}).value_or(Json());
-  }
-  template <class Condition>
-  bool eventually(Condition condition, std::chrono::seconds patience = kPatience) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      wait_for(20ms, {});
-    }
-    return true;
   }
   // "True ForeignObject"
   std::string condition(const kube::Resource& kind, const std::string& type) {

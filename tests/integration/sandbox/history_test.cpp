@@ -12,6 +12,7 @@
 
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/progress.hpp"
@@ -90,14 +91,6 @@ class HistoryTest : public testing::Test {
     ASSERT_TRUE(missing) << missing.error().message;
     EXPECT_TRUE(missing->empty()) << missing->size() << " of " << writer_->acknowledged().size()
                                   << " acknowledged writes are lost, the first is " << missing->front();
-  }
-  bool eventually(const std::function<bool()>& holds, std::chrono::seconds patience = kSettles) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      wait_for(50ms, {});
-    }
-    return true;
   }
   int64_t epoch() {
     const auto link = scenario_->link();

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "kube/client.hpp"
 #include "sandbox/api/server.hpp"
 #include "sandbox/runtime/host.hpp"
@@ -23,15 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
-
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = 30s) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    wait_for(5ms, {});
-  }
-  return true;
-}
 
 // Answers every HTTP request with 200 while the file `healthy` is there, else 503; every plain line with the pod's
 // name.

@@ -12,6 +12,7 @@
 #include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/eventually.hpp"
 #include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/progress.hpp"
@@ -88,26 +89,18 @@ class SpecTest : public testing::Test {
   std::string wait_for_reason(const std::string& type, const std::string& reason,
                               std::chrono::seconds patience = kSettled) {
     std::string last = "nothing";
-    if (wait_until(patience, [&] {
-          const Json one = condition(type);
-          if (!one.is_object()) return false;
-          last = one.dump();
-          return one.value("observedGeneration", int64_t{0}) >= generation_ && one.value("reason", "") == reason;
-        }))
+    if (eventually(
+            [&] {
+              const Json one = condition(type);
+              if (!one.is_object()) return false;
+              last = one.dump();
+              return one.value("observedGeneration", int64_t{0}) >= generation_ && one.value("reason", "") == reason;
+            },
+            patience))
       return condition(type).value("message", "");
     ADD_FAILURE() << type << " never was " << reason << ", but " << last;
     return "";
   }
-  template <class Holds>
-  static bool wait_until(std::chrono::milliseconds patience, Holds holds) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() >= deadline) return false;
-      wait_for(50ms, {});
-    }
-    return true;
-  }
-
   // As a person with a shell in the pod.
   std::string superuser(const std::string& endpoint, const std::string& sql) {
     const auto pid = cluster_->postmaster(scenario_->pod(endpoint));
@@ -164,13 +157,13 @@ TEST_F(SpecTest, ARefusedEditIsCarriedOutByNobodyAndADeadPrimaryIsReplaced) {
   ASSERT_TRUE(postmaster);
   EXPECT_EQ(superuser("east", "show max_connections"), "100");
   ASSERT_EQ(::kill(*postmaster, SIGKILL), 0);
-  EXPECT_TRUE(wait_until(90s, [&] { return scenario_->primary() != "east" && !scenario_->primary().empty(); }))
+  EXPECT_TRUE(eventually([&] { return scenario_->primary() != "east" && !scenario_->primary().empty(); }, 90s))
       << "nobody took over";
-  EXPECT_TRUE(wait_until(90s, [&] { return query_value(target_, "SELECT pg_is_in_recovery()").value_or("") == "f"; }));
+  EXPECT_TRUE(eventually([&] { return query_value(target_, "SELECT pg_is_in_recovery()").value_or("") == "f"; }, 90s));
   EXPECT_EQ(condition("Ready").value("reason", ""), "InvalidSpec") << "still said";
-  EXPECT_TRUE(wait_until(
-      90s, [&] { return condition("PrimaryHealthy", kube::kFailoverPolicies).value("status", "") == "True"; }));
-  EXPECT_TRUE(wait_until(120s, [&] { return superuser("east", "show max_connections") == "100"; }));
+  EXPECT_TRUE(eventually(
+      [&] { return condition("PrimaryHealthy", kube::kFailoverPolicies).value("status", "") == "True"; }, 90s));
+  EXPECT_TRUE(eventually([&] { return superuser("east", "show max_connections") == "100"; }, 120s));
 }
 
 TEST_F(SpecTest, ALibraryThatIsNotThereIsTriedByOneReplicaAlone) {
@@ -183,7 +176,7 @@ TEST_F(SpecTest, ALibraryThatIsNotThereIsTriedByOneReplicaAlone) {
   expect(scenario_->writer_target(60s) ? Status{} : fail(Code::kUnavailable, "no primary"));
   EXPECT_EQ(scenario_->primary(), primary);
   EXPECT_EQ(started_at(primary), before) << "the primary never restarted";
-  EXPECT_TRUE(wait_until(120s, [&] { return everywhere("shared_preload_libraries", ""); }));
+  EXPECT_TRUE(eventually([&] { return everywhere("shared_preload_libraries", ""); }, 120s));
   // The right name goes everywhere.
   set_parameters({{"max_connections", "100"}, {"shared_preload_libraries", "pg_stat_statements"}});
   wait_for_reason("Ready", "Replicating");
@@ -196,8 +189,8 @@ TEST_F(SpecTest, ValuesNoMachineHasAndSessionsNobodyGetsAreUndone) {
     set_parameters({{"max_connections", "100"}, {name, value}});
     const std::string words = wait_for_reason("Stalled", "ChangeUndone");
     EXPECT_NE(words.find(name), std::string::npos) << words;
-    EXPECT_TRUE(wait_until(120s, [&] { return !everywhere(name, value); }));
-    EXPECT_TRUE(wait_until(90s, [&] { return query_value(target_, "SELECT 1").value_or("") == "1"; }));
+    EXPECT_TRUE(eventually([&] { return !everywhere(name, value); }, 120s));
+    EXPECT_TRUE(eventually([&] { return query_value(target_, "SELECT 1").value_or("") == "1"; }, 90s));
   }
   set_parameters({{"max_connections", "100"}});
   wait_for_reason("Ready", "Replicating");
@@ -236,7 +229,7 @@ TEST_F(SpecTest, SyncCanNotBeSwitchedOffFromSql) {
   ASSERT_NE(names, "");
   EXPECT_NE(superuser("east", "alter system set synchronous_standby_names=''").find("ERROR"), std::string::npos)
       << "whoever tries is told at once";
-  EXPECT_TRUE(wait_until(90s, [&] { return told("SettingTakenBack", "synchronous_standby_names"); }));
+  EXPECT_TRUE(eventually([&] { return told("SettingTakenBack", "synchronous_standby_names"); }, 90s));
   // By hand, as if it had been done before it was barred.
   const auto pid = cluster_->postmaster(scenario_->pod("east"));
   ASSERT_TRUE(pid);
@@ -245,9 +238,9 @@ TEST_F(SpecTest, SyncCanNotBeSwitchedOffFromSql) {
     fputs("synchronous_standby_names = ''\nfull_page_writes = 'off'\nlog_statement = 'ddl'\n", file);
     fclose(file);
   }
-  EXPECT_TRUE(wait_until(90s, [&] { return told("SettingTakenBack", "full_page_writes"); }));
+  EXPECT_TRUE(eventually([&] { return told("SettingTakenBack", "full_page_writes"); }, 90s));
   superuser("east", "select pg_reload_conf()");
-  EXPECT_TRUE(wait_until(60s, [&] { return superuser("east", "show log_statement") == "ddl"; }))
+  EXPECT_TRUE(eventually([&] { return superuser("east", "show log_statement") == "ddl"; }, 60s))
       << "nobody's, it stays";
   EXPECT_EQ(superuser("east", "show synchronous_standby_names"), names);
   EXPECT_EQ(superuser("east", "show full_page_writes"), "on");

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "backup/archive.hpp"
@@ -120,7 +121,9 @@ Status BackupKeeper::store_histories(const PgBackRest& program, const std::stop_
   for (const auto& entry : std::filesystem::directory_iterator(c_.layout.pgdata() + "/pg_wal", failed)) {
     const std::string name = entry.path().filename();
     if (!backup::is_history(name)) continue;
-    if (auto stored = push(program, "pg_wal/" + name, stop); !stored) return std::unexpected(stored.error());
+    const auto stored = push(program, "pg_wal/" + name, stop);
+    if (!stored) return std::unexpected(stored.error());
+    if (!*stored) return fail(Code::kUnavailable, fmt::format("{} is not stored: the lease is gone", name));
   }
   return {};
 }
@@ -182,7 +185,9 @@ Result<bool> BackupKeeper::is_from_before(const PgBackRest& program, const std::
 Result<std::optional<std::string>> BackupKeeper::stored_history(const PgBackRest& program, const std::string& name,
                                                                 const std::stop_token& stop) {
   constexpr int kAbsent = 1;
-  const std::string to = c_.layout.run_dir + "/backup/" + name;
+  // The keeper's thread and PostgreSQL's request may ask for the same one.
+  static std::atomic<uint64_t> number{0};
+  const std::string to = fmt::format("{}/backup/{}.{}", c_.layout.run_dir, name, ++number);
   const auto got = program.run({"archive-get", name, to}, {}, stop);
   if (!got) return std::unexpected(got.error());
   if (WIFEXITED(got->exit.status) && WEXITSTATUS(got->exit.status) == kAbsent) return std::nullopt;
