@@ -1,5 +1,7 @@
 """Fixtures: the target, the one link most scenarios share, what a scenario needs of its target, and evidence on failure."""
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -7,7 +9,7 @@ import figures
 from link import Link
 from operator_logs import OperatorLogs
 from operators import Operators
-from target import Target
+from target import ROOT, Target
 
 
 def pytest_configure(config):
@@ -41,6 +43,13 @@ def abilities(request, target):
         missing = set(marker.args) - target.has
         if missing:
             pytest.skip(f"SKIPPED on this target ({target.kind}): it has no {', '.join(sorted(missing))}")
+
+
+@pytest.fixture(autouse=True)
+def volumes():
+    """A volume serves one claim, and a scenario's members are not to wait for one: on a cluster that e2e/run made."""
+    if region := os.environ.get("E2E_REGION"):
+        subprocess.run([ROOT / "e2e/cluster", "volumes", region, "16"], check=True, timeout=60)
 
 
 @pytest.fixture(scope="session")
