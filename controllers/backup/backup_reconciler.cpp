@@ -123,6 +123,12 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
   seen.source = source && source->actionable ? &*source : nullptr;
   const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
   seen.made = made ? &*made : nullptr;
+  if (source)
+    for (const auto& [endpoint, field] : api::endpoint_places(*source))
+      if (const auto claim = cluster_.claims.find({key.ns, claim_name(restore->spec.to.new_link.name, endpoint->name)}))
+        if (!made || !claim->created ||
+            *claim->created < parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}))
+          seen.earlier_claims.push_back(claim_name(restore->spec.to.new_link.name, endpoint->name));
   if (made) {
     const auto members = members_of(*made);
     if (const auto first = members.find(made->spec.source.name); first != members.end())

@@ -1,6 +1,7 @@
 #include "controllers/backup/restore_decide.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "api/conditions.hpp"
 #include "api/validate.hpp"
@@ -38,6 +39,15 @@ api::ReplicationLink new_link(const RestoreSeen& seen) {
   return link;
 }
 
+// Data of before, which its members would take for their own.
+std::optional<std::string> taken_places(const RestoreSeen& seen) {
+  if (seen.earlier_claims.empty()) return std::nullopt;
+  return fmt::format(
+      "spec.to.newLink.name: volume claims of an earlier link {} are there ({}), and their data would be "
+      "taken for what is restored: delete them, or take another name",
+      seen.restore->spec.to.new_link.name, fmt::join(seen.earlier_claims, ", "));
+}
+
 // Nothing was touched so far.
 RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   const api::RestoreSpec& spec = seen.restore->spec;
@@ -46,9 +56,12 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   if (const auto& time = spec.target.time)
     if (const auto at = parse_rfc3339(*time); !at || *at > seen.now)
       return failed(std::move(look), "spec.target.time: lies in the future");
+  if (seen.made && seen.made->metadata.deleting())
+    return waits(std::move(look), fmt::format("link {} is still being deleted", spec.to.new_link.name));
   if (seen.made)
     return failed(std::move(look),
                   fmt::format("spec.to.newLink.name: link {} exists, another name is expected", spec.to.new_link.name));
+  if (auto taken = taken_places(seen)) return failed(std::move(look), std::move(*taken));
   const std::string& schedule = spec.from.schedule_ref.name;
   if (!seen.schedule)
     return waits(std::move(look),
@@ -78,30 +91,40 @@ api::RestoreAssignment assignment_of(const RestoreSeen& seen, const api::Restore
           seen.schedule->spec.destination, seen.schedule->spec.encryption};
 }
 
+RestoreLook attach(const api::ReplicationLink& link, RestoreLook look, WallTime now) {
+  const api::Condition* ready = api::find_condition(link.status.conditions, "Ready");
+  look.status.message.reset();
+  if (ready && ready->status == api::ConditionStatus::kTrue) {
+    look.status.phase = RestorePhase::kCompleted;
+    look.status.completed_at = to_rfc3339(now);
+    return look;
+  }
+  look.status.phase = RestorePhase::kAttaching;
+  if (ready) look.status.message = fmt::format("{}: {}", ready->reason, ready->message);
+  return look;
+}
+
 // The link is there.
 RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
   const api::ReplicationLink& link = *seen.made;
   look.status.link = link.metadata.uid;
   if (!link.status.restore) {
     if (!seen.schedule) return waits(std::move(look), "the BackupSchedule is gone, which says where the repository is");
+    if (auto taken = taken_places(seen)) return failed(std::move(look), std::move(*taken));
     look.assign = assignment_of(seen, look.status);
     return look;
   }
+  const bool told = seen.said && seen.said->name == seen.restore->metadata.name;
+  if (told && seen.said->step == BackupReport::Step::kRestored && !look.status.recovered_at)
+    look.status.recovered_at = to_rfc3339(seen.now);
   const bool opened = link.status.primary && !link.status.primary->empty();
-  if (opened) {
-    if (const api::Condition* ready = api::find_condition(link.status.conditions, "Ready");
-        !ready || ready->status != api::ConditionStatus::kTrue) {
-      look.status.phase = RestorePhase::kAttaching;
-      look.status.message.reset();
-      if (ready) look.status.message = fmt::format("{}: {}", ready->reason, ready->message);
-      return look;
-    }
-    look.status.phase = RestorePhase::kCompleted;
-    look.status.completed_at = to_rfc3339(seen.now);
-    look.status.message.reset();
-    return look;
-  }
-  if (!seen.said) return look;
+  if (opened && !look.status.recovered_at)
+    return waits(std::move(look),
+                 fmt::format("link {} has a primary, and its agent does not say that anything was restored; one of an "
+                             "older image would have made an empty database",
+                             link.metadata.name));
+  if (opened || look.status.phase == RestorePhase::kAttaching) return attach(link, std::move(look), seen.now);
+  if (!told) return look;
   if (seen.said->step == BackupReport::Step::kFailed) return failed(std::move(look), seen.said->message);
   look.status.phase =
       seen.said->step == BackupReport::Step::kFetching ? RestorePhase::kFetching : RestorePhase::kRecovering;

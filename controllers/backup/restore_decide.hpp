@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
@@ -16,6 +17,7 @@ struct RestoreSeen {
   const api::ReplicationLink* source = nullptr;   // the schedule's link, by the spec in force
   const api::ReplicationLink* made = nullptr;     // the link of the new one's name
   std::optional<BackupReport::Restored> said;     // by the agent of its source
+  std::vector<std::string> earlier_claims;        // the new link's by name, made before it
   WallTime now{};
 };
 

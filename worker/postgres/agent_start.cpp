@@ -8,6 +8,7 @@
 #include "engines/postgres/data.hpp"
 #include "engines/postgres/processes.hpp"
 #include "worker/postgres/agent.hpp"
+#include "worker/postgres/backup/restored_mark.hpp"
 #include "worker/postgres/memory_file.hpp"
 
 namespace twinspan::worker {
@@ -78,7 +79,9 @@ bool Agent::recall() {
     }
     stored = read_memory(options_.layout.data_dir);
   }
+  const auto restored = shape == DataShape::kNone ? std::nullopt : read_restored_mark(options_.layout.data_dir);
   local_.update([&](Local& local) {
+    if (restored) local.backup.emplace().restored = {restored->restore, BackupReport::Step::kRestored, ""};
     local.data = shape;
     local.system_id = system_id;
     local.timeline = timeline;

@@ -14,6 +14,7 @@
 #include "engines/postgres/promote.hpp"
 #include "engines/postgres/slots.hpp"
 #include "worker/postgres/backup/restore_data.hpp"
+#include "worker/postgres/backup/restored_mark.hpp"
 #include "worker/postgres/memory_file.hpp"
 
 namespace twinspan::worker {
@@ -83,7 +84,7 @@ Status Jobs::run(const Job& job, const Desired& desired, const std::stop_token& 
     local.progress.reset();
     if (!done && done.error().code != Code::kCancelled)
       local.trouble = fmt::format("{}: {}", to_string(job), done.error().message);
-    else if (done && !quiet)
+    else if (done && (!quiet || local.trouble.starts_with(to_string(job) + ":")))
       local.trouble.clear();
   });
   return done;
@@ -178,7 +179,6 @@ Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::sto
   const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
                                                 : restore(desired, stop);
   if (made) data_replaced(DataShape::kPrimary);
-  restored_ = made && !desired.restored_by.empty();
   return made;
 }
 
@@ -270,7 +270,9 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
       session->query("SELECT 1 FROM pg_database WHERE datname = $1", {desired.database}, kLocalConnect, stop);
   if (!there) return std::unexpected(there.error());
   // A new cluster: nobody is let in before its database is there. What was restored has another link's passwords.
-  if (there->empty() || restored_)
+  const auto restored = desired.restored_by.empty() ? std::nullopt : read_restored_mark(c_.layout.data_dir);
+  const bool restored_now = restored && !restored->opened;
+  if (there->empty() || restored_now)
     if (auto owner = apply_owner(desired, *session, stop); !owner) return owner;
   c_.local.update([&](Local& local) {
     if (local.life != life || local.process != ProcessState::kPrimaryRunning) return;
@@ -278,8 +280,7 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
     local.objects.reset();
     if (local.memory) local.opened_in = local.memory->data_epoch.value_or(Epoch{0});
   });
-  restored_ = false;
-  return {};
+  return restored_now ? write_restored_mark(c_.layout.data_dir, {restored->restore, true}) : Status{};
 }
 
 Status Jobs::apply_owner(const Desired& desired, postgres::Session& session, const std::stop_token& stop) {
@@ -323,10 +324,11 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   if (!slots.empty() || owner_differs) {
     auto session = connect(desired, stop);
     if (!session) return std::unexpected(session.error());
-    if (owner_differs)
-      if (auto done = apply_owner(desired, *session, stop); !done) return done;
+    // First what replicas need: an owner that can't be applied must not keep them away.
     if (!slots.empty())
       if (auto done = postgres::carry_out(*session, slots, stop); !done) return done;
+    if (owner_differs)
+      if (auto done = apply_owner(desired, *session, stop); !done) return done;
   }
   if (primary && !desired.paused)
     if (auto kept = keep_declared(desired, stop); !kept) return kept;

@@ -128,11 +128,11 @@ class Jobs {
   ParameterKeeper parameters_;
   ObjectKeeper objects_;
   int unproven_starts_ = 0;                        // with what was chosen
+  std::optional<BootTime> refused_since_;          // new sessions, though it runs
   WallTime reloaded_at_{};                         // when the server was last asked to read its files
   std::map<std::string, int64_t> recovery_floor_;  // of this life of the database
   std::optional<uint64_t> recovery_floor_life_;
   std::string owner_applied_;    // content of the owner's files, as last applied by this life of the agent
-  bool restored_ = false;        // by this life of the agent, and not opened since
   std::string declared_digest_;  // as it was after that
   BootTime declared_at_{};       // looked at
   RestartTurn restart_turn_;

@@ -185,7 +185,10 @@ Result<bool> Jobs::start_database(const Desired& desired, const std::stop_token&
   const BootTime begin = c_.clock.boot_now();
   std::optional<BootTime> refused_since;
   while (c_.clock.boot_now() - begin < kStart) {
-    if (const Local local = c_.local.copy(); local.life != life) return give_up_and_stop(local.trouble);
+    if (const Local local = c_.local.copy(); local.life != life)
+      // What the agent ended itself says nothing of the settings.
+      return local.process_died ? give_up_and_stop(local.trouble)
+                                : fail(Code::kUnavailable, "PostgreSQL was stopped while it started");
     const auto session = connect(desired, stop);
     if (session || answers(session.error())) return false;
     if (nobody_gets_in(session.error(), refused_since))
@@ -222,10 +225,12 @@ Status Jobs::check_parameters(const Desired& desired, const std::string& followi
     if (stop.stop_requested() || still_starting(seen.error()) || too_many(seen.error())) return {};
     const std::string words = fmt::format("new sessions fail: {}", seen.error().message);
     c_.local.update([&](Local& local) { local.configuration_trouble = words; });
-    if (!parameters_.on_probation() || desired.paused) return {};
+    if (desired.paused || !nobody_gets_in(seen.error(), refused_since_)) return {};
+    refused_since_.reset();
     parameters_.give_up(words);
     return configure(desired, following, as_primary, stop);
   }
+  refused_since_.reset();
   const auto settings = settings_of(desired, following, as_primary, stop);
   if (!settings) return std::unexpected(settings.error());
   std::vector<MemberReport::Setting> missing =

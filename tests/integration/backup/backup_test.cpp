@@ -94,7 +94,7 @@ class BackupTest : public testing::Test {
   void create(const kube::Resource& kind, const std::string& name, Json more) {
     Json object = {
         {"apiVersion", kind.api_version()}, {"kind", kind.kind}, {"metadata", {{"name", name}, {"namespace", "shop"}}}};
-    object.update(more);
+    object.update(more, true);
     const auto created = cluster_->client().create(kind, object);
     ASSERT_TRUE(created) << created.error().message;
   }
@@ -332,6 +332,24 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   ask_for("taken", {{"latest", true}}, "orders");
   EXPECT_TRUE(eventually([&] { return status(kube::kRestores, "taken").value("phase", "") == "Failed"; }));
   EXPECT_NE(status(kube::kRestores, "taken").value("message", "").find("spec.to.newLink.name"), std::string::npos);
+
+  // The volumes of a link that is deleted stay: nobody may take the data there for what is restored.
+  ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, {"shop", "before"}));
+  EXPECT_TRUE(eventually([&] { return !cluster_->client().get(kube::kReplicationLinks, {"shop", "before"}); }));
+  create(kube::kPersistentVolumeClaims, "before-east-data",  // this link's own storage is ephemeral
+         {{"metadata", {{"labels", {{"twinspan.dev/link", "before"}}}}},
+          {"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}});
+  std::string refused;
+  int number = 0;
+  EXPECT_TRUE(eventually([&] {  // once the operator heard that the link is gone
+    const std::string name = fmt::format("again-{}", ++number);
+    ask_for(name, {{"latest", true}}, "before");
+    EXPECT_TRUE(eventually([&] { return status(kube::kRestores, name).value("phase", "") == "Failed"; }));
+    refused = status(kube::kRestores, name).value("message", "");
+    return refused.find("link before exists") == std::string::npos;
+  }));
+  EXPECT_NE(refused.find("before-east-data"), std::string::npos) << refused;
+  EXPECT_FALSE(cluster_->client().get(kube::kReplicationLinks, {"shop", "before"}));
 
   // Deleting objects deletes no data, and ends storing.
   const size_t objects = bucket_->objects(kBucket);

@@ -268,6 +268,7 @@ struct Restoring {
   api::Restore restore;
   std::optional<api::ReplicationLink> made;
   std::optional<BackupReport::Restored> said;
+  std::vector<std::string> claims;
 
   Restoring() {
     world.schedule.status.stanza = "orders-12345678-77";
@@ -281,7 +282,7 @@ struct Restoring {
   }
   RestoreLook step() {
     const RestoreLook look =
-        decide_restore({&restore, &world.schedule, &world.link, made ? &*made : nullptr, said, world.now});
+        decide_restore({&restore, &world.schedule, &world.link, made ? &*made : nullptr, said, claims, world.now});
     restore.status = look.status;
     if (look.create) {
       made = *look.create;
@@ -309,6 +310,8 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
     all.said = {"before", step, ""};
     EXPECT_EQ(all.step().status.phase, phase);
   }
+  EXPECT_TRUE(all.restore.status.recovered_at);
+  all.said.reset();  // an agent that starts anew
   all.made->status.primary = "east";
   EXPECT_EQ(all.step().status.phase, RestorePhase::kAttaching);
   const auto link_is = [&](api::ConditionStatus status, const char* reason, const char* message) {
@@ -339,7 +342,8 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
          r.restore.spec.target = {"2026-11-29T11:00:00Z", true};
        },
        "spec.target"},
-      {[](Restoring& r) { r.made = r.world.link; }, "spec.to.newLink.name"}};
+      {[](Restoring& r) { r.made = r.world.link; }, "spec.to.newLink.name"},
+      {[](Restoring& r) { r.claims = {"orders-1430-west-data"}; }, "spec.to.newLink.name: volume claims"}};
   for (const auto& [spoil, words] : wrong) {
     Restoring all;
     spoil(all);
@@ -352,10 +356,66 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
   moved.world.link.status.primary = "west";
   EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows the former timeline only";
   EXPECT_FALSE(moved.made);
+  Restoring going;
+  going.made = going.world.link;
+  going.made->metadata.deletion_timestamp = "2026-11-29T11:59:59Z";
+  EXPECT_EQ(going.step().status.phase, RestorePhase::kPending) << "one that is being deleted is waited for";
   Restoring waits;
   waits.world.schedule.status.stanza.reset();
   EXPECT_EQ(waits.step().status.phase, RestorePhase::kPending);
   EXPECT_FALSE(waits.made);
+}
+
+// Whatever else there is of the name: nothing is called restored but what the agent restored for this very Restore.
+TEST(RestoreDecide, OtherDataAreNeverCalledRestored) {
+  const auto open_and_ready = [](Restoring& all) {
+    all.made->status.primary = "east";
+    api::set_condition(all.made->status.conditions,
+                       {"Ready", api::ConditionStatus::kTrue, std::nullopt, "", "Replicating", ""}, 1, all.world.now);
+  };
+  const std::vector<std::optional<BackupReport::Restored>> sayings{
+      std::nullopt, BackupReport::Restored{"former", BackupReport::Step::kRestored, ""},
+      BackupReport::Restored{"before", BackupReport::Step::kFetching, ""},
+      BackupReport::Restored{"before", BackupReport::Step::kRecovering, ""}};
+  for (const auto& said : sayings) {
+    Restoring all;
+    all.step();
+    all.step();
+    all.said = said;
+    open_and_ready(all);
+    const auto status = all.step().status;
+    EXPECT_EQ(status.phase, RestorePhase::kFetching);
+    ASSERT_TRUE(status.message);
+    EXPECT_NE(status.message->find("does not say that anything was restored"), std::string::npos) << *status.message;
+  }
+  // Claims that came between the first look and the link: nothing is fetched.
+  Restoring late;
+  late.step();
+  late.claims = {"orders-1430-east-data"};
+  const RestoreLook look = late.step();
+  EXPECT_EQ(look.status.phase, RestorePhase::kFailed);
+  EXPECT_FALSE(look.assign);
+  // The failure of a former one of this name is not this one's.
+  Restoring former;
+  former.step();
+  former.step();
+  former.said = {"former", BackupReport::Step::kFailed, "words"};
+  EXPECT_EQ(former.step().status.phase, RestorePhase::kFetching);
+  // Without a primary again, while replicas are made: that is told, too.
+  Restoring lost;
+  lost.step();
+  lost.step();
+  lost.said = {"before", BackupReport::Step::kRestored, ""};
+  lost.made->status.primary = "east";
+  EXPECT_EQ(lost.step().status.phase, RestorePhase::kAttaching);
+  lost.made->status.primary.reset();
+  lost.said.reset();
+  api::set_condition(lost.made->status.conditions,
+                     {"Ready", api::ConditionStatus::kFalse, std::nullopt, "", "NoPrimary", "east: Starting"}, 1,
+                     lost.world.now);
+  const auto status = lost.step().status;
+  EXPECT_EQ(status.phase, RestorePhase::kAttaching);
+  EXPECT_EQ(status.message, "NoPrimary: east: Starting");
 }
 
 TEST(RestoreDecide, ATargetThatIsNotReachedAndALinkThatIsGoneAreSaid) {

@@ -12,6 +12,7 @@
 #include "backup/archive.hpp"
 #include "backup/pgbackrest.hpp"
 #include "core/guarded.hpp"
+#include "core/log.hpp"
 #include "core/wait.hpp"
 #include "engines/postgres/admin.hpp"
 #include "engines/postgres/auto_conf.hpp"
@@ -22,6 +23,7 @@
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
+#include "worker/postgres/backup/restored_mark.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -143,6 +145,11 @@ Result<std::string> newest_stored(const RestoreNeeds& needs, const std::string& 
 // latest. Its own new history says where it ended.
 Status reached_the_end(const postgres::Layout& place, uint32_t timeline, const std::string& newest) {
   const auto number = backup::number_of(newest);
+  if (number && backup::timeline_of(newest) > timeline)
+    return fail(Code::kInvalid,
+                fmt::format("{}: {} is stored by now, of a primary after the one of timeline {}: restore "
+                            "the latest again",
+                            kEndsEarly, newest, timeline));
   if (!number || backup::timeline_of(newest) != timeline) return {};
   std::string last;
   std::error_code failed;
@@ -160,7 +167,7 @@ Status reached_the_end(const postgres::Layout& place, uint32_t timeline, const s
                                           kEndsEarly, to_string(end.end), end.timeline, newest));
 }
 
-Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout) {
+Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const std::string& restore) {
   // What pgBackRest wrote for this one recovery must not lead the next.
   const auto cleaned = postgres::clean_auto_conf(place, [](const postgres::AutoSetting& setting) {
     return setting.name != "restore_command" && !setting.name.starts_with("recovery_target");
@@ -168,11 +175,15 @@ Status put_in_place(const postgres::Layout& place, const postgres::Layout& layou
   if (!cleaned) return std::unexpected(cleaned.error());
   for (const char* name : {"/postmaster.pid", "/recovery.signal", "/backup_label.old", "/tablespace_map.old"})
     std::remove((place.pgdata() + name).c_str());
+  if (auto marked = write_restored_mark(layout.data_dir, {restore, false}); !marked) return marked;
   if (std::rename(place.pgdata().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
   if (auto synced = postgres::sync_directory(layout.data_dir); !synced) return synced;
-  if (auto removed = postgres::remove_tree(place.run_dir); !removed) return removed;
-  return postgres::remove_tree(place.data_dir);
+  // The data are whole: what is left beside them is no reason to have failed.
+  for (const std::string& left : {place.run_dir, place.data_dir})
+    if (auto removed = postgres::remove_tree(left); !removed)
+      log::warn("what a restore needed stays", {{"error", removed.error().message}});
+  return {};
 }
 
 }  // namespace
@@ -188,8 +199,14 @@ bool is_final(const Error& error) {
 }
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
-  if (postgres::exists(needs.layout.pgdata()))
-    return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
+  if (postgres::exists(needs.layout.pgdata())) {
+    const auto mark = read_restored_mark(needs.layout.data_dir);
+    if (!mark || mark->restore != from.name)
+      return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
+    if (auto synced = postgres::sync_directory(needs.layout.data_dir); !synced) return synced;
+    needs.on_step(BackupReport::Step::kRestored);
+    return {};
+  }
   const postgres::Layout place = beside(needs.layout);
   needs.on_step(BackupReport::Step::kFetching);
   if (auto made = make_place(needs.layout, place); !made) return made;
@@ -205,7 +222,7 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   if (auto recovered = recover(needs, place, stop); !recovered) return recovered;
   if (!from.time)
     if (auto whole = reached_the_end(place, static_cast<uint32_t>(from.timeline), *newest); !whole) return whole;
-  if (auto put = put_in_place(place, needs.layout); !put) return put;
+  if (auto put = put_in_place(place, needs.layout, from.name); !put) return put;
   needs.on_step(BackupReport::Step::kRestored);
   return {};
 }

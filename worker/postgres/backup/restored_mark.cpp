@@ -1,0 +1,38 @@
+#include "worker/postgres/backup/restored_mark.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.hpp"
+#include "core/log.hpp"
+#include "engines/postgres/files.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+std::string file_in(const std::string& data_dir) { return data_dir + "/restored.json"; }
+
+}  // namespace
+
+// What can't be read is not known: the Restore goes on saying that it waits.
+std::optional<RestoredMark> read_restored_mark(const std::string& data_dir) {
+  const auto text = postgres::read_file(file_in(data_dir));
+  if (!text) {
+    if (text.error().code != Code::kNotFound)
+      log::warn("which restore the data came from can't be read", {{"error", text.error().message}});
+    return std::nullopt;
+  }
+  const Json json = Json::parse(*text, nullptr, false);
+  const std::string restore = text_of(json, "restore");
+  if (restore.empty()) return std::nullopt;
+  const Json& opened = member_of(json, "opened");
+  return RestoredMark{restore, opened.is_boolean() && opened.get<bool>()};
+}
+
+Status write_restored_mark(const std::string& data_dir, const RestoredMark& mark) {
+  const Json json = {{"restore", mark.restore}, {"opened", mark.opened}};
+  if (auto wrote = postgres::replace_file(file_in(data_dir), json.dump() + "\n", 0600); !wrote)
+    return std::unexpected(wrote.error());
+  return postgres::sync_directory(data_dir);
+}
+
+}  // namespace twinspan::worker
