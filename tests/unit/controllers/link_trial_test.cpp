@@ -3,6 +3,7 @@
 
 #include "api/accepted.hpp"
 #include "api/conditions.hpp"
+#include "api/endpoints.hpp"
 #include "api/postgres_parameters.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/postgres/acceptance.hpp"
@@ -164,6 +165,33 @@ TEST(Trial, NeverHoldsUpTheRestOfAnEdit) {
   link.look();
   EXPECT_TRUE(link.world->link->spec.paused) << "an emergency brake waits for no trial";
   EXPECT_EQ(link.trial()->endpoint, "") << "and nothing is tried meanwhile";
+}
+
+TEST(Trial, OfWhatAllEndpointsTakeFromTheLinkIsOneReplicasToo) {
+  Link link([](Json& spec) {
+    spec["postgres"]["managed"]["parameters"]["work_mem"] = "8MB";
+    spec["postgres"]["diverged"] = "Rewind";
+  });
+  const auto in_force = [&](const char* endpoint) {
+    return api::find_endpoint(link.world->link->spec, endpoint)->postgres->managed->parameters;
+  };
+  link.look();
+  ASSERT_TRUE(link.trial());
+  EXPECT_EQ(link.trial()->endpoint, "west");
+  EXPECT_EQ(link.world->link->spec.postgres.diverged, api::Diverged::kRewind) << "the rest is accepted";
+  for (const char* endpoint : {"east", "west", "west-2"})
+    EXPECT_TRUE(in_force(endpoint).empty()) << endpoint << " has it before it was tried";
+  link.says("west", api::attempt_of(*link.trial()), TrialOutcome::kRuns, link.spec());
+  link.look();
+  EXPECT_FALSE(link.trial());
+  for (const char* endpoint : {"east", "west", "west-2"}) EXPECT_EQ(in_force(endpoint).at("work_mem"), "8MB");
+  // Written into every endpoint instead, it is the same link: nothing is tried, nobody's pod is touched.
+  link.edit([](Json& spec) {
+    spec["postgres"].erase("managed");
+    work_mem(spec);
+  });
+  EXPECT_EQ(lines(link.look()), Lines{});
+  EXPECT_FALSE(link.trial());
 }
 
 TEST(Trial, OfATemplateReplacesOneReplicasPodAndPutsItBack) {
