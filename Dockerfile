@@ -3,7 +3,7 @@
 #   docker build --target worker   -t twinspan-worker   .
 # Binaries that exist already (build/release/bin, made on the same Debian) are taken with --build-arg BINARIES=prebuilt.
 # Neither image holds a distribution: just the program, the shared libraries it needs and, for the worker, PostgreSQL 15
-# without LLVM, manuals and translations, a shell (PostgreSQL starts its programs with one) and a few tools for `kubectl exec`.
+# and pgBackRest without LLVM, manuals and translations, a shell (PostgreSQL starts its programs with one) and a few tools for `kubectl exec`.
 ARG BINARIES=build
 
 FROM debian:bookworm-slim AS debian
@@ -55,11 +55,11 @@ COPY webhooks webhooks
 COPY operator operator
 COPY sandbox sandbox
 RUN cmake --preset release -DTWINSPAN_TESTS=OFF \
- && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-s3-worker twinspan-s3-open \
- && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/ && strip /out/*
+ && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-archive twinspan-s3-worker twinspan-s3-open \
+ && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/ && strip /out/*
 
 FROM scratch AS prebuilt
-COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/
+COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/
 
 FROM ${BINARIES} AS binaries
 
@@ -77,7 +77,7 @@ ENTRYPOINT ["/usr/bin/twinspan-operator"]
 FROM debian AS postgres-root
 RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
  && apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils postgresql-15 >/dev/null \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils pgbackrest postgresql-15 >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && cd /usr/lib/postgresql/15 && rm -rf lib/bitcode lib/llvmjit* lib/pgxs \
  && closure /root-fs $(for name in postgres initdb pg_archivecleanup pg_basebackup pg_checksums pg_controldata pg_ctl pg_dump pg_isready \
@@ -89,8 +89,8 @@ RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/
  && mkdir -p /root-fs/bin && cp /usr/bin/dash /root-fs/bin/sh
 
 FROM postgres-root AS worker-root
-COPY --from=binaries /out/twinspan-worker /usr/bin/twinspan-worker
-RUN closure /root-fs /usr/bin/twinspan-worker
+COPY --from=binaries /out/twinspan-worker /out/twinspan-archive /usr/bin/
+RUN closure /root-fs /usr/bin/twinspan-worker /usr/bin/twinspan-archive $(for name in pgbackrest nice ionice choom; do echo /usr/bin/$name; done)
 
 FROM scratch AS worker
 COPY --from=worker-root /root-fs /

@@ -8,7 +8,7 @@ DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,twinsp
 CACHE := $(HOME)/.cache/twinspan
 PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 clang-19 pkg-config git \
   libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev libspdlog-dev libfmt-dev \
-  prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 \
+  prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 pgbackrest \
   python3 python3-yaml python3-pytest python3-psycopg2 jq curl openssl
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
@@ -33,7 +33,7 @@ build: deps ## the programs, optimised, into build/release/bin
 
 demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; KEEP=1 leaves it running)
 	@$(MAKE) --no-print-directory deps
-	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-sandbox-shim twinspan-sandbox $(DEMO)
+	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-archive twinspan-sandbox-shim twinspan-sandbox $(DEMO)
 	@build/release/bin/$(firstword $(DEMO)) $(if $(KEEP),--keep)
 
 test: ## everything: format, build, locks, unit, simulation, integration, conformance, sanitizers, chart, real cluster

@@ -7,9 +7,9 @@ namespace twinspan::api {
 namespace {
 
 constexpr EngineRules kRules[] = {
-    {Engine::kPostgres, 1, false, postgres_pod_names, check_postgres, check_postgres_clients, warn_postgres,
+    {Engine::kPostgres, 1, false, true, postgres_pod_names, check_postgres, check_postgres_clients, warn_postgres,
      warn_postgres_policy},
-    {Engine::kS3, 300, true, s3_pod_names, check_s3, check_s3_clients, warn_s3, warn_s3_policy},
+    {Engine::kS3, 300, true, false, s3_pod_names, check_s3, check_s3_clients, warn_s3, warn_s3_policy},
 };
 
 }  // namespace

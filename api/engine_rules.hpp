@@ -17,6 +17,7 @@ struct EngineRules {
   Engine engine;
   int64_t lag_seconds;    // spec.lagThreshold.seconds, where it is absent
   bool may_go_both_ways;  // spec.topology may be ActiveActive
+  bool has_backups;       // a BackupSchedule may name a link of it
   std::vector<PodName> (*pod_names)(const ReplicationLink& link);
   void (*check_link)(const ReplicationLink& link, std::vector<FieldError>& errors);
   // What a policy names for the clients of a link.

@@ -69,12 +69,21 @@ void look_at_ephemeral(const ReplicationLink& link, Warnings& out) {
 
 void look_at_superusers(const ReplicationLink& link, Warnings& out) {
   const auto& roles = link.spec.postgres.roles;
-  for (size_t i = 0; i < roles.size(); ++i)
-    if (roles[i].superuser && roles[i].ensure == Ensure::kPresent)
-      out.push_back(
-          fmt::format("spec.postgres.roles[{}].superuser: whoever logs in as {} can read the pod's files and keys, and "
-                      "act as the link's member",
-                      i, roles[i].name));
+  const auto warn = [&](size_t i, const std::string& field, const char* what) {
+    out.push_back(fmt::format("spec.postgres.roles[{}].{}: whoever logs in as {} {}", i, field, roles[i].name, what));
+  };
+  constexpr const char* kReadsKeys = "can read the pod's files and keys, and act as the link's member";
+  for (size_t i = 0; i < roles.size(); ++i) {
+    if (roles[i].ensure != Ensure::kPresent) continue;
+    if (roles[i].superuser) warn(i, "superuser", kReadsKeys);
+    // Of PostgreSQL 15: it grants itself the predefined roles.
+    if (roles[i].createrole) warn(i, "createrole", kReadsKeys);
+    if (roles[i].replication)
+      warn(i, "replication", "can read everything that is written, and bear a replica's name, which commits wait for");
+    for (const std::string& group : roles[i].in_roles)
+      if (group == "pg_execute_server_program" || group == "pg_write_server_files" || group == "pg_read_server_files")
+        warn(i, fmt::format("inRoles \"{}\"", group), kReadsKeys);
+  }
 }
 
 }  // namespace

@@ -37,6 +37,14 @@ std::vector<FieldError> validate_beside(const FailoverPolicy& policy, const Repl
 FieldError missing_link(const FailoverPolicy& policy);
 std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after);
 
+std::vector<FieldError> validate(const BackupSchedule& schedule);
+// Also against its link (nullptr: there is none) and other schedules, those of the link and those of the bucket: a
+// link's log goes to one place, and two repositories don't lie in one another. The older schedule is in force.
+std::vector<FieldError> validate(const BackupSchedule& schedule, const ReplicationLink* link,
+                                 const std::vector<BackupSchedule>& others);
+std::vector<FieldError> validate(const Restore& restore);
+std::string place_of(const S3Destination& s3);  // tells one bucket from another
+
 // spec.lagThreshold.seconds, or what absence means for the link's engine.
 int64_t lag_threshold_seconds(const LinkSpec& spec);
 

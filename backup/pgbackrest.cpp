@@ -114,6 +114,7 @@ Result<BackupSet> backup_of(const Json& json, const Json& databases) {
         std::find(backup.needs.begin(), backup.needs.end(), prior) == backup.needs.end())
       backup.needs.push_back(prior);
   backup.system_id = system_of(databases, fields.number({"database", "id"}));
+  backup.made_for = text_of(member_of(json, "annotation"), kMadeFor);
   if (backup.system_id.empty()) fields.lacks({"database", "id"}, "one of db, with its system-id");
   if (!fields.wrong().empty()) return fail(Code::kInvalid, "pgbackrest info: " + fields.wrong());
   return backup;
@@ -140,6 +141,22 @@ Status readable(const Json& repository) {
                           other_key ? ", probably its passphrase is another one" : "", one_line(message, kWordsMax)));
 }
 
+// Names sort by timeline, then by position.
+Status read_segments(const Json& archives, StanzaInfo& info) {
+  if (!archives.is_array()) return fail(Code::kInvalid, "pgbackrest info: archive is not a list");
+  for (const Json& archive : archives)
+    for (const char* key : {"min", "max"}) {
+      const Json& one = member_of(archive, key);
+      if (!archive.contains(key) || (!one.is_null() && !one.is_string()))
+        return fail(Code::kInvalid, fmt::format("pgbackrest info: archive.{} is not a segment's name", key));
+      if (!one.is_string()) continue;
+      const std::string name = one.get<std::string>();
+      if (info.oldest_segment.empty() || name < info.oldest_segment) info.oldest_segment = name;
+      if (name > info.newest_segment) info.newest_segment = name;
+    }
+  return {};
+}
+
 Result<StanzaInfo> stanza_of(const Json& json) {
   const Json &repositories = member_of(json, "repo"), &backups = member_of(json, "backup"),
              &databases = member_of(json, "db");
@@ -153,6 +170,7 @@ Result<StanzaInfo> stanza_of(const Json& json) {
   StanzaInfo info;
   info.exists = !databases.empty();
   info.backup_running = held.get<bool>();
+  if (auto read = read_segments(member_of(json, "archive"), info); !read) return std::unexpected(read.error());
   for (const Json& one : backups) {
     auto backup = backup_of(one, databases);
     if (!backup) return std::unexpected(backup.error());
@@ -185,7 +203,7 @@ constexpr Exit kExits[] = {
     {66, Code::kTimeout, "the other side said nothing for too long"},
     {67, Code::kInvalid, "the database's settings don't allow this"},
     {68, Code::kInvalid, "archive_command is not one for pgBackRest"},
-    {75, Code::kInvalid, "there is no such backup"},
+    {75, Code::kUnavailable, "there is no such backup, or the repository can't be read"},
     {82, Code::kTimeout, "WAL did not arrive in the archive in time"},
     {95, Code::kInvalid, "it can't be deciphered: the passphrase is another one, or the data are damaged"},
     {103, Code::kUnavailable, "the repository can't be used"},
@@ -229,5 +247,7 @@ Error error_of_exit(int code, std::string_view output) {
   return fail(Code::kInternal, fmt::format("pgBackRest failed ({:03}){}{}", code, said.empty() ? "" : ": ", said))
       .error();
 }
+
+bool waits_for_wal(std::string_view line) { return line.find("check archive for segment") != std::string_view::npos; }
 
 }  // namespace twinspan::backup

@@ -12,9 +12,10 @@
 namespace twinspan::backup {
 
 struct StanzaInfo {
-  bool exists = false;             // stanza-create was run in this repository
-  bool backup_running = false;     // on the host that was asked: its lock is held
-  std::vector<BackupSet> backups;  // oldest first
+  bool exists = false;                         // stanza-create was run in this repository
+  bool backup_running = false;                 // on the host that was asked: its lock is held
+  std::vector<BackupSet> backups;              // oldest first
+  std::string oldest_segment, newest_segment;  // of the log, by name; empty: none is stored
   bool operator==(const StanzaInfo&) const = default;
 };
 
@@ -29,5 +30,9 @@ Result<StanzaInfo> parse_info(std::string_view json, std::string_view stanza);
 // another member does not answer; kDenied: refused by it; kInvalid: a setting or an answer is wrong, the same call
 // fails again; kCancelled: a signal; kInternal: anything else.
 Error error_of_exit(int code, std::string_view output);
+
+// Whether this is the line that a backup writes (--log-level-stderr=info) once its data are copied and the log that
+// they need is waited for.
+bool waits_for_wal(std::string_view line);
 
 }  // namespace twinspan::backup

@@ -17,6 +17,8 @@ inline constexpr Kind kKinds[] = {Kind::kFull, Kind::kDifferential, Kind::kIncre
 std::string_view to_string(Kind kind);  // "Full", "Differential", "Incremental"
 std::optional<Kind> parse_kind(std::string_view text);
 
+inline constexpr std::string_view kMadeFor = "twinspan";  // the annotation whose value is the uid of a Backup
+
 using Timeline = uint32_t;  // of PostgreSQL; from 1
 
 // One whole backup, as the repository's own index lists it. Never one that is under way or that was broken off.
@@ -33,6 +35,7 @@ struct BackupSet {
   int64_t stored_bytes = 0;     // what that is in the repository, compressed
   std::optional<bool> corrupt;  // pages with wrong checksums were found; nullopt: the database has no checksums
   std::string system_id;        // of the database that it is of
+  std::string made_for;         // what its annotation kMadeFor says; empty: it was made by hand
   bool operator==(const BackupSet&) const = default;
 };
 

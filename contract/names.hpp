@@ -18,6 +18,10 @@ inline constexpr std::string_view kRoleLabel = "twinspan.dev/role";  // Primary 
 // "true" on pods that a Replicas Service may select.
 inline constexpr std::string_view kReadsLabel = "twinspan.dev/reads";
 
+// On a link that a Restore made: the Restore's name. Its first data come from status.restore, and nothing is made
+// before that is there.
+inline constexpr std::string_view kRestoreAnnotation = "twinspan.dev/restore";
+
 // On an S3 link: a new value asks for a verification.
 inline constexpr std::string_view kVerifyAnnotation = "twinspan.dev/verify";
 // On the leases of an S3 link's shares: status.division.generation as their holder obeys it, and who asks for it

@@ -41,6 +41,9 @@ inline constexpr Resource kMutatingWebhooks{"admissionregistration.k8s.io", "v1"
                                             "MutatingWebhookConfiguration", false};
 inline constexpr Resource kReplicationLinks{"twinspan.dev", "v1alpha1", "replicationlinks", "ReplicationLink"};
 inline constexpr Resource kFailoverPolicies{"twinspan.dev", "v1alpha1", "failoverpolicies", "FailoverPolicy"};
+inline constexpr Resource kBackupSchedules{"twinspan.dev", "v1alpha1", "backupschedules", "BackupSchedule"};
+inline constexpr Resource kBackups{"twinspan.dev", "v1alpha1", "backups", "Backup"};
+inline constexpr Resource kRestores{"twinspan.dev", "v1alpha1", "restores", "Restore"};
 
 struct Key {
   std::string ns;

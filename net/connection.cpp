@@ -254,11 +254,11 @@ bool Connection::idle_is_clean() const {
   return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-std::string Connection::remote_ip() const {
+std::string remote_ip_of(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   char text[INET6_ADDRSTRLEN] = "";
-  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "";
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "";
   if (storage.ss_family == AF_INET)
     inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text, sizeof text);
   if (storage.ss_family == AF_INET6)

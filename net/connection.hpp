@@ -56,8 +56,6 @@ class Connection {
   bool send(std::string_view head, std::string_view body);  // at once, in as few packets as there are
 
   bool write(std::string_view data);  // gathered: flush() sends it
-  std::string remote_ip() const;
-
  private:
   bool fill(size_t wanted);  // the input, which must be used up
   bool wait(short events);
@@ -77,5 +75,7 @@ class Connection {
   size_t input_at_ = 0, input_end_ = 0;
   std::string output_;
 };
+
+std::string remote_ip_of(int fd);  // of a connected socket; empty: it is none any more
 
 }  // namespace twinspan::net

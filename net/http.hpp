@@ -114,14 +114,18 @@ OutgoingResponse plain_text(int status, std::string body);
 // Thrown by a handler or by its stream: the connection is closed at once, without an answer or without its proper end.
 struct CutConnection {};
 
+// Of servers that many may reach and few need: kubelet, Prometheus and an operator have one or two each.
+inline constexpr size_t kProbesOfOneAddress = 32;
+
 struct ServerOptions {
   std::string address = "0.0.0.0";
-  int port = 0;                             // 0: any free one
-  std::optional<TlsIdentity> identity{};    // absent: plain HTTP
-  std::string client_ca_pem{};              // set: client certificates are verified against it …
-  bool require_client_certificate = false;  // … and demanded
-  size_t threads = 8;                       // requests served at once; idle connections and streams don't count
-  size_t body_bytes_most = 64 << 20;        // 413 for requests with larger ones
+  int port = 0;                                // 0: any free one
+  std::optional<TlsIdentity> identity{};       // absent: plain HTTP
+  std::string client_ca_pem{};                 // set: client certificates are verified against it …
+  bool require_client_certificate = false;     // … and demanded
+  size_t threads = 8;                          // requests served at once; idle connections and streams don't count
+  size_t body_bytes_most = 64 << 20;           // 413 for requests with larger ones
+  size_t connections_of_one_address_most = 0;  // more are closed; 0: any number
 };
 
 class Server {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
 #include <semaphore>
 
 #include "core/guarded.hpp"
@@ -25,17 +26,45 @@ constexpr std::chrono::seconds kIdleTime{90};  // longer than clients keep conne
 // waiting: a probe must be answered beside them, or kubelet restarts a database.
 constexpr size_t kSlowPeersMost = 256;
 
+// How many connections each address has. Any thread.
+class Addresses {
+ public:
+  explicit Addresses(size_t most) : most_(most) {}
+  bool enter(const std::string& address) {
+    MutexLock lock(mutex_);
+    size_t& count = there_[address];
+    if (most_ > 0 && count >= most_) return false;
+    ++count;
+    return true;
+  }
+  void leave(const std::string& address) {
+    MutexLock lock(mutex_);
+    if (const auto found = there_.find(address); --found->second == 0) there_.erase(found);
+  }
+
+ private:
+  const size_t most_;
+  Mutex mutex_;
+  std::map<std::string, size_t> there_ GUARDED_BY(mutex_);
+};
+
 // What is known of one connection for as long as it lives.
 struct Session {
-  Session(int descriptor, SslSession ssl, const Waker& waker)
-      : fd(descriptor), connection(descriptor, std::move(ssl), waker) {}
+  Session(int descriptor, SslSession ssl, const Waker& waker, Addresses& among, std::string its_address)
+      : fd(descriptor),
+        connection(descriptor, std::move(ssl), waker),
+        addresses(among),
+        address(std::move(its_address)) {}
   ~Session() {
     connection.say_goodbye();
     shutdown(fd, SHUT_RDWR);
     close(fd);
+    addresses.leave(address);
   }
   const int fd;
   Connection connection;
+  Addresses& addresses;
+  const std::string address;
   bool greeted = false;  // the TLS handshake is done
   std::string peer_common_name;
 };
@@ -123,6 +152,7 @@ struct Server::Impl {
   Impl(ServerOptions given, net::Server::Handler handle)
       : options(std::move(given)),
         handler(std::move(handle)),
+        addresses(options.connections_of_one_address_most),
         crew(std::max<size_t>(options.threads, 1)),
         served(std::max<ptrdiff_t>(options.threads, 1)) {}
 
@@ -159,7 +189,7 @@ struct Server::Impl {
         },
         too_large);
     if (!read) return too_large && refuse(connection, 413);
-    request.remote_address = connection.remote_ip();
+    request.remote_address = current->address;
     request.peer_common_name = current->peer_common_name;
     return true;
   }
@@ -238,6 +268,11 @@ struct Server::Impl {
   }
 
   void admit(int fd) {
+    std::string address = remote_ip_of(fd);
+    if (!addresses.enter(address)) {
+      close(fd);
+      return;
+    }
     const int yes = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
@@ -248,7 +283,7 @@ struct Server::Impl {
       MutexLock lock(context_mutex);
       ssl.reset(SSL_new(context.get()));
     }
-    park(std::make_shared<Session>(fd, std::move(ssl), waker), kHandshakeTime);
+    park(std::make_shared<Session>(fd, std::move(ssl), waker, addresses, std::move(address)), kHandshakeTime);
   }
 
   void park(const std::shared_ptr<Session>& session, std::chrono::milliseconds time) {
@@ -312,6 +347,7 @@ struct Server::Impl {
   SslContext context GUARDED_BY(context_mutex);
   Waker waker;
   std::atomic<bool> stopping{false};
+  Addresses addresses;  // sessions, which crew and lobby hold, leave it
   Crew crew;
   std::counting_semaphore<> served;  // as many handlers run at once as threads were asked for
   Lobby lobby;

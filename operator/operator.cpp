@@ -1,8 +1,11 @@
 #include "operator/operator.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "controllers/backup/backup_caches.hpp"
+#include "controllers/backup/backup_reconciler.hpp"
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_reconciler.hpp"
@@ -27,6 +30,8 @@ namespace {
 
 using std::chrono_literals::operator""h, std::chrono_literals::operator""s, std::chrono_literals::operator""ms;
 
+constexpr int kBackupWorkers = 2;
+
 std::string host_name() {
   char name[256] = "";
   gethostname(name, sizeof name - 1);
@@ -49,18 +54,27 @@ class Operator {
         client_(std::move(config)),
         cluster_(client_, clock, options.watch_namespaces),
         failover_caches_(client_, cluster_, options.watch_namespaces),
+        backup_caches_(client_, cluster_, options.watch_namespaces),
         events_(client_, clock, "twinspan-operator", identity_),
         reports_({}, clock),
         link_engines_(make_link_engines({clock, render_config(options), options.pretend_workers})),
-        links_(client_, cluster_, reports_, events_, clock, link_engines_),
+        links_(client_, cluster_, reports_, events_, clock, link_engines_, options.links_rolling_most),
         movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
+        backups_(client_, clock, cluster_, backup_caches_, reports_),
         link_controller_(
             "replicationlink", options.link_workers, clock,
             [this](const kube::Key& key, const std::stop_token& stop) { return links_.reconcile(key, stop); }),
         failover_controller_(
             "failoverpolicy", options.failover_workers, clock,
-            [this](const kube::Key& key, const std::stop_token& stop) { return failovers_.reconcile(key, stop); }) {
+            [this](const kube::Key& key, const std::stop_token& stop) { return failovers_.reconcile(key, stop); }),
+        backup_controller_(
+            "backup", kBackupWorkers, clock,
+            [this](const kube::Key& key, const std::stop_token& stop) { return backups_.reconcile_link(key, stop); }),
+        restore_controller_("restore", kBackupWorkers, clock,
+                            [this](const kube::Key& key, const std::stop_token& stop) {
+                              return backups_.reconcile_restore(key, stop);
+                            }) {
     connect();
     if (options_.webhook.address)
       webhooks_ = std::make_unique<webhooks::Webhooks>(webhook_config(), client_, clock_, cluster_, failover_caches_);
@@ -75,10 +89,12 @@ class Operator {
     if (webhooks_) webhooks_->start();
     cluster_.start();
     failover_caches_.start();
+    backup_caches_.start();
     const bool synced = await_caches(stop);
     const int code = synced ? lead(stop) : 0;
     ready_ = false;
     if (webhooks_) webhooks_->stop();
+    backup_caches_.stop();
     failover_caches_.stop();
     cluster_.stop();
     health_->stop();
@@ -90,6 +106,12 @@ class Operator {
  private:
   static controllers::RenderConfig render_config(const Options& options) {
     controllers::RenderConfig config;
+    const BuildInfo build = build_info();
+    config.origin =
+        fmt::format("{}-{}-{}", build.version, build.commit,
+                    controllers::stable_hash(fmt::format("{} {} {} {}", options.worker_image, options.s3_worker_image,
+                                                         options.worker_image_pull_policy,
+                                                         fmt::join(options.worker_image_pull_secrets, " "))));
     config.worker_image = options.worker_image;
     config.s3_worker_image = options.s3_worker_image;
     config.image_pull_policy = options.worker_image_pull_policy;
@@ -118,10 +140,14 @@ class Operator {
       failover_controller_.queue().add(link, first_list);
     });
     failover_caches_.on_change_of_link([this](const kube::Key& link) { failover_controller_.queue().add(link); });
+    backup_caches_.on_change_of_link([this](const kube::Key& link) { backup_controller_.queue().add(link); });
+    backup_caches_.on_change_of_restore([this](const kube::Key& restore) { restore_controller_.queue().add(restore); });
     if (options_.pretend_workers) return;
     reports_.add_listener([this](const kube::Key& link, const std::string&,
                                  const std::optional<controllers::Seen>& before, const controllers::Seen& after) {
       if (failovers_.is_news(link, before, after)) failover_controller_.queue().add(link);
+      if (after.report && (!before || !before->report || before->report->details != after.report->details))
+        backup_controller_.queue().add(link);
       using News = controllers::LinkReconciler::News;
       const News news = links_.news(link, before, after);
       if (news == News::kNow) link_controller_.queue().add(link);
@@ -196,6 +222,45 @@ class Operator {
     return lost ? 1 : 0;
   }
 
+  // Failover waits for no backup: where their kinds are not installed, or not ours to read yet, links are served all
+  // the same.
+  class BackupsBeside {
+   public:
+    explicit BackupsBeside(Operator& of) : of_(of) {
+      thread_.start([this](const std::stop_token& stop) { run(stop); });
+    }
+    ~BackupsBeside() {
+      thread_.stop();
+      if (!started_) return;
+      of_.restore_controller_.stop();
+      of_.backup_controller_.stop();
+    }
+    BackupsBeside(const BackupsBeside&) = delete;
+    BackupsBeside& operator=(const BackupsBeside&) = delete;
+
+   private:
+    void run(const std::stop_token& stop) {
+      const BootTime began = of_.clock_.boot_now();
+      bool said = false;
+      while (!of_.backup_caches_.synced()) {
+        if (!said && of_.clock_.boot_now() - began > 30s) {
+          log::warn(
+              "backups wait: BackupSchedules, Backups or Restores can't be read; their kinds or the operator's "
+              "rights are not there",
+              {});
+          said = true;
+        }
+        if (!wait_for(50ms, stop)) return;
+      }
+      of_.backup_controller_.start();
+      of_.restore_controller_.start();
+      started_ = true;
+    }
+    Operator& of_;
+    bool started_ = false;  // of the thread's, and read after its end
+    RoleThread thread_{"backups"};
+  };
+
   // Runs the reconcilers as long as `block` blocks.
   template <class Block>
   void reconcile_until(Block block) {
@@ -203,7 +268,10 @@ class Operator {
     link_controller_.start();
     failover_controller_.start();
     leads_ = true;
-    block();
+    {
+      const BackupsBeside backups(*this);
+      block();
+    }
     leads_ = false;
     failover_controller_.stop();
     link_controller_.stop();
@@ -216,13 +284,15 @@ class Operator {
   kube::Client client_;
   controllers::Cluster cluster_;
   controllers::FailoverCaches failover_caches_;
+  controllers::BackupCaches backup_caches_;
   kube::EventRecorder events_;
   controllers::WorkerReports reports_;
   const controllers::LinkEngines link_engines_;
   controllers::LinkReconciler links_;
   const controllers::PrimaryMovers movers_;
   controllers::PolicyReconciler failovers_;
-  kube::Controller link_controller_, failover_controller_;
+  controllers::BackupReconciler backups_;
+  kube::Controller link_controller_, failover_controller_, backup_controller_, restore_controller_;
   std::unique_ptr<webhooks::Webhooks> webhooks_;  // after the caches, whose handlers it adds
   std::atomic<bool> ready_{false}, leads_{false};
   std::unique_ptr<net::Server> health_, metrics_;

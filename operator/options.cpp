@@ -43,6 +43,10 @@ void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
                  "Secret of each link's namespace to pull workers' images with; repeat it for several")
       ->envname("TWINSPAN_WORKER_IMAGE_PULL_SECRETS")
       ->delimiter(',');
+  app.add_option("--links-rolling-most", options.links_rolling_most,
+                 "After an upgrade of the operator, at most so many links replace their pods at one time; 0: none")
+      ->envname("TWINSPAN_LINKS_ROLLING_MOST")
+      ->capture_default_str();
   app.add_option("--health-address", texts.health, "Where /healthz and /readyz are served")
       ->envname("TWINSPAN_HEALTH_ADDRESS")
       ->check(address_validator())

@@ -21,6 +21,7 @@ struct Options {
   std::string worker_image = "twinspan-worker:latest";
   std::string s3_worker_image = "twinspan-operator:latest";
   std::string worker_image_pull_policy;
+  size_t links_rolling_most = 10;
   std::vector<std::string> worker_image_pull_secrets;
   ListenAddress health{"", 8081};
   ListenAddress metrics{"", 8080};

@@ -8,6 +8,7 @@ net::ServerOptions plain(const ListenAddress& address) {
   if (!address.host.empty()) options.address = address.host;
   options.port = address.port;
   options.threads = 2;
+  options.connections_of_one_address_most = net::kProbesOfOneAddress;
   options.body_bytes_most = 1 << 16;  // nobody sends any
   return options;
 }

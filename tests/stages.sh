@@ -1,5 +1,6 @@
 # How stages run, what they leave out and what is said of it at the end. Sourced by tests/all; tests/stages_test.sh looks at it.
-#   stage NAME SECONDS COMMAND…   runs the command, unless a stage failed before. It ends with 77 where it could not run
+#   stage NAME SECONDS COMMAND…   runs the command, also after others failed. It ends with 77 where it could not run
+#   needed=yes stage …            nothing runs after it if it fails
 #   beside FUNCTION…              begins these beside the stages; awaited FUNCTION… waits for their end
 #   skip REASON                   for a stage that can't run; scripts tell of less in a line in $TWINSPAN_SKIPPED, GoogleTest and pytest by themselves
 #   sum_up                        the end: what was slow, left out or not run, and `N passed, N failed, N skipped`
@@ -8,7 +9,7 @@ chmod 755 "$work"
 export TWINSPAN_JUNIT=$work/junit GTEST_OUTPUT=xml:$work/junit/ # how long the tests of a stage took, what skipped itself: told by them, also by those that gave root's rights up
 export TWINSPAN_SKIPPED=$work/skipped-now                        # where scripts tell what they left out, a line each
 touch "$work/skipped" "$work/slow"
-background="" passed=0 failed=0 not_run=() over=()
+background="" passed=0 failed=0 hopeless="" not_run=() over=()
 
 finish() {
   local group
@@ -20,7 +21,7 @@ trap finish EXIT
 stage() { # name, the seconds that it should take at most on two cores when nothing has to be awaited, command…
   local name=$1 budget=$2 at=$SECONDS code real cpu waited said teller
   shift 2
-  if [ "$failed" != 0 ]; then not_run+=("$name"); return; fi
+  if [ -n "$hopeless" ]; then not_run+=("$name"); return; fi
   printf '\n=== %s\n' "$name"
   rm -rf "$TWINSPAN_JUNIT"; mkdir -m 1777 "$TWINSPAN_JUNIT"; : >"$TWINSPAN_SKIPPED"; : >"$work/waited"
   exec {said}> >(tee "$work/said")
@@ -40,7 +41,7 @@ stage() { # name, the seconds that it should take at most on two cores when noth
   case $code in
     0) passed=$((passed + 1)); code=passed ;;
     77) code=SKIPPED ;;
-    *) failed=1; code=FAILED; mv "$work/said" "$work/failure" ;;
+    *) failed=$((failed + 1)); hopeless=${needed:-}; code=FAILED; why "$name" ;;
   esac
   printf '=== %s %s in %d s (%d s of processor time, waited %d s for builds; %d s in all)\n' "$name" "$code" "$real" "$cpu" "$waited" "$SECONDS"
 }
@@ -77,9 +78,9 @@ awaited() { # function…: until those are through; the first code that is not 0
 }
 skip() { echo "SKIPPED: $1"; echo "$1" >>"$TWINSPAN_SKIPPED"; return 77; }
 
-why() { # of the stage that failed: the lines that tell of failures, or its last ones
-  grep -aE -A3 'FAULT|FAILED|NOT FOUND|Failure$|[Ee]rror:|\*\*\*|Traceback' "$work/failure" >"$work/why" || tail -12 "$work/failure" >"$work/why"
-  tail -18 "$work/why" | cut -c1-300 | sed 's/^/  /'
+why() { # name: of a stage that failed, the lines that tell of failures, or its last ones
+  grep -aE -A3 'FAULT|FAILED|NOT FOUND|Failure$|[Ee]rror:|\*\*\*|Traceback' "$work/said" >"$work/why" || tail -12 "$work/said" >"$work/why"
+  { printf '%s:\n' "$1"; tail -18 "$work/why" | cut -c1-300 | sed 's/^/  /'; } >>"$work/failures"
 }
 
 sum_up() {
@@ -95,8 +96,8 @@ sum_up() {
   list "Not run after the failure:" "${not_run[@]}"
   if [ "$failed" != 0 ]; then # last: whoever shows only the end of a log shows this
     printf '\nWhat failed:\n'
-    why
+    cat "$work/failures"
   fi
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" $((${#skipped[@]} + ${#not_run[@]}))
-  exit "$failed"
+  exit $((failed > 0))
 }

@@ -36,16 +36,19 @@ expect '1 passed, 0 failed, 3 skipped' '  tests: Suite.Two: no root' '  tests: S
 
 run 'breaks() { false; echo "went on after an error"; }
 stage breaks 9 breaks
-stage later 9 true'
-expect '0 passed, 1 failed, 1 skipped' 'Not run after the failure:' '  later' 'exit 1'
+stage later 9 true
+needed=yes stage base 9 false
+stage never 9 true
+needed=yes stage neither 9 true'
+expect '1 passed, 2 failed, 2 skipped' 'Not run after the failure:' '  never' '  neither' 'exit 1'
 ! grep -q 'went on' "$work/out" || { echo "FAILED: a stage went on after an error"; failed=1; }
 
 run 'loud() { echo "a.cpp:7: Failure"; echo "  Which is: 3"; seq 1 500; return 1; }
 stage loud 9 loud'
-expect 'What failed:' '  a.cpp:7: Failure' '    Which is: 3'
+expect 'What failed:' 'loud:' '  a.cpp:7: Failure' '    Which is: 3'
 run 'quiet() { seq 1 500; return 1; }
 stage quiet 9 quiet'
-expect 'What failed:' '  500'
+expect 'What failed:' 'quiet:' '  500'
 run 'leaves() { sleep 30 & false; }
 stage leaves 9 leaves'
 expect '0 passed, 1 failed, 0 skipped' 'exit 1'

@@ -31,6 +31,7 @@ Status Servers::start() {
   health.address = config_.address;
   health.port = config_.health_port;
   health.threads = 2;
+  health.connections_of_one_address_most = net::kProbesOfOneAddress;
   health.body_bytes_most = kBodyBytesMost;
   health_ = std::make_unique<net::Server>(
       health, [this](const net::IncomingRequest& request) { return this->health(request); });
@@ -49,6 +50,7 @@ Status Servers::start_status() {
   status.address = config_.address;
   status.port = config_.status_port;
   status.threads = 2;
+  status.connections_of_one_address_most = net::kProbesOfOneAddress;
   status.body_bytes_most = kBodyBytesMost;
   status.identity = net::TlsIdentity{*certificate, *key};
   status.client_ca_pem = *ca;

@@ -151,6 +151,7 @@ Result<Pod> decode_pod(const Json& json) {
   Pod pod;
   read_meta(json, pod);
   const Json &meta = member_of(json, "metadata"), &status = member_of(json, "status");
+  pod.origin = text_of(member_of(meta, "annotations"), kOriginAnnotation);
   pod.phase = text_of(status, "phase");
   pod.ip = text_of(status, "podIP");
   pod.node = text_of(member_of(json, "spec"), "nodeName");
@@ -196,6 +197,7 @@ Result<StatefulSet> decode_stateful_set(const Json& json) {
   StatefulSet set;
   read_meta(json, set);
   const Json& status = member_of(json, "status");
+  set.origin = text_of(member_of(member_of(json, "metadata"), "annotations"), kOriginAnnotation);
   set.replicas = integer_of(member_of(json, "spec"), "replicas");
   set.ready_replicas = integer_of(status, "readyReplicas");
   set.updated_replicas = integer_of(status, "updatedReplicas");

@@ -52,6 +52,7 @@ struct Pod : Owned {
   std::string phase;
   std::string ip;
   std::string node;
+  std::string origin;  // which version of the operator made it; empty: one that did not say
   bool ready = false;
   bool scheduled = false;
   int64_t restarts = 0;
@@ -93,6 +94,7 @@ struct Lease : Owned {
 };
 
 struct StatefulSet : Owned {
+  std::string origin;    // as a pod's
   int64_t replicas = 0;  // wanted
   int64_t ready_replicas = 0, updated_replicas = 0;
   bool observed = false;  // the status speaks of this spec

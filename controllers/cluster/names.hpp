@@ -15,6 +15,7 @@ inline constexpr std::string_view kFormerFinalizer = "twinspan.dev/cleanup";
 
 // Hash of what was rendered: an object that carries the wanted one is left alone.
 inline constexpr std::string_view kHashAnnotation = "twinspan.dev/hash";
+inline constexpr std::string_view kOriginAnnotation = "twinspan.dev/origin";
 // On what outlives its link (claims, the owner's Secret): the uid of the link it was made for.
 inline constexpr std::string_view kLinkUidAnnotation = "twinspan.dev/link-uid";
 // On an object of somebody else's: the link or policy that may write it from now on. Set by people.

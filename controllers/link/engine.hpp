@@ -37,6 +37,7 @@ struct LinkNotice {
 struct LinkFacts {
   std::shared_ptr<const CachedLink> link;
   Recalled recalled;
+  RollBudget& rolls;  // asked by a look: whether the link may renew its pods
 };
 
 struct LinkLook {
@@ -51,7 +52,7 @@ struct LinkLook {
 class LinkEngine {
  public:
   virtual ~LinkEngine() = default;
-  // Gathers and decides. Writes nothing and asks nobody. Any thread, a link in one at a time.
+  // Gathers and decides. Writes nothing and asks no server. Any thread, a link in one at a time.
   virtual LinkLook look(const LinkFacts& facts, const Cluster& cluster, const WorkerReports& reports) const = 0;
   // Whether a worker says something that its link should be looked at for at once. Both have arrived.
   virtual bool is_news(const MemberReport& before, const MemberReport& after) const = 0;

@@ -11,7 +11,8 @@ LinkMember link_member(const std::string& name, const Pod* pod, const std::strin
 }
 
 LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports,
-                               kube::EventRecorder& events, const Clock& clock, const LinkEngines& engines)
+                               kube::EventRecorder& events, const Clock& clock, const LinkEngines& engines,
+                               size_t links_rolling_most)
     : cluster_(cluster),
       reports_(reports),
       events_(events),
@@ -19,7 +20,8 @@ LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerRep
       engines_(engines),
       refused_(clock),
       effects_(client, cluster, events, clock),
-      writer_(client, cluster, clock) {}
+      writer_(client, cluster, clock),
+      rolls_(links_rolling_most) {}
 
 LinkReconciler::News LinkReconciler::news(const kube::Key& link, const std::optional<Seen>& before,
                                           const Seen& after) const {
@@ -42,6 +44,7 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
     forget(key);
     return kube::Requeue::none();
   }
+  rolls_.hear_of(key, cluster_.links.size());
   const LinkEngine* found = engines_.find(link->spec.engine);
   const LinkEngine& engine = found ? *found : refused_;
   if (const auto left = still_edited(*link, engine.patience_with_edits())) return kube::Requeue::after(*left);
@@ -49,7 +52,7 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
   if (!restored) return std::unexpected(restored.error());
   if (*restored) return kube::Requeue::after(std::chrono::milliseconds(1));
 
-  LinkLook look = engine.look({link, effects_.recall(*link)}, cluster_, reports_);
+  LinkLook look = engine.look({link, effects_.recall(*link), rolls_}, cluster_, reports_);
   watch_members(key, look);
   tell_notices(*link, look.notices);
   const auto written = writer_.write(*link, look.status, look.plan, stop);
@@ -120,6 +123,7 @@ void LinkReconciler::forget(const kube::Key& key) {
   effects_.forget(key);
   access_.forget(key);
   writer_.forget(key);
+  rolls_.forget(key);
 }
 
 }  // namespace twinspan::controllers

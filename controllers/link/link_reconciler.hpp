@@ -21,8 +21,9 @@ namespace twinspan::controllers {
 
 class LinkReconciler {
  public:
+  static constexpr size_t kLinksRollingMost = 10;
   LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports, kube::EventRecorder& events,
-                 const Clock& clock, const LinkEngines& engines);
+                 const Clock& clock, const LinkEngines& engines, size_t links_rolling_most = kLinksRollingMost);
 
   Result<kube::Requeue> reconcile(const kube::Key& key, const std::stop_token& stop);
 
@@ -46,6 +47,7 @@ class LinkReconciler {
   LinkEffects effects_;
   WorkerAccess access_;
   StatusWriter writer_;
+  RollBudget rolls_;
   Mutex told_mutex_;
   std::map<kube::Key, BootTime> edited_at_
       GUARDED_BY(told_mutex_);  // links whose newest spec is not in their status yet

@@ -11,6 +11,7 @@
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/cluster/foreign_objects.hpp"
 #include "controllers/cluster/kinds.hpp"
+#include "controllers/link/roll_budget.hpp"
 #include "core/clock.hpp"
 #include "failover/report.hpp"
 
@@ -81,6 +82,7 @@ struct LinkSeen {
   std::optional<Holdup> holdup;                          // why it has no primary
   std::map<std::string, RefusedVolume> refused_volumes;  // by endpoint, within the last minutes
   bool fails_over = false;                               // a policy moves the primary by itself
+  RollTurn turn;                                         // to renew pods that another version of the operator made
   WallTime now{};
 
   const EndpointSeen* find(std::string_view name) const;

@@ -17,6 +17,8 @@ enum class Detail { kAll, kWithoutPositions, kStates };
 api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.assignment.reset();
   status.rehearsal.reset();
+  status.backup.reset();
+  status.restore.reset();
   for (api::EndpointStatus& row : status.endpoints) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
@@ -98,8 +100,7 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
     status.erase("accepted");
   else if (before && after.accepted)
     status["accepted"] = merge_patch_between(api::to_json(*before), status["accepted"]);
-  status.erase("assignment");
-  status.erase("rehearsal");
+  for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
   for (const char* key :
        {"replicas", "lag", "trial", "division", "workers", "sync", "verification", "conditions", "endpoints"})

@@ -18,6 +18,7 @@ struct TrialRules {
 };
 
 struct RenderConfig {
+  std::string origin;  // this version of the operator with these settings: it annotates the pods that it makes
   std::string worker_image;
   std::string image_pull_policy;                // empty: Kubernetes' own choice
   std::string s3_worker_image;                  // of S3 links' workers
@@ -32,6 +33,7 @@ Json render_meta(const api::ReplicationLink& link, const std::string& api_versio
 // Annotates the object with `hash`, or with its content_hash.
 void annotate_hash(Json& object, const std::string& hash);
 void annotate_hash(Json& object);
+void annotate_origin(Json& object, const RenderConfig& config);
 
 // The worker pod of an endpoint with `managed` set (ARCHITECTURE.md, worker pod contract), with its hash.
 Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config);

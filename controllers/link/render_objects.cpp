@@ -30,6 +30,10 @@ void annotate_hash(Json& object, const std::string& hash) {
 
 void annotate_hash(Json& object) { annotate_hash(object, content_hash(object)); }
 
+void annotate_origin(Json& object, const RenderConfig& config) {
+  if (!config.origin.empty()) object["metadata"]["annotations"][std::string(kOriginAnnotation)] = config.origin;
+}
+
 namespace {
 
 Json render_lasting(const api::ReplicationLink& link, const std::string& kind, const std::string& name,
@@ -64,15 +68,32 @@ Json render_account(const api::ReplicationLink& link) {
   return account;
 }
 
-// Its own link to read, its own lease to hold, the passwords of roles that it keeps, and nothing else. list and watch
-// are authorised by name where the request carries metadata.name as its field selector (Kubernetes, RBAC, "Referring to
-// resources").
+namespace {
+
+// What opens the repository that the link's log goes to, or that its first data come from.
+void add_repository_secrets(const api::LinkStatus& status, std::set<std::string>& names) {
+  const auto add = [&](const auto& from) {
+    if (!from) return;
+    names.insert(from->destination.s3.credentials_secret_ref.name);
+    if (const auto& authorities = from->destination.s3.ca_secret_ref) names.insert(authorities->name);
+    if (from->encryption) names.insert(from->encryption->key_secret_ref.name);
+  };
+  add(status.backup);
+  add(status.restore);
+}
+
+}  // namespace
+
+// Its own link to read, its own lease to hold, the passwords of roles that it keeps, what opens its repository, and
+// nothing else. list and watch are authorised by name where the request carries metadata.name as its field selector
+// (Kubernetes, RBAC, "Referring to resources").
 Json render_role(const api::ReplicationLink& link) {
   Json role = render_role(link, {lease_name(link.metadata.name)});
-  std::set<std::string> secrets;  // passwords of declared roles
+  std::set<std::string> secrets;
   for (const api::DeclaredRole& declared : link.spec.postgres.roles)
     if (declared.password_secret_ref && declared.ensure == api::Ensure::kPresent)
       secrets.insert(declared.password_secret_ref->name);
+  add_repository_secrets(link.status, secrets);
   if (secrets.empty()) return role;
   role["rules"].push_back(
       {{"apiGroups", {""}}, {"resources", {"secrets"}}, {"resourceNames", secrets}, {"verbs", {"get"}}});

@@ -92,6 +92,7 @@ Json render_without_hash(const api::ReplicationLink& link, const api::Endpoint& 
 Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
   Json pod = render_without_hash(link, endpoint, config);
   annotate_hash(pod, stable_hash(pod["spec"].dump()));
+  annotate_origin(pod, config);
   return pod;
 }
 

@@ -96,12 +96,26 @@ Verdict lag_verdict(const api::LinkSpec& spec, const std::vector<api::EndpointSt
   return yes("LagWithinThreshold", fmt::format("no replica is more than {} s behind", seconds));
 }
 
+namespace {
+
+// The schema takes no more, and a status that it refuses stops all work on the link.
+std::string cut(std::string message) {
+  constexpr size_t kBytesMost = 16384;
+  if (message.size() <= kBytesMost) return message;
+  size_t end = kBytesMost;
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
+  message.resize(end);
+  return message + " …";
+}
+
+}  // namespace
+
 void ConditionSet::set(const char* type, Verdict verdict) {
   api::Condition condition;
   condition.type = type;
   condition.status = verdict.status;
   condition.reason = std::move(verdict.reason);
-  condition.message = std::move(verdict.message);
+  condition.message = cut(std::move(verdict.message));
   api::set_condition(all_, std::move(condition), link_.metadata.generation, now_);
 }
 

@@ -5,7 +5,7 @@
 namespace twinspan::controllers {
 namespace {
 
-constexpr Names<WaitFor, 16> kReasons{{{WaitFor::kNothing, ""},
+constexpr Names<WaitFor, 17> kReasons{{{WaitFor::kNothing, ""},
                                        {WaitFor::kAuthority, "AuthorityDamaged"},
                                        {WaitFor::kCertificates, "Preparing"},
                                        {WaitFor::kOwnerSecret, "OwnerSecretMissing"},
@@ -14,6 +14,7 @@ constexpr Names<WaitFor, 16> kReasons{{{WaitFor::kNothing, ""},
                                        {WaitFor::kPodStop, "PodStopping"},
                                        {WaitFor::kPodRemake, "PodFailed"},
                                        {WaitFor::kRollOut, "RollingOut"},
+                                       {WaitFor::kTurn, "WaitsForTurn"},
                                        {WaitFor::kSettledPrimary, "PrimaryMoving"},
                                        {WaitFor::kReplica, "ReplicaBehind"},
                                        {WaitFor::kPolicy, "PrimaryIsEphemeral"},

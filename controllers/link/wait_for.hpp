@@ -14,6 +14,7 @@ enum class WaitFor {
   kPodStop,           // and then it is made anew
   kPodRemake,         // it ended
   kRollOut,           // of templates that changed
+  kTurn,              // other links are renewed first
   kSettledPrimary,    // before anything is replaced
   kReplica,           // that is behind, before the next is replaced
   kPolicy,            // the primary's data would be gone with its pod

@@ -201,7 +201,8 @@ class Judge {
     const api::PostgresSettings& wanted = seen_.link->spec.postgres;
     const EndpointSeen* primary = seen_.find(primary_);
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
-    if ((wanted.roles.empty() && wanted.databases.empty()) || !report) return {};
+    if (wanted.roles.empty() && wanted.databases.empty()) return {};
+    if (!report) return primary && primary->member.pending() ? objects_as_known() : ObjectsVerdict{};
     const auto said = objects_of(*report);
     if (!said || said->asked != api::objects_fingerprint(wanted))
       return {primary_ + ": roles, databases and extensions are not applied yet", false};
@@ -210,6 +211,15 @@ class Judge {
       verdict.text += fmt::format("{}{}: {}", verdict.text.empty() ? "" : "; ", object, words);
     verdict.waits_for_a_person = !verdict.text.empty();
     return verdict;
+  }
+
+  // An operator that has only just begun to ask knows what an earlier one wrote down.
+  ObjectsVerdict objects_as_known() const {
+    const auto& conditions = seen_.link->status.conditions;
+    const api::Condition* ready = api::find_condition(conditions, "Ready");
+    const api::Condition* stalled = api::find_condition(conditions, "Stalled");
+    if (!ready || ready->reason != "ObjectsNotInForce") return {};
+    return {ready->message, stalled && stalled->reason == "ObjectsNotInForce"};
   }
 
   const api::EndpointStatus* row_of(const std::string& name) const {

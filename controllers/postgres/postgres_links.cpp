@@ -14,6 +14,7 @@
 #include "controllers/postgres/postgres_gatherer.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
 #include "controllers/postgres/postgres_status.hpp"
+#include "controllers/postgres/rollout.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -113,6 +114,7 @@ LinkLook PostgresLinks::look(const LinkFacts& facts, const Cluster& cluster, con
   look.seen.recall(facts.recalled);
   if (link.actionable || link.metadata.deleting()) {
     look.members = members_of(look.seen);
+    look.seen.turn = facts.rolls.turn(key_of(link.metadata), roll_state(look.seen, render_));
     look.plan = plan_link(look.seen, render_);
   }
   look.status = next_status(look.seen, look.plan);

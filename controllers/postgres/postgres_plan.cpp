@@ -184,7 +184,10 @@ class Planner : PlanBuilder {
 
   void roll_out() {
     const Rollout next = plan_rollout(seen_, config_);
-    if (const auto* waits = std::get_if<Wait>(&next)) wait(waits->what, waits->message);
+    if (const auto* waits = std::get_if<Wait>(&next)) {
+      wait(waits->what, waits->message);
+      if (waits->what == WaitFor::kTurn) check_at(seen_.now + seen_.turn.look_again);
+    }
     if (const auto* replace = std::get_if<Replace>(&next)) {
       const EndpointSeen& endpoint = *seen_.find(replace->endpoint);
       const std::string pod = pod_name(name(), endpoint.name);

@@ -29,6 +29,12 @@ bool is_outdated(const LinkSeen& seen, const EndpointSeen& endpoint, const Rende
   return endpoint.pod->hash != pod_hash(*source.link, *source.endpoint, config);
 }
 
+// Its template is another because the operator is, and not because of an edit.
+bool is_old(const LinkSeen& seen, const EndpointSeen& endpoint, const RenderConfig& config) {
+  return endpoint.pod && endpoint.pod->origin != config.origin && is_outdated(seen, endpoint, config) &&
+         !never_ran(endpoint);
+}
+
 // The first wanted replica, other than `except`, that does not stream; nullptr: all do.
 const EndpointSeen* first_behind(const LinkSeen& seen, const std::string& primary, const EndpointSeen* except) {
   for (const EndpointSeen& endpoint : seen.endpoints)
@@ -36,9 +42,7 @@ const EndpointSeen* first_behind(const LinkSeen& seen, const std::string& primar
   return nullptr;
 }
 
-}  // namespace
-
-Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
+Rollout plan_at_turn(const LinkSeen& seen, const RenderConfig& config, bool turn) {
   const std::string primary = seen.primary();
   const EndpointSeen *replica = nullptr, *leader = nullptr;
   for (const EndpointSeen& endpoint : seen.endpoints) {
@@ -51,6 +55,9 @@ Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
   }
   if (!replica && !leader) return NothingOutdated{};
   const EndpointSeen& next = replica ? *replica : *leader;
+  if (!turn && is_old(seen, next, config))
+    return Wait{WaitFor::kTurn, fmt::format("{} is as another version of Twinspan made it; it is replaced later: {}",
+                                            next.name, seen.turn.waits_for)};
   const bool never_had_primary = !seen.lease || seen.lease->record.epoch.value == 0;
   if (never_had_primary && !seen.link->status.assignment) return Replace{next.name};
   if (!seen.settled() || !stays(seen.find(primary)))
@@ -67,6 +74,32 @@ Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
                                               "that a replica takes over first",
                                               leader->name)};
   return Replace{leader->name};
+}
+
+}  // namespace
+
+RollState roll_state(const LinkSeen& seen, const RenderConfig& config) {
+  RollState state;
+  state.whole = true;
+  if (seen.link->spec.paused || seen.link->metadata.deleting()) return state;
+  const std::string primary = seen.primary();
+  bool others = false;
+  for (const EndpointSeen& endpoint : seen.endpoints) {
+    if (!endpoint.spec) continue;
+    (is_old(seen, endpoint, config) ? state.old_left : others) = true;
+  }
+  state.begun = state.old_left && others;
+  state.whole = seen.settled() && stays(seen.find(primary)) && !first_behind(seen, primary, nullptr);
+  if (!state.old_left) return state;
+  const Rollout next = plan_at_turn(seen, config, true);
+  state.can_go_on = std::holds_alternative<Replace>(next) || std::holds_alternative<MovePrimary>(next);
+  // What only a person ends keeps nobody else waiting.
+  if (const auto* waits = std::get_if<Wait>(&next); waits && needs_person(waits->what)) state.old_left = false;
+  return state;
+}
+
+Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config) {
+  return plan_at_turn(seen, config, seen.turn.now);
 }
 
 }  // namespace twinspan::controllers

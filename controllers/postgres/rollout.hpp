@@ -23,6 +23,8 @@ struct MovePrimary {
 };
 using Rollout = std::variant<NothingOutdated, Wait, Replace, MovePrimary>;
 
+// The link's turn to renew pods that another version of the operator made is asked for by its state.
+RollState roll_state(const LinkSeen& seen, const RenderConfig& config);
 Rollout plan_rollout(const LinkSeen& seen, const RenderConfig& config);
 
 }  // namespace twinspan::controllers

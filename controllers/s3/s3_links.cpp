@@ -49,6 +49,7 @@ LinkLook S3Links::look(const LinkFacts& facts, const Cluster& cluster, const Wor
   LinkLook look;
   if (link.actionable || link.metadata.deleting()) {
     look.members = members_of(seen);
+    seen.common.turn = facts.rolls.turn(key_of(link.metadata), s3_roll_state(seen, render_));
     look.plan = plan_s3(seen, render_);
   }
   look.status = next_s3_status(seen, look.plan);

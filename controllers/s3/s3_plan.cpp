@@ -12,6 +12,10 @@
 namespace twinspan::controllers {
 namespace {
 
+bool is_old(const std::shared_ptr<const StatefulSet>& set, const std::string& hash, const RenderConfig& config) {
+  return set && !set->terminating && set->origin != config.origin && set->hash != hash;
+}
+
 class S3Planner : PlanBuilder {
  public:
   S3Planner(const S3Seen& seen, const RenderConfig& config)
@@ -105,6 +109,13 @@ class S3Planner : PlanBuilder {
       step(Apply{kube::kStatefulSets, std::move(wanted), nullptr}, "WorkersCreated", "StatefulSet " + set);
       return wait(WaitFor::kWorkersStart, fmt::format("StatefulSet {} is being created", set));
     }
+    if (!seen_.turn.now && is_old(set_, hash, config_) && set_->replicas == link_.spec.s3.workers) {
+      check_at(seen_.now + seen_.turn.look_again);
+      return wait(WaitFor::kTurn,
+                  fmt::format("StatefulSet {} is as another version of Twinspan made it; it is brought up to date "
+                              "later: {}",
+                              set, seen_.turn.waits_for));
+    }
     if (set_->hash != hash || set_->replicas != link_.spec.s3.workers ||
         whose(*set_, claimant_) == Whose::kPredecessors) {
       const std::string message = fmt::format("StatefulSet {} is brought up to date", set);
@@ -123,6 +134,19 @@ class S3Planner : PlanBuilder {
 };
 
 }  // namespace
+
+RollState s3_roll_state(const S3Seen& seen, const RenderConfig& config) {
+  RollState state;
+  const auto& set = seen.set;
+  state.whole = true;
+  if (seen.link().spec.paused || seen.link().metadata.deleting() || seen.place_taken || !set) return state;
+  state.whole = set->observed && set->updated_replicas >= set->replicas && set->ready_replicas >= set->replicas;
+  if (set->origin == config.origin) return state;
+  const Json wanted = render_s3_set(seen.link(), config);
+  state.old_left = is_old(set, text_of(wanted["metadata"]["annotations"], kHashAnnotation), config);
+  state.can_go_on = state.old_left;
+  return state;
+}
 
 LinkPlan plan_s3(const S3Seen& seen, const RenderConfig& config) {
   S3Planner planner(seen, config);

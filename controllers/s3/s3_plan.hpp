@@ -6,6 +6,8 @@
 
 namespace twinspan::controllers {
 
+// The link's turn to renew workers that another version of the operator made is asked for by its state.
+RollState s3_roll_state(const S3Seen& seen, const RenderConfig& config);
 LinkPlan plan_s3(const S3Seen& seen, const RenderConfig& config);
 
 }  // namespace twinspan::controllers

@@ -96,6 +96,7 @@ Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config)
                  {"selector", {{"matchLabels", labels}}},
                  {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod_spec(link, config)}}}};
   annotate_hash(set, stable_hash(set["spec"].dump()));
+  annotate_origin(set, config);
   return set;
 }
 

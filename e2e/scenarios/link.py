@@ -99,7 +99,7 @@ class Link:
     def dsn(self, host, **more):
         return sql.dsn(host, *self.owner(), self.database(), **more)
 
-    def service_address(self, seconds=20):
+    def service_address(self, seconds=60):
         """Of the Service that leads to the primary; a new one once traffic arrives: kube-proxy takes a second and more to know it."""
         def arrives():
             service = self.target.api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.writes}")
@@ -203,10 +203,17 @@ class Link:
     def wait_healthy(self, seconds=90):
         return within(f"link {self.namespace}/{self.name} healthy", self.unhealthy, seconds)
 
-    def wait_primary(self, allowed, seconds=30):
+    def wait_primary(self, allowed, seconds=90):
         """Until the primary is one of `allowed`; its name."""
         probe = lambda: (now,) if (now := self.primary()) in allowed else f"primary is {now!r}, wanted {allowed}"
         return until(f"a primary of {self.name}", probe, seconds, every=0.05)[0]
+
+    def wait_history(self, old, new, seconds=60):
+        """Until the policy's newest record is that of this change, not of one before; the record."""
+        def newest():
+            record = next(iter(self.policy_status().get("history", [])), {})
+            return record if (record.get("from"), record.get("to")) == (old, new) else f"the newest record is {record}"
+        return until(f"{old} -> {new} in the policy's history", newest, seconds)
 
     def wait_replica(self, endpoint, seconds):
         """Until the endpoint streams as a replica of another; how long it took."""

@@ -6,6 +6,9 @@ import psycopg2
 import psycopg2.extensions
 
 
+LATE = "no answer in time"
+
+
 class Timeout(psycopg2.OperationalError):
     pass
 
@@ -56,7 +59,7 @@ class Session:
                 return
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Timeout("no answer in time")
+                raise Timeout(LATE)
             reading = [self._connection] if state == psycopg2.extensions.POLL_READ else []
             writing = [self._connection] if state == psycopg2.extensions.POLL_WRITE else []
             select.select(reading, writing, [], left)

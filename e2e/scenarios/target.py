@@ -60,7 +60,7 @@ class Target:
         """Everything that helps to understand a failure, into one folder of the artifacts."""
         folder = figures.ARTIFACTS / name
         folder.mkdir(parents=True, exist_ok=True)
-        objects = "replicationlinks,failoverpolicies,pods,services,endpointslices,leases,persistentvolumeclaims,poddisruptionbudgets"
+        objects = "replicationlinks,failoverpolicies,backupschedules,backups,restores,pods,services,endpointslices,leases,persistentvolumeclaims,poddisruptionbudgets"
 
         def keep(file, *arguments):
             done = self.kubectl(*arguments, check=False)
@@ -68,7 +68,7 @@ class Target:
 
         keep("objects.txt", "get", objects, "-A", "-o", "wide")
         keep("objects.yaml", "get", objects, "-A", "-o", "yaml", "--show-managed-fields=false")
-        keep("describe.txt", "describe", "replicationlinks,failoverpolicies,pods", "-A")
+        keep("describe.txt", "describe", "replicationlinks,failoverpolicies,backupschedules,backups,restores,pods", "-A")
         keep("events.txt", "get", "events", "-A", "--sort-by=.lastTimestamp")
         for pod in self.api.items("/api/v1/pods"):
             meta = pod["metadata"]

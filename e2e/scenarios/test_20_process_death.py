@@ -6,7 +6,6 @@ import pytest
 
 import figures
 from trial import Trial
-from waiting import until
 
 KILLS = int(os.environ.get("E2E_KILLS", "20"))
 
@@ -19,11 +18,10 @@ def test_killed_postmasters_are_replaced_without_loss(link):
             old, killed = trial.kill_postmaster()
             gap = trial.writer.resumed(killed)
             new = link.wait_primary([name for name in link.endpoint_names() if name != old])
-            link.wait_replica(old, 30 - (time.monotonic() - killed))
+            link.wait_replica(old, 150 - (time.monotonic() - killed))
             rejoin = time.monotonic() - killed
-            link.wait_healthy(30)
-            record = until("the policy's history", lambda: (link.policy_status().get("history") or [None])[0], 10)
-            assert (record["from"], record["to"]) == (old, new), f"round {number}: history says {record}"
+            link.wait_healthy(120)
+            record = link.wait_history(old, new)
             trial.writer.wait_for(50)
             rounds.append({"round": number, "from": old, "to": new, "gap_ms": round(1000 * gap), "rejoin_ms": round(1000 * rejoin),
                            "timeline_ms": trial.timeline(killed, new), "history": record})

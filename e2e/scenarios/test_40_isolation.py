@@ -44,7 +44,7 @@ def test_an_isolated_primary_stops_before_another_begins(link):
     network = processes.Network(link.agent(old))
     with Trial(link, "isolation") as trial:
         insider = Insider(network, old, link.instance_dsn(old, options="-c synchronous_commit=local"))
-        until("the client inside writes", lambda: len(insider.accepted) > 10 or "nothing", 10)
+        until("the client inside writes", lambda: len(insider.accepted) > 10 or "nothing", 60)
         cut = time.monotonic()
         network.cut()
         try:
@@ -53,13 +53,13 @@ def test_an_isolated_primary_stops_before_another_begins(link):
             # Long enough for the old primary to come back on its own, were it not fenced.
             time.sleep(LEASE_SECONDS)
             trial.writer.wait_for(20)
-            inside = [write.ended for write in insider.accepted if write.ended > cut]
+            inside = [write.began for write in insider.accepted if write.began > cut]  # its answers may be late
         finally:
             network.mend()
             mended = time.monotonic()
             insider.stop()
         trial.accepted_elsewhere = insider.accepted
-        last, taken = max(inside, default=cut) - cut, trial.first_write_accepted(new, cut) - cut
+        last, taken = max(inside, default=cut) - cut, trial.wait_accepted(new, cut) - cut
         figures.record("network cut: last commit inside", last, "s", f"< {LEASE_SECONDS}")
         figures.record("network cut: first commit of the new primary", taken, "s")
         figures.record("network cut: no writes through the Service", 1000 * gap, "ms", "< 8000")
@@ -67,9 +67,9 @@ def test_an_isolated_primary_stops_before_another_begins(link):
         assert last < LEASE_SECONDS, f"a client on the primary's side committed {last:.2f} s after the cut"
         assert last < taken, f"{new} accepted a write {taken:.2f} s after the cut, {old} still one {last:.2f} s after it"
         assert figures.holds(gap, 8), f"{gap:.1f} s without writes"
-        link.wait_replica(old, 60)
+        link.wait_replica(old, 180)
         figures.record("network cut: streams again once mended", time.monotonic() - mended, "s")
-        link.wait_healthy(30)
+        link.wait_healthy(120)
     network.close()
 
 
@@ -81,9 +81,9 @@ def test_a_frozen_agent_cannot_keep_its_primary_alive(link):
         with processes.Frozen(link.agent(old)):
             gap = trial.writer.resumed(frozen)
             new = link.wait_primary([name for name in link.endpoint_names() if name != old])
-            taken = trial.first_write_accepted(new, frozen)
-        link.wait_replica(old, 60)
-        link.wait_healthy(30)
+            taken = trial.wait_accepted(new, frozen)
+        link.wait_replica(old, 180)
+        link.wait_healthy(120)
         figures.record("agent frozen: no writes through the Service", 1000 * gap, "ms", "< 8000")
         after = [write for write in trial.accepted() if write.instance == old and write.began > taken]
         assert not after, f"{old} accepted {len(after)} writes after {new} had begun"

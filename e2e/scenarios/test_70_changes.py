@@ -46,8 +46,8 @@ def wait_shown(link, parameter, value, seconds):
 def test_a_parameter_is_reloaded_without_a_restart(changing):
     began = {name: sql.ask(changing.instance_dsn(name), "SELECT pg_postmaster_start_time()")[0][0] for name in changing.endpoint_names()}
     changing.change(changing.with_parameters({"work_mem": "8MB"}))
-    figures.record("parameter reloaded everywhere", wait_shown(changing, "work_mem", "8MB", 30), "s")
-    changing.wait_healthy(30)
+    figures.record("parameter reloaded everywhere", wait_shown(changing, "work_mem", "8MB", 90), "s")
+    changing.wait_healthy(90)
     after = {name: sql.ask(changing.instance_dsn(name), "SELECT pg_postmaster_start_time()")[0][0] for name in changing.endpoint_names()}
     assert after == began, "an instance was restarted for a parameter that a reload applies"
 
@@ -56,15 +56,15 @@ def test_a_parameter_that_needs_a_restart_is_rolled_out(changing):
     wanted = str(int(shown(changing, "max_connections")[changing.primary()]) + 20)
     with Trial(changing, "restart") as trial:
         changing.change(changing.with_parameters({"max_connections": wanted}))
-        figures.record("parameter with restart, everywhere", wait_shown(changing, "max_connections", wanted, 60), "s")
-        changing.wait_healthy(60)
+        figures.record("parameter with restart, everywhere", wait_shown(changing, "max_connections", wanted, 180), "s")
+        changing.wait_healthy(180)
         trial.writer.wait_for(20)
         figures.record("parameter with restart: writes paused", 1000 * trial.writer.longest_pause(0), "ms")
 
 
 def served_certificate(host):
     """The serial number of the certificate that PostgreSQL shows there."""
-    shown = subprocess.run(["openssl", "s_client", "-starttls", "postgres", "-connect", f"{host}:5432"], input="", capture_output=True, text=True, timeout=10)
+    shown = subprocess.run(["openssl", "s_client", "-starttls", "postgres", "-connect", f"{host}:5432"], input="", capture_output=True, text=True, timeout=60)
     return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown.stdout, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -81,16 +81,19 @@ def test_certificates_are_issued_anew_without_an_interruption(changing):
             changing.target.kubectl("-n", changing.namespace, "delete", "secret", f"{changing.name}-{name}-tls")
         for name in changing.endpoint_names():
             until(f"the Secret of {name} again", lambda: changing.target.api.get(
-                f"/api/v1/namespaces/{changing.namespace}/secrets/{changing.name}-{name}-tls") or "it is missing", 30)
+                f"/api/v1/namespaces/{changing.namespace}/secrets/{changing.name}-{name}-tls") or "it is missing", 90)
             # kubelet looks at the Secrets of a pod once a minute, and when the pod has changed.
             changing.target.kubectl("-n", changing.namespace, "annotate", "pod", changing.pod_name(name), "e2e/look=now", "--overwrite")
 
         def anew():
-            now = served()
+            try:
+                now = served()
+            except subprocess.SubprocessError as error:
+                return str(error)
             return all(now[name] != before[name] for name in before) or f"{now}, before {before}"
 
         figures.record("certificates deleted, others served by every instance", within("other certificates", anew, 150, every=0.5), "s")
-        changing.wait_healthy(30)
+        changing.wait_healthy(90)
         trial.writer.wait_for(20)
         pause = 1000 * trial.writer.longest_pause(0)
         figures.record("certificates issued anew: writes paused", pause, "ms", "< 1000")
@@ -104,23 +107,23 @@ def test_a_replica_is_added_and_removed(changing):
     added = {**spec["targets"][0], "name": "west-2"}
     began = time.monotonic()
     changing.change({"spec": {"targets": [*spec["targets"], added]}})
-    changing.wait_healthy(90)
+    changing.wait_healthy(270)
     figures.record("replica added, streams", time.monotonic() - began, "s")
     assert changing.endpoints()["west-2"]["state"] == "Streaming"
     slots = "SELECT count(*) FROM pg_stat_replication"
     changing.change({"spec": {"targets": spec["targets"]}})
     # spec.deletionPolicy is Retain: the volume waits for an endpoint of that name.
     kept = f"persistentvolumeclaim/{changing.pod_name('west-2').removesuffix('-0')}-data"
-    within("the replica's other objects gone", lambda: set(changing.belongings()) ^ set(before) == {kept} or f"{set(changing.belongings()) ^ set(before)}", 60)
+    within("the replica's other objects gone", lambda: set(changing.belongings()) ^ set(before) == {kept} or f"{set(changing.belongings()) ^ set(before)}", 180)
     changing.target.kubectl("-n", changing.namespace, "delete", kept)
-    changing.wait_healthy(60)
+    changing.wait_healthy(180)
     assert sorted(changing.endpoints()) == sorted(changing.endpoint_names())
 
 
 @pytest.mark.needs("node")
 def test_a_paused_link_is_left_alone(changing):
     changing.change({"spec": {"paused": True}})
-    until("the pause is seen", lambda: condition(changing.object(), "Paused").get("status") == "True" or "no condition Paused", 15)
+    until("the pause is seen", lambda: condition(changing.object(), "Paused").get("status") == "True" or "no condition Paused", 60)
     primary, holder = changing.primary(), changing.lease()["spec"]["leaseTransitions"]
     versions = {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()}
     processes.kill(changing.postmaster(primary))
@@ -132,7 +135,7 @@ def test_a_paused_link_is_left_alone(changing):
     assert {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()} == versions, "pods were replaced while paused"
     assert processes.postmaster(changing.pod(primary)["metadata"]["uid"]) is None, "PostgreSQL was started again while paused"
     changing.change({"spec": {"paused": False}})
-    figures.record("pause ended after a death, healthy", changing.wait_healthy(60), "s")
+    figures.record("pause ended after a death, healthy", changing.wait_healthy(180), "s")
 
 
 @pytest.mark.needs("node")
@@ -143,7 +146,7 @@ def test_the_trial_in_the_docs_makes_a_failover(changing):
     words = shlex.split(command.replace("orders-east-0", changing.pod_name(primary)).replace("-n shop", f"-n {changing.namespace}"))
     changing.target.kubectl(*words[1:])
     changing.wait_primary([name for name in changing.endpoint_names() if name != primary])
-    changing.wait_healthy(60)
+    changing.wait_healthy(180)
 
 
 def delete(link):
@@ -156,11 +159,11 @@ def test_a_deleted_link_leaves_nothing_where_it_says_so(changing):
     changing.change({"spec": {"deletionPolicy": "Delete"}})
     secret = f"/api/v1/namespaces/{changing.namespace}/secrets/{changing.name}-owner"
     owned = lambda: "ownerReferences" in changing.target.api.get(secret)["metadata"] or "no owner yet"
-    within("the owner's Secret is the link's", owned, 10)
+    within("the owner's Secret is the link's", owned, 60)
     began = time.monotonic()
     delete(changing)
     gone = lambda: changing.belongings() == [] or f"left: {changing.belongings()}"
-    within("nothing is left of the link", gone, 60)
+    within("nothing is left of the link", gone, 180)
     figures.record("link deleted, nothing left", time.monotonic() - began, "s")
 
 

@@ -31,7 +31,7 @@ def wait_writable(link):
         except psycopg2.Error as error:
             return f"{error}"
 
-    until("the Service leads to the primary", leads, 30)
+    until("the Service leads to the primary", leads, 90)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def switch_over(link):
     new = link.replicas()[0]
     link.change_policy({"spec": {"desiredPrimary": new}})
     link.wait_primary([new])
-    link.wait_healthy(60)
+    link.wait_healthy(180)
     wait_writable(link)
     return new
 
@@ -77,21 +77,21 @@ def test_a_refused_edit_is_told_and_not_carried_out_and_a_dead_primary_is_replac
             answer = patch_only_tried(link, edit)
             assert answer.returncode != 0 and "max_connections" in answer.stderr, answer
         link.target.kubectl("label", "namespace", link.namespace, "twinspan.dev/webhook=off")  # as while none does
-        until("the API server leaves the webhook out", lambda: patch_only_tried(link, edit).returncode == 0, 30)
+        until("the API server leaves the webhook out", lambda: patch_only_tried(link, edit).returncode == 0, 90)
         link.change(edit)
         link.target.kubectl("label", "namespace", link.namespace, "twinspan.dev/webhook-")
         until("the edit is refused by name", lambda: "max_connections" in (ready := condition(link.object(), "Ready")).get("message", "")
-              and ready["status"] == "False" or f"Ready is {ready}", 30)
+              and ready["status"] == "False" or f"Ready is {ready}", 90)
         old, moment = trial.kill_postmaster()
         trial.writer.resumed(moment)
         link.wait_primary([name for name in link.endpoint_names() if name != old])
         assert condition(link.object(), "Ready")["status"] == "False", "Ready over a refused edit"
-        link.wait_replica(old, 60)
+        link.wait_replica(old, 180)
     after = {name: sql.ask(link.instance_dsn(name), "SHOW max_connections")[0][0] for name in link.endpoint_names()}
     assert after == before, "a refused edit was carried out"
     source["postgres"]["managed"]["parameters"]["max_connections"] = "200"
     link.change({"spec": {"source": source}})
-    link.wait_healthy(60)
+    link.wait_healthy(180)
 
 
 def test_a_lease_deleted_after_a_switchover_costs_neither_the_primary_nor_a_write(lived_in):
@@ -101,9 +101,9 @@ def test_a_lease_deleted_after_a_switchover_costs_neither_the_primary_nor_a_writ
         epoch = link.lease()["spec"]["leaseTransitions"]
         link.target.kubectl("-n", link.namespace, "delete", "lease", f"{link.name}-primary")
         until("the lease is held again, in a later epoch", lambda: (lease := link.lease()) and lease["spec"].get("holderIdentity")
-              and lease["spec"].get("leaseTransitions", 0) > epoch or f"{lease}", 60)
+              and lease["spec"].get("leaseTransitions", 0) > epoch or f"{lease}", 180)
         trial.writer.wait_for(50, 60)
-        link.wait_healthy(60)
+        link.wait_healthy(180)
         assert link.primary() == primary, "another became primary because a Lease was deleted"
 
 
@@ -138,7 +138,7 @@ def test_a_link_pruned_and_applied_again_goes_on_with_its_last_primary_and_every
     with processes.Frozen(processes.child_titled(link.postmaster(stale), "walreceiver")):  # its copy ends here
         sql.ask(link.service_dsn(), "SET synchronous_commit = local; INSERT INTO kept SELECT generate_series(201, 300)")
         link.target.kubectl("-n", link.namespace, "delete", "replicationlink,failoverpolicy", "--all", "--wait=false")
-        until("the link is gone", lambda: link.object() is None or "it is there", 60)
+        until("the link is gone", lambda: link.object() is None or "it is there", 180)
     link.apply()
     link.wait_healthy(120)
     assert link.primary() == primary, f"{link.primary()} is primary, {primary} was before"

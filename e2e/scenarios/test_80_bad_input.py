@@ -72,7 +72,7 @@ def test_the_operator_refuses_the_rest_with_the_field_named(target, operators):
                     left.append(f"{bad.name}: Stalled is {stalled}, {bad.field} must be named")
             return not left or "\n".join(left)
 
-        until(f"{len(table)} manifests refused by the operator", judged, 30, every=0.5)
+        until(f"{len(table)} manifests refused by the operator", judged, 180, every=0.5)
         pods = [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for bad in table if not bad.before
                 for pod in target.api.items(f"/api/v1/namespaces/{names[bad.name]}/pods")]
         assert not any(bad.wrong["kind"] == "ReplicationLink" and pod.startswith(names[bad.name] + "/") for bad in table for pod in pods), pods

@@ -55,7 +55,7 @@ class Trial:
             last = max([began, *(at for routing in (self.routing, self.reading) for at, _ in routing.history)])
             return time.monotonic() - last > seconds or f"a Service changed {time.monotonic() - last:.1f} s ago"
 
-        until("Services that stay as they are", quiet, 30)
+        until("Services that stay as they are", quiet, 90)
 
     def _pod_changed(self, _arrived, kind, pod):
         uid, address = pod["metadata"]["uid"], pod["status"].get("podIP")
@@ -109,6 +109,10 @@ class Trial:
     def first_write_accepted(self, endpoint, after):
         moments = [write.ended for write in self.accepted() if write.instance == endpoint and write.began > after]
         return min(moments, default=None)
+
+    def wait_accepted(self, endpoint, after):
+        """Until its prober, who may come late, has seen such a write; when that ended."""
+        return until(f"a write that {endpoint} accepts", lambda: self.first_write_accepted(endpoint, after), 30)
 
     def timeline(self, moment, new_primary):
         """Where the time since `moment` went, in milliseconds: the new primary writes, the Service leads to it, the client writes."""

@@ -55,7 +55,7 @@ class Writer(threading.Thread):
         self._stop_asked.set()
         self.join(10)
 
-    def wait_for(self, more, seconds=30):
+    def wait_for(self, more, seconds=90):
         """Until so many more writes have been acknowledged than now."""
         goal = len(self.acknowledged) + more
         last = lambda: self.failures[-1][1] if self.failures else "no error"
@@ -74,6 +74,10 @@ class Writer(threading.Thread):
         until("writes through the Service after the fault", gone_on, seconds, every=0.01)
         self.wait_for(20)
         return self.longest_pause(moment)
+
+    def refused(self):
+        """The failures but those whose answer was only late: how late writes were is the pause's to tell."""
+        return [(at, error) for at, error in self.failures if error != sql.LATE]
 
     def longest_pause(self, since):
         """The longest time between two acknowledgements, the later of which came after `since`."""

@@ -30,10 +30,12 @@ Result<Session> open_local(const Layout& layout, int port, std::chrono::millisec
   auto session = Session::open(local_conninfo(layout, port) + " dbname=" + database, timeout, stop);
   if (!session) return session;
   // synchronous_commit: the agent must be able to work while every commit waits for a replica that it is about to bring
-  // up. The logging settings keep password verifiers out of the log, errors included.
+  // up. The logging settings keep password verifiers out of the log, errors included, and out of statistics.
   auto prepared = session->simple(
       "SET synchronous_commit = local; SET client_connection_check_interval = '200ms'; SET log_statement = 'none';"
       "SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'; SET log_duration = off;"
+      "SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0; SET debug_print_parse = off;"
+      "SET debug_print_rewritten = off; SET debug_print_plan = off; SET pg_stat_statements.track_utility = off;"
       "SET lock_timeout = '5s'; SET search_path = pg_catalog;"
       // Whatever people set for everybody, or for this role.
       "SET statement_timeout = 0; SET idle_session_timeout = 0; SET idle_in_transaction_session_timeout = 0;"

@@ -1,7 +1,10 @@
 #include "engines/postgres/objects.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "core/text.hpp"
 #include "engines/postgres/admin.hpp"
@@ -54,16 +57,25 @@ Result<SeenObjects> look(Session& session, const std::stop_token& stop) {
   return seen;
 }
 
-// One after another, each by itself: what PostgreSQL refuses is noted, and the rest goes on.
-Status carry_out(Session& session, const std::vector<Statement>& plan, Objects::Outcome& outcome,
-                 const std::stop_token& stop) {
+// One after another, each by itself: what PostgreSQL refuses is noted, and the rest goes on. What takes too long ends
+// its session, and PostgreSQL undoes it.
+Status carry_out(Session& session, const std::vector<Statement>& plan, const std::function<Result<Session>()>& open,
+                 Objects::Outcome& outcome, const std::stop_token& stop) {
   for (const Statement& statement : plan) {
     const auto done = session.simple(statement.sql, kLongTime, stop);
     if (done) {
       outcome.changed.push_back(statement.object);
     } else {
-      if (is_over(done.error()) || !session.alive()) return std::unexpected(done.error());
-      outcome.troubles.push_back({statement.object, words_of(done.error())});
+      const bool too_long = done.error().code == Code::kTimeout;
+      if (is_over(done.error()) || (!session.alive() && !too_long)) return std::unexpected(done.error());
+      outcome.troubles.push_back({statement.object, too_long
+                                                        ? fmt::format("took longer than {} min and was given up: {}",
+                                                                      kLongTime.count(), words_of(done.error()))
+                                                        : words_of(done.error())});
+      if (session.alive()) continue;
+      auto another = open();
+      if (!another) return std::unexpected(another.error());
+      session = std::move(*another);
     }
   }
   return {};
@@ -72,26 +84,32 @@ Status carry_out(Session& session, const std::vector<Statement>& plan, Objects::
 // Where there is no such database that was said already.
 Status ensure_extensions(const Layout& layout, int port, const WantedDatabase& database, Objects::Outcome& outcome,
                          const std::stop_token& stop) {
-  auto inside = open_local(layout, port, kTime, stop, database.name);
+  // Where an extension names no schema of its own, it is put where people's objects are.
+  const auto open = [&]() -> Result<Session> {
+    auto inside = open_local(layout, port, kTime, stop, database.name);
+    if (!inside) return inside;
+    if (auto set = inside->simple("SET search_path = public", kTime, stop); !set) return std::unexpected(set.error());
+    return inside;
+  };
+  auto inside = open();
   if (!inside) {
     if (inside.error().code == Code::kCancelled) return std::unexpected(inside.error());
     outcome.troubles.push_back({"database " + database.name, words_of(inside.error())});
     return {};
   }
-  // Where an extension names no schema of its own, it is put where people's objects are.
-  if (auto set = inside->simple("SET search_path = public", kTime, stop); !set) return std::unexpected(set.error());
   const auto rows = inside->query("SELECT extname, extversion FROM pg_catalog.pg_extension", {}, kTime, stop);
   if (!rows) return std::unexpected(rows.error());
   std::map<std::string, std::string> installed;
   for (const Row& row : *rows) installed[row[0].value_or("")] = row[1].value_or("");
-  return carry_out(*inside, plan_extensions(database, installed), outcome, stop);
+  return carry_out(*inside, plan_extensions(database, installed), open, outcome, stop);
 }
 
 }  // namespace
 
 Result<Objects::Outcome> Objects::ensure(const Layout& layout, int port, const std::vector<Role>& roles,
                                          const std::vector<WantedDatabase>& databases, const std::stop_token& stop) {
-  auto session = open_local(layout, port, kTime, stop);
+  const auto open = [&] { return open_local(layout, port, kTime, stop); };
+  auto session = open();
   if (!session) return std::unexpected(session.error());
   const auto seen = look(*session, stop);
   if (!seen) return std::unexpected(seen.error());
@@ -112,7 +130,7 @@ Result<Objects::Outcome> Objects::ensure(const Layout& layout, int port, const s
   }
   passwords_ = std::move(passwords);
   Outcome outcome;
-  if (auto done = carry_out(*session, plan_objects(wanted, databases, *seen), outcome, stop); !done)
+  if (auto done = carry_out(*session, plan_objects(wanted, databases, *seen), open, outcome, stop); !done)
     return std::unexpected(done.error());
   for (const WantedDatabase& database : databases) {
     const bool failed = std::any_of(outcome.troubles.begin(), outcome.troubles.end(), [&](const Trouble& trouble) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.hpp"
+#include "engines/postgres/layout.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -25,7 +26,7 @@ SELECT json_build_object(
                  'heard', last_msg_receipt_time,
                  'timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_receiver_timeout'))
                FROM pg_stat_wal_receiver),
-  'senders', (SELECT coalesce(json_agg(json_build_object('application', application_name, 'state', state, 'sync', sync_state,
+  'senders', (SELECT coalesce(json_agg(json_build_object('user', usename, 'application', application_name, 'state', state, 'sync', sync_state,
                  'flushed', flush_lsn, 'replayed', replay_lsn, 'lag', extract(epoch FROM replay_lag),
                  'pid', pid, 'sent', sent_lsn, 'told', reply_time)), '[]') FROM pg_stat_replication),
   'sender_timeout', (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'wal_sender_timeout'),
@@ -34,6 +35,7 @@ SELECT json_build_object(
               FROM pg_replication_slots WHERE slot_type = 'physical'),
   'tablespaces', (SELECT coalesce(json_agg(location), '[]') FROM pg_tablespace, pg_tablespace_location(oid) AS location
                   WHERE location LIKE '/%'),
+  'archiving', current_setting('archive_mode') = 'always',
   'pending', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE pending_restart),
   'version', current_setting('server_version'))::text
 FROM pg_is_in_recovery() AS r)";
@@ -65,6 +67,11 @@ Result<Observation> parse_observation(const std::string& text) {
       seen.receiver = one;
     }
     for (const Json& sender : json.at("senders")) {
+      if (text_of(sender, "user") != kReplicationRole) {
+        seen.strangers.push_back(
+            {text_of(sender, "user"), text_of(sender, "application"), sender.at("pid").get<int64_t>()});
+        continue;
+      }
       Observation::Sender one;
       one.application = text_of(sender, "application");
       one.state = text_of(sender, "state");
@@ -85,6 +92,7 @@ Result<Observation> parse_observation(const std::string& text) {
                             static_cast<uint64_t>(std::max<int64_t>(0, integer_of(slot, "kept")))});
     seen.sender_timeout_seconds = json.at("sender_timeout").get<double>();
     for (const Json& location : json.at("tablespaces")) seen.tablespaces.push_back(location.get<std::string>());
+    seen.archiving = json.at("archiving").get<bool>();
     for (const Json& name : json.at("pending")) seen.pending_restart.push_back(name.get<std::string>());
     seen.version = text_of(json, "version");
     return seen;

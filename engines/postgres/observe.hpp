@@ -37,7 +37,13 @@ struct Observation {
     std::string told_at;  // when the replica told its positions last, by its own clock; empty: never
     bool deaf = false;    // nothing moves though log waits for it, for longer than the time-out of its sender allows
   };
-  std::vector<Sender> senders;
+  std::vector<Sender> senders;  // to members of the link, and to their clones
+  // To somebody who logged in as another role, whatever name the connection gives itself: no replica of the link.
+  struct Stranger {
+    std::string user, application;
+    int64_t pid = 0;
+  };
+  std::vector<Stranger> strangers;
   struct Slot {
     std::string name;
     bool active = false;
@@ -47,6 +53,7 @@ struct Observation {
   double sender_timeout_seconds = 0;  // wal_sender_timeout; 0: none
   std::vector<Slot> slots;
   std::vector<std::string> pending_restart;  // parameters
+  bool archiving = false;                    // archive_mode is in force
   std::vector<std::string> tablespaces;      // locations outside PGDATA
   std::string version;
 };

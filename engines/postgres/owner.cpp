@@ -47,12 +47,31 @@ Status ensure_role(Session& session, const Owner& owner, const std::stop_token& 
       stop);
 }
 
-// REASSIGN OWNED sees the objects of its session's database, and databases as such.
-Status hand_over(const Layout& layout, int port, const std::string& database, const std::string& from,
-                 const std::string& to, const std::stop_token& stop) {
+// REASSIGN OWNED sees the objects of its session's database, and databases as such: those are put back, so that each
+// changes hands with what is in it, and what was cut short is begun again. The link's own comes last.
+Status hand_over(const Layout& layout, int port, Session& local, const std::string& database,
+                 const std::vector<std::string>& with_it, const std::string& from, const std::string& to,
+                 const std::stop_token& stop) {
+  const std::string old = local.identifier(from), owner = local.identifier(to);
+  const auto rows = local.query("SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = $1 AND datname <> $2",
+                                {from, database}, kTime, stop);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<std::string> owned;
+  for (const Row& row : *rows) owned.push_back(row[0].value_or(""));
+  for (const std::string& one : with_it) {
+    if (std::erase(owned, one) == 0) continue;
+    std::string back = fmt::format("ALTER DATABASE {} OWNER TO {};", local.identifier(database), old);
+    for (const std::string& other : owned)
+      back += fmt::format("ALTER DATABASE {} OWNER TO {};", local.identifier(other), old);
+    auto inside = open_local(layout, port, kTime, stop, one);
+    if (!inside) return std::unexpected(inside.error());
+    if (auto done = run(*inside, fmt::format("BEGIN; REASSIGN OWNED BY {} TO {}; {} COMMIT", old, owner, back), stop,
+                        kHandOverTime);
+        !done)
+      return done;
+  }
   auto inside = open_local(layout, port, kTime, stop, database);
   if (!inside) return std::unexpected(inside.error());
-  const std::string old = inside->identifier(from), owner = inside->identifier(to);
   if (auto done =
           run(*inside, fmt::format("BEGIN; REASSIGN OWNED BY {0} TO {1}; ALTER ROLE {0} NOLOGIN; COMMIT", old, owner),
               stop, kHandOverTime);
@@ -99,7 +118,8 @@ Result<Owner> read_owner(const std::string& owner_dir) {
 }
 
 Status ensure_owner_and_database(const Layout& layout, int port, Session& local, const Owner& owner,
-                                 const std::string& database, const std::stop_token& stop) {
+                                 const std::string& database, const std::vector<std::string>& with_it,
+                                 const std::stop_token& stop) {
   if (auto fine = check_owner(owner); !fine) return fine;
   if (auto made = ensure_role(local, owner, stop); !made) return made;
   const auto there = look_at(local, database, stop);
@@ -109,7 +129,7 @@ Status ensure_owner_and_database(const Layout& layout, int port, Session& local,
   if (there->owner == owner.username) return {};
   // What a superuser owns is not a former owner's, and PostgreSQL refuses to give it away.
   if (there->superuser) return run(local, fmt::format("ALTER DATABASE {} OWNER TO {}", of, name), stop);
-  return hand_over(layout, port, database, there->owner, owner.username, stop);
+  return hand_over(layout, port, local, database, with_it, there->owner, owner.username, stop);
 }
 
 }  // namespace twinspan::postgres

@@ -22,9 +22,10 @@ std::string without_line_break(std::string text);
 Result<Owner> read_owner(const std::string& owner_dir);
 
 // The owner as a plain login role with this password, and the database, owned by it. Where another role owned it, what
-// that one owned becomes the new owner's, in one transaction with the end of its login. May be repeated; waits for no
-// replica. `local` is a superuser's session.
+// that one owned there becomes the new owner's, in one transaction with the end of its login; before that the same in
+// those of `with_it` that it owned. May be repeated; waits for no replica. `local` is a superuser's session.
 Status ensure_owner_and_database(const Layout& layout, int port, Session& local, const Owner& owner,
-                                 const std::string& database, const std::stop_token& stop = {});
+                                 const std::string& database, const std::vector<std::string>& with_it,
+                                 const std::stop_token& stop = {});
 
 }  // namespace twinspan::postgres

@@ -155,6 +155,7 @@ void Postmaster::send(int signal) const {
 
 void Postmaster::signal_stop(StopMode mode) {
   stop_asked_ = true;
+  if (on_ending_) on_ending_();
   send(mode == StopMode::kFast ? SIGINT : SIGQUIT);
 }
 

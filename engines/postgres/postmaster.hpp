@@ -41,11 +41,15 @@ class Postmaster {
   // Each line of its log, on the thread that reads them. Before start().
   void on_log(std::function<void(const LogLine&)> listener) { on_log_ = std::move(listener); }
 
+  // It is asked to stop; on the thread that asks, which must not be held up. Before start().
+  void on_ending(std::function<void()> listener) { on_ending_ = std::move(listener); }
+
   // Starts it; that it accepts connections is for an observer to find out. What an earlier life left behind is killed
   // first.
   Status start();
   bool running() const { return pid_ != 0; }
   pid_t pid() const { return pid_; }
+  bool ending() const { return stop_asked_; }  // stop() or signal_stop() was called since it was started
   // Signals, waits, and goes one step harder at each deadline: fast after `patience`, then immediate for 500 ms, then
   // SIGKILL. Returns when nothing of the instance is left. Not running is fine.
   Status stop(StopMode mode, std::chrono::milliseconds patience);
@@ -62,6 +66,7 @@ class Postmaster {
   const std::function<void(pid_t)> on_spawn_;
   const std::function<void(const Death&)> on_death_;
   std::function<void(const LogLine&)> on_log_;
+  std::function<void()> on_ending_;
   std::atomic<pid_t> pid_{0};
   std::atomic<bool> stop_asked_{false};
   mutable Mutex mutex_;  // held where pid_ is cleared: whoever holds it may signal the process

@@ -84,7 +84,7 @@ std::string synchronous_standby_names(const std::vector<std::string>& candidates
 }
 
 std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings) {
-  return {
+  std::map<std::string, std::string> values{
       {"cluster_name", settings.endpoint},
       {"data_directory", layout.pgdata()},
       {"hba_file", layout.hba_file()},
@@ -112,6 +112,14 @@ std::map<std::string, std::string> agents_settings(const Layout& layout, const S
        settings.upstream ? receiver_conninfo(layout, *settings.upstream, settings.endpoint) : std::string()},
       {"primary_slot_name", settings.upstream ? slot_name(settings.endpoint) : std::string()},
   };
+  // Only where log is stored: with archive_mode every clean stop fills the segment it ends in, and sends it to every
+  // replica. Replicas keep what they receive until it is stored, too.
+  if (!settings.archive_command.empty()) {
+    values["archive_mode"] = "always";
+    values["archive_command"] = settings.archive_command;
+    values["archive_timeout"] = "60s";  // an unfinished segment is stored after that time, where anything was written
+  }
+  return values;
 }
 
 std::string render_conf(const Layout& layout, const Settings& settings) {

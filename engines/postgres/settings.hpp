@@ -22,6 +22,7 @@ struct Settings {
   int64_t sync_replicas = 1;                      // how many of them
   std::optional<Upstream> upstream;  // where it receives from while in recovery; nullopt: it receives nothing
   bool accept_clients = true;        // false: a warm standby, which nobody but the agent reads
+  std::string archive_command;       // empty: nothing is archived, and archive_mode stays off
   // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
   std::map<std::string, int64_t> recovery_floor;
 };

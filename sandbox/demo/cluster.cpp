@@ -27,9 +27,9 @@ std::string read_text(const fs::path& path) {
 
 std::optional<kube::Resource> resource_of(const Json& object) {
   for (const kube::Resource& known :
-       {kube::kNamespaces, kube::kReplicationLinks, kube::kFailoverPolicies, kube::kSecrets, kube::kConfigMaps,
-        kube::kServices, kube::kPods, kube::kServiceAccounts, kube::kRoles, kube::kRoleBindings,
-        kube::kCustomResourceDefinitions, kube::kPersistentVolumeClaims})
+       {kube::kNamespaces, kube::kReplicationLinks, kube::kFailoverPolicies, kube::kBackupSchedules, kube::kBackups,
+        kube::kRestores, kube::kSecrets, kube::kConfigMaps, kube::kServices, kube::kPods, kube::kServiceAccounts,
+        kube::kRoles, kube::kRoleBindings, kube::kCustomResourceDefinitions, kube::kPersistentVolumeClaims})
     if (object.value("apiVersion", "") == known.api_version() && object.value("kind", "") == known.kind) return known;
   return std::nullopt;
 }

@@ -11,7 +11,7 @@ namespace twinspan::sandbox {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kOutagePatience{60000}, kHistoryPatience{15000};
+constexpr milliseconds kOutagePatience{60000}, kHistoryPatience{60000};
 
 Json status_of(const Json& object) { return object.value("status", Json::object()); }
 

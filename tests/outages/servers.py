@@ -52,34 +52,34 @@ class Authority:
         day = lambda offset: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset))
         return "-startdate", day(-3600), "-enddate", day(86400)
 
-    def issue(self, folder, common_name, crt="tls.crt", key="tls.key", host="127.0.0.1"):
+    def issue(self, folder, common_name, crt="tls.crt", key="tls.key", host="127.0.0.1", names=()):
         """tls.crt, tls.key and ca.crt, into `folder`."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with self._lock:  # one index, one serial number
-            self._issue(folder, common_name, crt, key, host)
+            self._issue(folder, common_name, crt, key, host, names)
         (folder / "ca.crt").write_bytes(self.ca.read_bytes())
         return folder / crt, folder / key
 
-    def _issue(self, folder, common_name, crt, key, host):
+    def _issue(self, folder, common_name, crt, key, host, names):
         self._key(folder / key)
         self.run("req", "-new", "-key", folder / key, "-subj", f"/CN={common_name}", "-addext",
-                 f"subjectAltName=IP:{host},DNS:localhost", "-out", "one.csr")
+                 ",".join([f"subjectAltName=IP:{host},DNS:localhost", *(f"DNS:{name}" for name in names)]), "-out", "one.csr")
         self.run("ca", "-config", "ca.cnf", "-batch", *self._validity(), "-in", "one.csr", "-out", folder / crt, "-notext")
 
 
 class Server:
-    """A server process; `data` is where it keeps everything, `host` the address it listens at."""
+    """A server process; `data` is where it keeps everything, `host` the address it listens at, `names` others that lead there."""
     kind = ""
 
-    def __init__(self, authority, folder, data=None, host="127.0.0.1"):
+    def __init__(self, authority, folder, data=None, host="127.0.0.1", names=()):
         self.folder = pathlib.Path(folder)
         self.data = pathlib.Path(data or self.folder / "data")
         self.data.mkdir(parents=True, exist_ok=True)
         self.host, self.port = host, free_port(host)
         self.endpoint = f"https://{host}:{self.port}"
         self.ca = authority.ca
-        self.certificate, self.key = authority.issue(self.folder / "certs", "s3", "public.crt", "private.key", host)
+        self.certificate, self.key = authority.issue(self.folder / "certs", "s3", "public.crt", "private.key", host, names)
         environment = {**os.environ, "HOME": str(self.folder), **self.environment()}
         with open(self.folder / "log", "wb") as log:
             self._process = subprocess.Popen([str(word) for word in self.command()], env=environment, stdout=log, stderr=log)

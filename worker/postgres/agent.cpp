@@ -72,7 +72,9 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       disk_(
           clock_, [directory = options_.layout.data_dir] { return touch_disk(directory); },
           [this](const postgres::Volume& volume) { local_.update([&](Local& local) { local.volume = volume; }); }),
-      jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_}),
+      repository_(secrets_),
+      jobs_(
+          {children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_, repository_}),
       runner_(jobs_, clock_,
               [this](const Job& job, const Status& outcome) {
                 if (outcome || outcome.error().code != Code::kCancelled)
@@ -81,6 +83,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
                 changed_.raise();
                 prober_.poke();
               }),
+      backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_,
+                [this] { return standing(); }}),
       servers_(
           servers_config(options_), board_,
           [this] { return metrics_.text(statistics_.read(), certificate_ends_at(options_.layout)); },
@@ -89,6 +93,20 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
           }) {}
 
 Agent::~Agent() = default;
+
+BackupKeeper::Standing Agent::standing() const {
+  BackupKeeper::Standing standing;
+  {
+    MutexLock lock(desired_mutex_);
+    standing.desired = desired_;
+  }
+  const Local local = local_.copy();
+  standing.may_store =
+      local.writable && keeper_.view(local.memory ? local.memory->lease : seconds(0)).tenure.has_value();
+  standing.ending = postmaster_.ending();
+  standing.life = local.life;
+  return standing;
+}
 
 void Agent::note_handover(const Status& outcome) {
   if (outcome)
@@ -130,8 +148,10 @@ void Agent::link_changed(const std::shared_ptr<const api::ObeyedLink>& link) {
     if (desired_ && (desired_->generation != desired->generation || desired_->attempt != desired->attempt ||
                      desired_->settings.parameters != desired->settings.parameters))
       upkeep_due_ = true;
+    if (desired_ && desired_->backup.has_value() != desired->backup.has_value()) upkeep_due_ = true;
     desired_ = std::make_shared<const Desired>(std::move(*desired));
   }
+  backups_.poke();
   changed_.raise();
 }
 
@@ -300,6 +320,7 @@ int Agent::run() {
   log::info("agent stops");
   watch_.stop();
   servers_.stop();
+  backups_.stop();
   prober_.stop();
   disk_.stop();
   runner_.stop();

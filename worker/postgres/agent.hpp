@@ -12,6 +12,8 @@
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "kube/client.hpp"
+#include "worker/postgres/backup/backup_keeper.hpp"
+#include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/disk_probe.hpp"
 #include "worker/postgres/guard.hpp"
@@ -58,6 +60,7 @@ class Agent {
   void database_died(const postgres::Death& death);
   void note_handover(const Status& outcome);
   bool fit_for_lease() const;
+  BackupKeeper::Standing standing() const;  // in what concerns backups
   std::chrono::nanoseconds patience(const LeaseKeeper::View& lease, const MemberAction& action) const;
 
   const Options options_;
@@ -81,8 +84,10 @@ class Agent {
   LinkWatch watch_;
   Prober prober_;
   DiskProbe disk_;
+  const RepositoryAccess repository_;
   Jobs jobs_;
   JobRunner runner_;
+  BackupKeeper backups_;
   Servers servers_;
   mutable Mutex desired_mutex_;
   std::shared_ptr<const Desired> desired_ GUARDED_BY(desired_mutex_);

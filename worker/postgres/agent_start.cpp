@@ -107,10 +107,15 @@ bool Agent::start() {
       ++local.parameters.taken_back_count;
     });
   });
+  postmaster_.on_ending([this] { backups_.database_ends(); });
   keeper_.start();
   runner_.start();
   prober_.start();
   disk_.start();
+  if (auto listens = backups_.start(); !listens) {
+    log::error("nothing can be archived", {{"error", listens.error().message}});
+    return false;
+  }
   watch_.start();
   return true;
 }

@@ -94,6 +94,11 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
     desired.lease = lease_timing(std::chrono::seconds(*said->lease_duration_seconds),
                                  std::chrono::seconds(*said->lease_renew_seconds));
 
+  desired.backup = link.status.backup;
+  desired.restore = link.status.restore;
+  if (const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
+      made != link.metadata.annotations.end())
+    desired.restored_by = made->second;
   const api::Endpoint* self = nullptr;
   std::vector<std::string> names;
   const auto add = [&](const api::Endpoint& one) {

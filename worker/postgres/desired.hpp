@@ -36,6 +36,9 @@ struct Desired {
   bool keep_parameters = false;                       // settings are not to be believed: those that last ran well
   api::ParameterBounds bounds;                        // what settings of this link are judged against
   std::map<std::string, std::string> froms;           // every target: whom it asks to follow; empty: the primary
+  std::optional<api::BackupAssignment> backup;        // where log and backups go
+  std::string restored_by;                            // the Restore that made the link; empty: nobody restored it
+  std::optional<api::RestoreAssignment> restore;      // what the first data come from
   std::map<std::string, bool> streams;                // endpoints whose status says that they follow
 };
 

@@ -18,6 +18,13 @@ DesiredObjects::Role role_from(const api::DeclaredRole& declared) {
 
 }  // namespace
 
+std::vector<std::string> DesiredObjects::of_the_owner() const {
+  std::vector<std::string> out;
+  for (const postgres::WantedDatabase& database : databases)
+    if (database.owner.empty()) out.push_back(database.name);
+  return out;
+}
+
 std::vector<std::string> DesiredObjects::names() const {
   std::vector<std::string> names;
   for (const Role& role : roles) names.push_back("role " + role.wanted.name);

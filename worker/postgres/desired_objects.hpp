@@ -18,7 +18,8 @@ struct DesiredObjects {
   std::vector<Role> roles;
   std::vector<postgres::WantedDatabase> databases;  // an empty owner: that of the owner's Secret
 
-  std::vector<std::string> names() const;  // for people: "role reports", "database stock"
+  std::vector<std::string> of_the_owner() const;  // databases
+  std::vector<std::string> names() const;         // for people: "role reports", "database stock"
 };
 DesiredObjects objects_from(const api::PostgresSettings& settings);
 

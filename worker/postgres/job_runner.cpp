@@ -72,7 +72,8 @@ void JobRunner::run(const std::stop_token& stop) {
         failures_ = failed_ && is_same(*failed_, *job) ? std::min(failures_ + 1, 10) : 1;
         failed_ = job;
         // Copying gigabytes again is not for once a second; everything else is what a failover may wait for.
-        const bool heavy = std::holds_alternative<Clone>(*job) || std::holds_alternative<Rewind>(*job);
+        const bool heavy = std::holds_alternative<Clone>(*job) || std::holds_alternative<Rewind>(*job) ||
+                           (std::holds_alternative<Initialize>(*job) && !desired->restored_by.empty());
         const std::chrono::milliseconds limit = heavy ? std::chrono::seconds(10) : std::chrono::seconds(1);
         not_before_ = clock_.boot_now() + std::min(std::chrono::milliseconds(50) * (1 << failures_), limit);
       }

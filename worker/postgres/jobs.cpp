@@ -13,6 +13,7 @@
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/promote.hpp"
 #include "engines/postgres/slots.hpp"
+#include "worker/postgres/backup/restore_data.hpp"
 #include "worker/postgres/memory_file.hpp"
 
 namespace twinspan::worker {
@@ -174,9 +175,33 @@ Status Jobs::carry_out(const Examine&, const Desired&, const std::stop_token& st
 
 Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::stop_token& stop) {
   doing(MemberState::kInitializing);
-  const auto made = postgres::initialize(c_.children, c_.layout, desired.cluster, stop);
+  const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
+                                                : restore(desired, stop);
   if (made) data_replaced(DataShape::kPrimary);
   return made;
+}
+
+// An empty database must not take the place of the one that was to be restored.
+Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
+  if (!desired.restore)
+    return fail(Code::kUnavailable, fmt::format("Restore {} has not said yet what to restore", desired.restored_by));
+  const auto tell = [&](BackupReport::Step step, const std::string& message) {
+    c_.local.update([&](Local& local) {
+      if (!local.backup) local.backup.emplace();
+      local.backup->restored = {desired.restore->name, step, message};
+    });
+  };
+  // As long as the Restore asks for what can't be had; another one is another name.
+  if (const auto known = c_.local.copy().backup; known && known->restored &&
+                                                 known->restored->name == desired.restore->name &&
+                                                 known->restored->step == BackupReport::Step::kFailed)
+    return fail(Code::kInvalid, known->restored->message);
+  const Status done = restore_data(
+      {c_.children, c_.layout, c_.repository, desired.settings, [&](BackupReport::Step step) { tell(step, ""); }},
+      *desired.restore, stop);
+  if (!done && done.error().code != Code::kCancelled)
+    tell(is_final(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching, done.error().message);
+  return done;
 }
 
 Status Jobs::carry_out(const StartPrimary& job, const Desired& desired, const std::stop_token& stop) {
@@ -260,7 +285,7 @@ Status Jobs::apply_owner(const Desired& desired, postgres::Session& session, con
   const std::string content = owner->username + "\n" + owner->password;
   if (content == owner_applied_) return {};
   if (auto done = postgres::ensure_owner_and_database(c_.layout, desired.settings.port, session, *owner,
-                                                      desired.database, stop);
+                                                      desired.database, desired.objects.of_the_owner(), stop);
       !done)
     return done;
   owner_applied_ = content;
@@ -276,7 +301,7 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   if (local.process == ProcessState::kStopped) return {};
   if (!local.seen)  // nobody gets in so far
     return desired.paused ? Status{} : check_parameters(desired, local.following, primary, stop);
-  if (auto ended = end_deaf_senders(desired, local, stop); !ended) return ended;
+  if (auto ended = end_false_senders(desired, local, stop); !ended) return ended;
   if (!desired.paused)
     if (auto configured = configure(desired, local.following, primary, stop); !configured) return configured;
   const auto checked = check_parameters(desired, local.following, primary, stop);

@@ -13,6 +13,7 @@
 #include "engines/postgres/owner.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "failover/log/member.hpp"
+#include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
 #include "worker/postgres/local.hpp"
@@ -59,7 +60,8 @@ class Jobs {
     const Guard& guard;
     const Clock& clock;
     LocalState& local;
-    PasswordSource& passwords;
+    SecretSource& passwords;
+    const RepositoryAccess& repository;
   };
   explicit Jobs(Context context)
       : c_(context), parameters_(context.layout.data_dir), objects_(context.clock, context.passwords) {}
@@ -77,6 +79,7 @@ class Jobs {
   Status carry_out(const Examine& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Open& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Upkeep& job, const Desired& desired, const std::stop_token& stop);
+  Status restore(const Desired& desired, const std::stop_token& stop);
   // jobs_replica.cpp
   Status carry_out(const StopReceiver& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const StartReplica& job, const Desired& desired, const std::stop_token& stop);
@@ -107,7 +110,7 @@ class Jobs {
   Status apply_owner(const Desired& desired, postgres::Session& session, const std::stop_token& stop);
   Status restart_where_needed(const Desired& desired, const Local& local, const std::string& primary);
   // repairs.cpp: what a member does for a connection or a log that is lost for good.
-  Status end_deaf_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
+  Status end_false_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
   void look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop);
   void bound_wal(postgres::Settings& settings);
   Status keep_declared(const Desired& desired, const std::stop_token& stop);

@@ -11,6 +11,7 @@
 #include "engines/postgres/data.hpp"
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/in_force.hpp"
+#include "worker/postgres/backup/backup_keeper.hpp"
 #include "worker/postgres/jobs.hpp"
 
 namespace twinspan::worker {
@@ -91,6 +92,7 @@ Result<postgres::Settings> Jobs::settings_of(const Desired& desired, const std::
                                              const std::stop_token& stop) {
   postgres::Settings settings = desired.settings;
   settings.accept_clients = as_primary || !desired.warm;
+  if (desired.backup) settings.archive_command = archive_command_of(c_.layout);
   bound_wal(settings);
   if (!following.empty()) {
     const auto upstream = find(desired, following);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/backup_report.hpp"
 #include "contract/declared_objects.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
@@ -73,6 +74,7 @@ struct Local {
   std::string configuration_trouble;     // why the spec is not applied in full
   int64_t generation = 0;                // applied
   std::optional<ObjectsReport> objects;  // of a primary; nullopt: not looked at, or nothing is declared
+  std::optional<BackupReport> backup;    // nullopt: nothing was ever to be stored or restored
 };
 
 // Any thread. `on_change` is called after each update, without the lock.

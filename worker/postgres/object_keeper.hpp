@@ -20,6 +20,8 @@ class ObjectKeeper {
  public:
   static constexpr std::chrono::seconds kSecretsInterval{15}, kLookInterval{180};
   static constexpr std::chrono::seconds kRetry{5}, kRetryMax{60};  // doubled from one to the other
+  // For so long after an edit a Secret that can't be read is awaited, and looked for every kSoon.
+  static constexpr std::chrono::seconds kGrace{30}, kSoon{1};
 
   // Whoever asks, and of which life of the database.
   struct Primary {
@@ -30,7 +32,7 @@ class ObjectKeeper {
     std::string owner;  // the user name of the owner's Secret
   };
 
-  ObjectKeeper(const Clock& clock, PasswordSource& passwords) : clock_(clock), source_(passwords) {}
+  ObjectKeeper(const Clock& clock, SecretSource& passwords) : clock_(clock), source_(passwords) {}
 
   // What there is to say now; nullopt: nothing is declared. An error: nobody gets in, or `stop`.
   Result<std::optional<ObjectsReport>> keep(const DesiredObjects& desired, const Primary& primary,
@@ -50,12 +52,15 @@ class ObjectKeeper {
   void tell_of_removed(const DesiredObjects& desired);
 
   const Clock& clock_;
-  PasswordSource& source_;
+  SecretSource& source_;
   postgres::Objects objects_;
   std::optional<Wish> done_;  // the last one that was carried out, whatever came of it
   Passwords passwords_;
   std::vector<ObjectsReport::Trouble> unread_;  // passwords that can't be had
+  bool unanswered_ = false;                     // some were not told at the last reading
   ObjectsReport said_;
+  std::string wished_;
+  BootTime wished_at_{};
   std::set<std::string> declared_;
   BootTime read_at_{}, look_at_{};
   std::chrono::seconds retry_{kRetry};

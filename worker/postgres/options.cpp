@@ -1,11 +1,15 @@
 #include "worker/postgres/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace twinspan::worker {
 
 LeaseTiming lease_timing(std::chrono::milliseconds duration, std::chrono::milliseconds renew) {
-  return {duration, renew, duration / 5};
+  // Others believe a lease for no longer, whoever wrote that it lasts: nor may who holds it.
+  duration = std::clamp<std::chrono::milliseconds>(duration, std::chrono::seconds(2), kLeaseDurationMost);
+  const std::chrono::milliseconds margin = duration / 5;
+  return {duration, std::min(renew, (duration - margin) / 2), margin};
 }
 
 std::expected<Options, int> parse_options(int argc, const char* const* argv) {
@@ -24,14 +28,15 @@ std::expected<Options, int> parse_options(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--lease-duration-seconds", duration_seconds,
                  "How long the lease lasts without renewal, the same on every member")
-      ->check(CLI::Range(2, 600))
+      ->check(CLI::Range(2, 300))
       ->capture_default_str();
   app.add_option("--lease-renew-milliseconds", renew_milliseconds, "How often it is renewed")
       ->check(CLI::Range(100, 60000))
       ->capture_default_str();
   if (const auto parsed = parse(app, argc, argv); !parsed) return std::unexpected(parsed.error());
-  options.lease = lease_timing(std::chrono::seconds(duration_seconds), std::chrono::milliseconds(renew_milliseconds));
-  if (options.lease.renew * 2 + options.lease.margin > options.lease.duration) {
+  const std::chrono::milliseconds renew(renew_milliseconds);
+  options.lease = lease_timing(std::chrono::seconds(duration_seconds), renew);
+  if (renew * 2 + options.lease.margin > options.lease.duration) {
     std::cerr << "--lease-renew-milliseconds: must leave room for two renewals in --lease-duration-seconds\n";
     return std::unexpected(2);
   }

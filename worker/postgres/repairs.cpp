@@ -30,19 +30,28 @@ constexpr std::chrono::hours kRemadeSaid{1};
 
 }  // namespace
 
-Status Jobs::end_deaf_senders(const Desired& desired, const Local& local, const std::stop_token& stop) {
-  std::optional<postgres::Session> session;
+// PostgreSQL counts whoever bears an endpoint's name among those that commits wait for.
+Status Jobs::end_false_senders(const Desired& desired, const Local& local, const std::stop_token& stop) {
+  std::vector<int64_t> pids;
   for (const auto& sender : local.seen->senders) {
     if (!sender.deaf) continue;
-    if (!session) {
-      auto opened = connect(desired, stop);
-      if (!opened) return std::unexpected(opened.error());
-      session.emplace(std::move(*opened));
-    }
     log::warn("a replica holds its connection open and reads nothing: ended, so that its slot can be let go",
               {{"replica", sender.application}, {"pid", sender.pid}});
-    if (auto ended = postgres::end_sender(*session, sender.pid, stop); !ended) return ended;
+    pids.push_back(sender.pid);
   }
+  for (const auto& one : local.seen->strangers) {
+    if (!desired.froms.contains(one.application)) continue;
+    log::warn(
+        "a subscriber bears an endpoint's name, so that commits would wait for it instead of a replica: ended; "
+        "give it another application_name",
+        {{"application", one.application}, {"user", one.user}, {"pid", one.pid}});
+    pids.push_back(one.pid);
+  }
+  if (pids.empty()) return {};
+  auto session = connect(desired, stop);
+  if (!session) return std::unexpected(session.error());
+  for (const int64_t pid : pids)
+    if (auto ended = postgres::end_sender(*session, pid, stop); !ended) return ended;
   return {};
 }
 

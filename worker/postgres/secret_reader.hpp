@@ -1,4 +1,5 @@
-// Passwords of declared roles, read from Secrets by name: the worker's Role names each (controllers/link/render.hpp).
+// Passwords of declared roles, and what opens a repository of backups, read from Secrets by name: the worker's Role
+// names each (controllers/link/render.hpp).
 #pragma once
 #include <stop_token>
 #include <string>
@@ -9,15 +10,15 @@
 
 namespace twinspan::worker {
 
-class PasswordSource {
+class SecretSource {
  public:
-  virtual ~PasswordSource() = default;
+  virtual ~SecretSource() = default;
   // kNotFound, kInvalid: the Secret is not there, or its key is not, or not as it should be. Anything else is no
   // answer.
   virtual Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token& stop) = 0;
 };
 
-class SecretReader final : public PasswordSource {
+class SecretReader final : public SecretSource {
  public:
   SecretReader(kube::Client& client, std::string ns) : client_(client), ns_(std::move(ns)) {}
   Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token& stop) override;
@@ -28,6 +29,6 @@ class SecretReader final : public PasswordSource {
 };
 
 // The value of a Secret's key, without the line break that people's tools leave. Pure.
-Result<std::string> password_in(const Json& secret, const api::SecretKeyReference& key);
+Result<std::string> secret_value(const Json& secret, const api::SecretKeyReference& key);
 
 }  // namespace twinspan::worker

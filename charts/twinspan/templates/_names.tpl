@@ -66,13 +66,13 @@ seccompProfile: {type: RuntimeDefault}
      nobody may grant more than they have. */}}
 {{- define "twinspan.rules" -}}
 - apiGroups: [twinspan.dev]
-  resources: [replicationlinks]
-  verbs: [get, list, watch, patch]           # patch: to drop the finalizer of earlier versions
+  resources: [replicationlinks]              # patch: to drop the finalizer of earlier versions; create: what a Restore makes
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [twinspan.dev]
-  resources: [failoverpolicies]
+  resources: [failoverpolicies, backupschedules, backups, restores]
   verbs: [get, list, watch]
 - apiGroups: [twinspan.dev]
-  resources: [replicationlinks/status, failoverpolicies/status]
+  resources: [replicationlinks/status, failoverpolicies/status, backupschedules/status, backups/status, restores/status]
   verbs: [get, patch]
 - apiGroups: [twinspan.dev]
   resources: [replicationlinks/finalizers, failoverpolicies/finalizers]

@@ -20,9 +20,9 @@ using std::chrono::seconds;
 
 inline constexpr Resource kWidgets{"conformance.twinspan.dev", "v1", "widgets", "Widget"};
 
-// Polls until `done` or ten seconds have passed.
+// Polls until `done` or the limit has passed.
 template <class F>
-bool eventually(F done, seconds limit = seconds(10)) {
+bool eventually(F done, seconds limit = seconds(60)) {
   const auto until = std::chrono::steady_clock::now() + limit;
   while (std::chrono::steady_clock::now() < until) {
     if (done()) return true;

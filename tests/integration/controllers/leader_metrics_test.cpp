@@ -11,16 +11,19 @@
 namespace twinspan::controllers::testing {
 namespace {
 
+// Another one at each call, below those that the kernel gives to outgoing connections: nobody takes it in between.
 int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
+  static int next = 10000 + getpid() % 10000;
+  for (;; ++next) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<uint16_t>(next));
+    const bool free = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(socket);
+    if (free) return next++;
+  }
 }
 
 struct Replica {
@@ -29,7 +32,7 @@ struct Replica {
     options.metrics = {"127.0.0.1", free_port()};
     options.leader_elect = true;
     options.leader_election_namespace = "shop";
-    options.leader_election_lease_seconds = 3;
+    options.leader_election_lease_seconds = 30;  // released on a stop: nobody waits for it
     thread = std::jthread(
         [this, &rig](const std::stop_token& stop) { EXPECT_EQ(run_operator(options, config, rig.clock, stop), 0); });
   }

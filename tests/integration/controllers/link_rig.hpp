@@ -44,7 +44,7 @@ class LinkRig {
 
   // Polls; while it waits, pods are run and agents report.
   template <class Condition>
-  bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(20)) {
+  bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(60)) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) return false;

@@ -112,8 +112,8 @@ TEST(ThirdEngine, GoesFromItsManifestToAFlippedServiceByTheSamePipelines) {
     return text_of(member_of(member_of(service, "spec"), "selector"), kEndpointLabel) == endpoint;
   };
   ASSERT_TRUE(rig.eventually([&] { return points_at("east"); })) << rig.get(kube::kReplicationLinks, "echo").dump(1);
-  EXPECT_TRUE(rig.exists(kube::kPods, "echo-east-0"));
-  EXPECT_TRUE(rig.exists(kube::kPods, "echo-west-0"));
+  for (const char* pod : {"echo-east-0", "echo-west-0"})
+    EXPECT_TRUE(rig.eventually([&] { return rig.exists(kube::kPods, pod); })) << pod;
   {
     std::lock_guard lock(one.mutex);
     one.dead.insert("echo-east-0");

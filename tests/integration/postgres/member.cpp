@@ -15,6 +15,16 @@
 
 namespace twinspan::postgres::testing {
 
+// Of those that are repeated: long enough for a busy machine, short enough for another try.
+constexpr std::chrono::seconds kOneTry{10};
+
+std::string empty_small_disk() {
+  const char* small = getenv("TWINSPAN_SMALL_DISK");
+  if (small == nullptr) return "";
+  for (const auto& left : std::filesystem::directory_iterator(small)) std::filesystem::remove_all(left);
+  return small;
+}
+
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time) {
   const auto deadline = std::chrono::steady_clock::now() + time;
   while (!holds()) {
@@ -104,8 +114,7 @@ Status Member::start() {
 }
 
 Status Member::wait_for_sql(std::chrono::milliseconds time) {
-  if (eventually([this] { return open_local(layout, settings.port, std::chrono::seconds(1)).has_value(); }, time))
-    return {};
+  if (eventually([this] { return open_local(layout, settings.port, kOneTry).has_value(); }, time)) return {};
   return fail(Code::kTimeout, "no SQL");
 }
 
@@ -116,15 +125,27 @@ Status Member::reload() {
 }
 
 Result<Rows> Member::sql(const std::string& text, std::chrono::milliseconds time) {
-  auto session = Session::open(local_conninfo(layout, settings.port), std::chrono::seconds(2));
+  auto session = Session::open(local_conninfo(layout, settings.port), kOneTry);
   if (!session) return std::unexpected(session.error());
   return session->simple(text, time);
 }
 
+std::string Member::value(const std::string& text) {
+  const auto rows = sql(text);
+  if (!rows) return rows.error().message;
+  return rows->empty() ? "no row" : rows->front().front().value_or("null");
+}
+
 Result<Observation> Member::look() {
-  auto session = open_local(layout, settings.port, std::chrono::seconds(2));
+  auto session = open_local(layout, settings.port, kOneTry);
   if (!session) return std::unexpected(session.error());
-  return observe(*session, std::chrono::seconds(2));
+  return observe(*session, kOneTry);
+}
+
+Observation Member::seen() {
+  auto found = look();
+  EXPECT_TRUE(found) << found.error().message;
+  return found.value_or(Observation{});
 }
 
 bool Member::streams_from(Member& upstream) {
@@ -165,13 +186,14 @@ int main(int argc, char** argv) {
   if (geteuid() == 0) {
     const passwd* user = getpwnam("postgres");
     if (user == nullptr) user = getpwnam("nobody");
-    // A small disk of this program's own, for the test of a full one; gone with it.
-    const char* small = "/mnt";
+    // A small disk of this program's own, for the test of a full one; gone with it. Its path is nobody else's, too: the
+    // processes of an instance are found by the path of its data, and several of these programs run at one time.
+    const std::string small = fmt::format("/mnt/{}", getpid());
     if (user != nullptr && unshare(CLONE_NEWNS) == 0 &&
         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-        mount("tmpfs", small, "tmpfs", 0,
-              fmt::format("size=160m,mode=700,uid={},gid={}", user->pw_uid, user->pw_gid).c_str()) == 0)
-      setenv("TWINSPAN_SMALL_DISK", small, 1);
+        mount("tmpfs", "/mnt", "tmpfs", 0, "size=160m,mode=755") == 0 && mkdir(small.c_str(), 0700) == 0 &&
+        chown(small.c_str(), user->pw_uid, user->pw_gid) == 0)
+      setenv("TWINSPAN_SMALL_DISK", small.c_str(), 1);
     if (user == nullptr || setgroups(0, nullptr) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0 ||
         chdir("/tmp") != 0) {
       std::perror("becoming an unprivileged user");

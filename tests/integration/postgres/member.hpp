@@ -29,8 +29,13 @@ namespace twinspan::postgres::testing {
 
 inline constexpr const char* kBinDir = "/usr/lib/postgresql/15/bin";
 
+// For what ends by itself where all is well: on a busy machine it may take long, and that is no failure.
+inline constexpr std::chrono::seconds kPatience{60};
+
+// Of 160 MiB, made by main() where it may mount; empty where it may not.
+std::string empty_small_disk();
 // Polls until it holds or the time is over.
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time = std::chrono::seconds(20));
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds time = kPatience);
 
 #define ASSERT_OK(expression)                            \
   do {                                                   \
@@ -71,12 +76,15 @@ class Member {
   }
   Status configure();
   Status start();  // configures, starts, waits until SQL answers
-  Status wait_for_sql(std::chrono::milliseconds time = std::chrono::seconds(20));
+  Status wait_for_sql(std::chrono::milliseconds time = kPatience);
   Status reload();  // configures and signals
-  Result<Rows> sql(const std::string& text, std::chrono::milliseconds time = std::chrono::seconds(10));
+  Result<Rows> sql(const std::string& text, std::chrono::milliseconds time = kPatience);
+  // The first value of the answer; where there is none, why: that equals no value which a test wants.
+  std::string value(const std::string& text);
   Result<Observation> look();
+  Observation seen();  // where it can't be looked at, the test has failed
   bool streams_from(Member& upstream);
-  std::optional<Death> wait_for_death(std::chrono::milliseconds time = std::chrono::seconds(10));
+  std::optional<Death> wait_for_death(std::chrono::milliseconds time = kPatience);
   std::string owner_conninfo(const std::string& user, const std::string& password, const std::string& database) const;
 
  private:

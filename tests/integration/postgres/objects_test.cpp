@@ -22,14 +22,14 @@ class ObjectsTest : public Pair {
     return outcome.value_or(Objects::Outcome{});
   }
   std::string value(const std::string& sql, const std::string& database = "postgres") {
-    auto session = open_local(east.layout, east.settings.port, seconds(5), {}, database);
+    auto session = open_local(east.layout, east.settings.port, kPatience, {}, database);
     if (!session) return session.error().message;
-    const auto rows = session->query(sql, {}, seconds(5));
+    const auto rows = session->query(sql, {}, kPatience);
     if (!rows) return rows.error().message;
     return rows->empty() ? "none" : rows->front().front().value_or("null");
   }
   bool logs_in(const std::string& user, const std::string& password, const std::string& database = "postgres") {
-    return Session::open(east.owner_conninfo(user, password, database), seconds(5)).has_value();
+    return Session::open(east.owner_conninfo(user, password, database), kPatience).has_value();
   }
   static Role login(std::string name, std::optional<std::string> password, std::set<std::string> groups = {}) {
     Role role{{std::move(name), false, {}, std::move(groups), {}}, std::move(password)};
@@ -129,27 +129,34 @@ TEST_F(ObjectsTest, ExtensionsAreMadeInPublicAndUpgradedToAVersion) {
 }
 
 TEST_F(ObjectsTest, NoPasswordGetsIntoTheLog) {
-  east.settings.parameters["log_statement"] = "all";
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"log_statement", "all"},
+                                                                      {"log_min_duration_sample", "0"},
+                                                                      {"log_statement_sample_rate", "1"},
+                                                                      {"log_transaction_sample_rate", "1"},
+                                                                      {"debug_print_parse", "on"},
+                                                                      {"debug_print_plan", "on"}})
+    east.settings.parameters[name] = value;
   ASSERT_OK(east.reload());
   ::testing::internal::CaptureStderr();
   (void)ensure({login("app", "s3cret", {"nobody"})}, {});
   (void)ensure({login("app", "an0ther")}, {});
-  ASSERT_OK(east.postmaster->stop(StopMode::kFast, seconds(5)));
+  ASSERT_OK(east.postmaster->stop(StopMode::kFast, kPatience));
   const std::string log = ::testing::internal::GetCapturedStderr();
   for (const char* secret : {"s3cret", "an0ther", "SCRAM-SHA-256$"}) EXPECT_EQ(log.find(secret), std::string::npos);
 }
 
-class Passwords final : public worker::PasswordSource {
+class Passwords final : public worker::SecretSource {
  public:
   Result<std::string> read(const api::SecretKeyReference& key, const std::stop_token&) override {
     ++reads;
     if (away) return fail(Code::kUnavailable, "no answer");
+    if (denied) return fail(Code::kDenied, "not yet ours to read");
     const auto found = known.find(key.name + "/" + key.key);
     if (found == known.end()) return fail(Code::kNotFound, "Secret " + key.name + " does not exist");
     return found->second;
   }
   std::map<std::string, std::string> known;
-  bool away = false;
+  bool away = false, denied = false;
   int reads = 0;
 };
 class SteppedClock final : public Clock {
@@ -234,22 +241,91 @@ TEST_F(ObjectsTest, TheKeeperFollowsSecretsSpecAndPromotionsAndElseDoesNothing) 
   EXPECT_TRUE(logs_in("reports", "two"));
 }
 
+// The operator lets the agent read a new Secret a moment after the agent has read the new spec.
+TEST_F(ObjectsTest, ASecretThatIsNotOursYetIsAwaitedBeforeAPersonIs) {
+  Passwords passwords;
+  passwords.denied = true;
+  SteppedClock clock;
+  worker::ObjectKeeper keeper(clock, passwords);
+  api::PostgresSettings settings;
+  settings.roles.resize(3);
+  for (size_t i = 0; i < 3; ++i) {
+    settings.roles[i].name = "r" + std::to_string(i);
+    settings.roles[i].login = true;
+    settings.roles[i].password_secret_ref = api::SecretKeyReference{"passwords", "r"};
+  }
+  const worker::DesiredObjects desired = worker::objects_from(settings);
+  const auto keep = [&] {
+    auto said = keeper.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {});
+    EXPECT_TRUE(said) << said.error().message;
+    return said && *said ? **said : ObjectsReport{"nothing", {}};
+  };
+  EXPECT_NE(keep().asked, desired.asked) << "not applied yet, and nobody is called";
+  clock.now += worker::ObjectKeeper::kSoon;
+  passwords.denied = false;
+  passwords.known["passwords/r"] = "pw";
+  EXPECT_EQ(keep(), (ObjectsReport{desired.asked, {}}));
+  EXPECT_TRUE(logs_in("r2", "pw"));
+
+  // For ever: then it is told.
+  worker::ObjectKeeper another(clock, passwords);
+  passwords.denied = true;
+  ObjectsReport said;
+  for (BootTime until = clock.now + worker::ObjectKeeper::kGrace + seconds(70); clock.now < until;
+       clock.now += seconds(1)) {
+    auto one = another.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {});
+    ASSERT_TRUE(one);
+    said = **one;
+  }
+  EXPECT_EQ(said.asked, desired.asked);
+  EXPECT_EQ(said.troubles.size(), 3u);
+
+  // Who does not answer at all is asked once, not for each.
+  passwords.denied = false;
+  passwords.away = true;
+  passwords.reads = 0;
+  worker::ObjectKeeper third(clock, passwords);
+  ASSERT_TRUE(third.keep(desired, {east.layout, east.settings.port, 1, 1, "shop"}, {}));
+  EXPECT_EQ(passwords.reads, 1);
+}
+
+// What was read and did not get in is not taken for done.
+TEST_F(ObjectsTest, APasswordThatCouldNotBeSetIsSetByTheNextLook) {
+  Passwords passwords;
+  passwords.known["passwords/r"] = "one";
+  SteppedClock clock;
+  worker::ObjectKeeper keeper(clock, passwords);
+  api::PostgresSettings settings;
+  settings.roles.resize(1);
+  settings.roles[0].name = "r";
+  settings.roles[0].login = true;
+  settings.roles[0].password_secret_ref = api::SecretKeyReference{"passwords", "r"};
+  const worker::DesiredObjects desired = worker::objects_from(settings);
+  const worker::ObjectKeeper::Primary primary{east.layout, east.settings.port, 1, 1, "shop"};
+  ASSERT_TRUE(keeper.keep(desired, primary, {}));
+  passwords.known["passwords/r"] = "two";
+  clock.now += worker::ObjectKeeper::kSecretsInterval;
+  EXPECT_FALSE(keeper.keep(desired, {east.layout, 1, 1, 1, "shop"}, {}));
+  ASSERT_TRUE(keeper.keep(desired, primary, {}));
+  EXPECT_TRUE(logs_in("r", "two"));
+}
+
 class InitdbTest : public Pair {};
 
 TEST_F(InitdbTest, MakesWhatIsAskedForAndSaysWhatItRefuses) {
   ASSERT_OK(initialize(children, east.layout, {"UTF8", "C", "de-AT"}));
   ASSERT_OK(east.start());
-  auto session = open_local(east.layout, east.settings.port, seconds(5));
+  auto session = open_local(east.layout, east.settings.port, kPatience);
   ASSERT_OK(session);
   const auto row = session->query(
       "SELECT pg_encoding_to_char(encoding), datcollate, daticulocale, datlocprovider::text FROM pg_database"
       " WHERE datname = 'template1'",
-      {}, seconds(5));
+      {}, kPatience);
   ASSERT_OK(row);
   EXPECT_EQ(row->front(), (Row{"UTF8", "C", "de-AT", "i"}));
   ASSERT_OK(initialize(children, west.layout, {"LATIN1", "C", std::nullopt}));
   ASSERT_OK(west.start());
-  EXPECT_EQ(west.sql("SHOW server_encoding")->front().front(), "LATIN1");
+  EXPECT_EQ(west.value("SHOW server_encoding"), "LATIN1");
 
   Member south{children, authority, scratch.path(), "south", 3};
   const auto refused = initialize(children, south.layout, {"UTF8", "xx_YY", std::nullopt});

@@ -15,7 +15,7 @@ class Pair : public ::testing::Test {
   void make_primary(Member& member) {
     ASSERT_OK(initialize(children, member.layout));
     ASSERT_OK(member.start());
-    auto session = open_local(member.layout, member.settings.port, std::chrono::seconds(5));
+    auto session = open_local(member.layout, member.settings.port, kPatience);
     ASSERT_OK(session);
     ASSERT_OK(ensure_replication_role(*session));
   }

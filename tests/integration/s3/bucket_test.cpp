@@ -540,7 +540,7 @@ TEST_F(S3Bucket, ListensWhereTheServerTells) {
         stop.get_token());
     stop.request_stop();
   });
-  for (int i = 0; i < 200 && !stop.stop_requested(); ++i) {
+  for (int i = 0; i < 1200 && !stop.stop_requested(); ++i) {
     put("in/k" + std::to_string(i), "x");
     wait_for(std::chrono::milliseconds(50), stop.get_token());
   }

@@ -90,7 +90,7 @@ TEST_F(S3Faults, AStopEndsTheWaitBetweenTries) {
   });
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(code_of(client->head("k", stop.get_token())), Code::kCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));  // less than it was told to wait
 }
 
 TEST_F(S3Faults, ABodyCutShortIsUnavailableAndNotRepeated) {

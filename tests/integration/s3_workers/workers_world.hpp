@@ -85,7 +85,7 @@ class WorkersTest : public testing::Test {
     return out;
   }
   template <class Done>
-  bool eventually(Done done, seconds limit = seconds(60)) {
+  bool eventually(Done done, seconds limit = seconds(120)) {  // a takeover alone takes 18 s
     const auto until = std::chrono::steady_clock::now() + limit;
     while (std::chrono::steady_clock::now() < until) {
       if (done()) return true;

@@ -12,6 +12,7 @@
 
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
@@ -51,7 +52,7 @@ class HistoryTest : public testing::Test {
 
   static void expect(const Status& status) { ASSERT_TRUE(status) << status.error().message; }
   void apply(const std::string& example) {
-    expect(cluster_->apply_file(std::string(TWINSPAN_SOURCE_DIR "/examples/") + example));
+    expect(apply_patiently(*cluster_, std::string(TWINSPAN_SOURCE_DIR "/examples/") + example));
     expect(scenario_->wait_streaming(kSettles));
   }
   // The example without its FailoverPolicy.
@@ -166,9 +167,9 @@ TEST_F(HistoryTest, ADeletedLeaseLeavesThePrimaryWhereItWas) {
   ASSERT_TRUE(cluster_->client().remove(kube::kLeases, {"shop", "orders-primary"}));
   const auto resumed = writer_->wait_for_session_after(session, kSettles);
   ASSERT_TRUE(resumed) << resumed.error().message;
+  ASSERT_TRUE(eventually([&] { return epoch() > before; })) << "an epoch is used once";
   expect(scenario_->wait_streaming(kSettles));
   EXPECT_EQ(scenario_->primary(), "west");
-  EXPECT_GT(epoch(), before) << "an epoch is used once";
   goes_on();
   expect_nothing_lost();
 }
@@ -184,8 +185,8 @@ TEST_F(HistoryTest, MembersAreHeardThoughTheirAuthorityIsMadeAnewWhileNobodyIsPr
   ASSERT_TRUE(cluster_->client().remove(kube::kSecrets, {"shop", "orders-ca"}));
   const auto resumed = writer_->wait_for_session_after(session, kSettles);
   ASSERT_TRUE(resumed) << resumed.error().message;
+  ASSERT_TRUE(eventually([&] { return epoch() > before; }));
   expect(scenario_->wait_streaming(kSettles));
-  EXPECT_GT(epoch(), before);
   expect_nothing_lost();
 }
 
@@ -232,7 +233,7 @@ TEST_F(HistoryTest, AnOutageOfTheApiInTheFirstEpochLeavesFailoverPossible) {
   ASSERT_EQ(epoch(), 1);
   const std::string before = acquired_at();
   FaultRule away;
-  away.action.unavailable = 6s;
+  away.action.unavailable = 20s;  // longer than the lease
   cluster_->api().inject(away);
   ASSERT_TRUE(eventually([&] { return !acquired_at().empty() && acquired_at() != before; }))
       << "the right runs out and is taken back";
@@ -303,11 +304,20 @@ TEST_F(HistoryTest, AReplicaWhoseVolumeIsLostIsClonedAnew) {
           cluster_->client().get(kube::kPersistentVolumeClaims, {"shop", fmt::format("orders-{}-data", lost)});
       return claim ? claim->at("metadata").value("uid", "") : "";
     };
-    const std::string before = uid();
+    const auto pod_uid = [&] {
+      const auto pod = cluster_->client().get(kube::kPods, scenario_->pod(lost));
+      return pod ? pod->at("metadata").value("uid", "") : "";
+    };
+    const std::string before = uid(), pod_before = pod_uid();
     ASSERT_TRUE(
         cluster_->client().remove(kube::kPersistentVolumeClaims, {"shop", fmt::format("orders-{}-data", lost)}));
     ASSERT_TRUE(cluster_->client().remove(kube::kPods, scenario_->pod(lost)));
     ASSERT_TRUE(eventually([&] { return !uid().empty() && uid() != before; })) << lost;
+    // The status may be of before for some seconds yet: first the new pod's own log.
+    ASSERT_TRUE(eventually([&] { return !pod_uid().empty() && pod_uid() != pod_before; })) << lost;
+    ASSERT_TRUE(eventually([&] {
+      return cluster_->pod_log_tail(scenario_->pod(lost), 100000).find("Clone(") != std::string::npos;
+    })) << lost;
     expect(scenario_->wait_streaming(kSettles));
   }
   EXPECT_EQ(scenario_->primary(), "west");

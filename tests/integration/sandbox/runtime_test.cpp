@@ -88,7 +88,7 @@ class RuntimeTest : public testing::Test {
             {"metadata", {{"name", name}, {"namespace", "shop"}, {"labels", {{"app", "test"}, {"name", name}}}}},
             {"spec",
              {{"serviceAccountName", "runner"},
-              {"terminationGracePeriodSeconds", 5},
+              {"terminationGracePeriodSeconds", 20},
               {"containers",
                Json::array({{{"name", "main"},
                              {"image", "exec:" + program},
@@ -292,7 +292,7 @@ TEST_F(RuntimeTest, ServiceFollowsReadinessSelectorAndDeletion) {
   ASSERT_TRUE(eventually([&] { return ready("b"); }));
   ASSERT_TRUE(
       client_->merge_patch(kube::kServices, {"shop", "svc"}, Json::parse(R"({"spec": {"selector": {"name": "b"}}})")));
-  ASSERT_TRUE(eventually([&] { return ask(address, 7000) == "b"; }, 5s));
+  ASSERT_TRUE(eventually([&] { return ask(address, 7000) == "b"; }));
   fs::remove(runtime_->volume_folder({"shop", "b"}, "state") / "healthy");
   ASSERT_TRUE(eventually([&] { return ask(address, 7000) == "refused"; }));
   ASSERT_TRUE(client_->merge_patch(kube::kServices, {"shop", "svc"},

@@ -12,6 +12,7 @@
 #include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
@@ -35,7 +36,7 @@ class SpecTest : public testing::Test {
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
-    expect(cluster_->apply_file(TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+    expect(apply_patiently(*cluster_, TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
     scenario_ = std::make_unique<Scenario>(*cluster_, progress_, kLink, std::stop_token{});
     expect(scenario_->wait_streaming(kStart));
     auto target = scenario_->writer_target(30s);
@@ -163,13 +164,13 @@ TEST_F(SpecTest, ARefusedEditIsCarriedOutByNobodyAndADeadPrimaryIsReplaced) {
   ASSERT_TRUE(postmaster);
   EXPECT_EQ(superuser("east", "show max_connections"), "100");
   ASSERT_EQ(::kill(*postmaster, SIGKILL), 0);
-  EXPECT_TRUE(wait_until(30s, [&] { return scenario_->primary() != "east" && !scenario_->primary().empty(); }))
+  EXPECT_TRUE(wait_until(90s, [&] { return scenario_->primary() != "east" && !scenario_->primary().empty(); }))
       << "nobody took over";
-  EXPECT_TRUE(wait_until(30s, [&] { return query_value(target_, "SELECT pg_is_in_recovery()").value_or("") == "f"; }));
+  EXPECT_TRUE(wait_until(90s, [&] { return query_value(target_, "SELECT pg_is_in_recovery()").value_or("") == "f"; }));
   EXPECT_EQ(condition("Ready").value("reason", ""), "InvalidSpec") << "still said";
   EXPECT_TRUE(wait_until(
-      30s, [&] { return condition("PrimaryHealthy", kube::kFailoverPolicies).value("status", "") == "True"; }));
-  EXPECT_TRUE(wait_until(60s, [&] { return superuser("east", "show max_connections") == "100"; }));
+      90s, [&] { return condition("PrimaryHealthy", kube::kFailoverPolicies).value("status", "") == "True"; }));
+  EXPECT_TRUE(wait_until(120s, [&] { return superuser("east", "show max_connections") == "100"; }));
 }
 
 TEST_F(SpecTest, ALibraryThatIsNotThereIsTriedByOneReplicaAlone) {
@@ -179,10 +180,10 @@ TEST_F(SpecTest, ALibraryThatIsNotThereIsTriedByOneReplicaAlone) {
   const std::string words = wait_for_reason("Stalled", "ChangeUndone");
   EXPECT_NE(words.find("could not access file \"pg_stat_statments\""), std::string::npos) << words;
   EXPECT_NE(words.find("shared_preload_libraries"), std::string::npos) << words;
-  expect(scenario_->writer_target(10s) ? Status{} : fail(Code::kUnavailable, "no primary"));
+  expect(scenario_->writer_target(60s) ? Status{} : fail(Code::kUnavailable, "no primary"));
   EXPECT_EQ(scenario_->primary(), primary);
   EXPECT_EQ(started_at(primary), before) << "the primary never restarted";
-  EXPECT_TRUE(wait_until(60s, [&] { return everywhere("shared_preload_libraries", ""); }));
+  EXPECT_TRUE(wait_until(120s, [&] { return everywhere("shared_preload_libraries", ""); }));
   // The right name goes everywhere.
   set_parameters({{"max_connections", "100"}, {"shared_preload_libraries", "pg_stat_statements"}});
   wait_for_reason("Ready", "Replicating");
@@ -195,8 +196,8 @@ TEST_F(SpecTest, ValuesNoMachineHasAndSessionsNobodyGetsAreUndone) {
     set_parameters({{"max_connections", "100"}, {name, value}});
     const std::string words = wait_for_reason("Stalled", "ChangeUndone");
     EXPECT_NE(words.find(name), std::string::npos) << words;
-    EXPECT_TRUE(wait_until(60s, [&] { return !everywhere(name, value); }));
-    EXPECT_TRUE(wait_until(30s, [&] { return query_value(target_, "SELECT 1").value_or("") == "1"; }));
+    EXPECT_TRUE(wait_until(120s, [&] { return !everywhere(name, value); }));
+    EXPECT_TRUE(wait_until(90s, [&] { return query_value(target_, "SELECT 1").value_or("") == "1"; }));
   }
   set_parameters({{"max_connections", "100"}});
   wait_for_reason("Ready", "Replicating");
@@ -235,7 +236,7 @@ TEST_F(SpecTest, SyncCanNotBeSwitchedOffFromSql) {
   ASSERT_NE(names, "");
   EXPECT_NE(superuser("east", "alter system set synchronous_standby_names=''").find("ERROR"), std::string::npos)
       << "whoever tries is told at once";
-  EXPECT_TRUE(wait_until(30s, [&] { return told("SettingTakenBack", "synchronous_standby_names"); }));
+  EXPECT_TRUE(wait_until(90s, [&] { return told("SettingTakenBack", "synchronous_standby_names"); }));
   // By hand, as if it had been done before it was barred.
   const auto pid = cluster_->postmaster(scenario_->pod("east"));
   ASSERT_TRUE(pid);
@@ -244,9 +245,9 @@ TEST_F(SpecTest, SyncCanNotBeSwitchedOffFromSql) {
     fputs("synchronous_standby_names = ''\nfull_page_writes = 'off'\nlog_statement = 'ddl'\n", file);
     fclose(file);
   }
-  EXPECT_TRUE(wait_until(30s, [&] { return told("SettingTakenBack", "full_page_writes"); }));
+  EXPECT_TRUE(wait_until(90s, [&] { return told("SettingTakenBack", "full_page_writes"); }));
   superuser("east", "select pg_reload_conf()");
-  EXPECT_TRUE(wait_until(10s, [&] { return superuser("east", "show log_statement") == "ddl"; }))
+  EXPECT_TRUE(wait_until(60s, [&] { return superuser("east", "show log_statement") == "ddl"; }))
       << "nobody's, it stays";
   EXPECT_EQ(superuser("east", "show synchronous_standby_names"), names);
   EXPECT_EQ(superuser("east", "show full_page_writes"), "on");

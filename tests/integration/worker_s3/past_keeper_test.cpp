@@ -55,7 +55,7 @@ struct Keeper : testing::Test {
     link.status.assignment->cause = cause;
   }
   static bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));

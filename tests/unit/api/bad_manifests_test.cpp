@@ -55,6 +55,15 @@ Refusal judge(const std::vector<Json>& documents) {
         add(refusal, validate(*link, links));
       }
       links.push_back(*link);
+    } else if (document["kind"] == "BackupSchedule") {
+      const auto schedule = parse_backup_schedule(document);
+      schedule ? add(refusal, validate(*schedule)) : refuse(schedule.error());
+    } else if (document["kind"] == "Backup") {
+      const auto backup = parse_backup(document);
+      if (!backup) refuse(backup.error());
+    } else if (document["kind"] == "Restore") {
+      const auto restore = parse_restore(document);
+      restore ? add(refusal, validate(*restore)) : refuse(restore.error());
     } else {
       const auto policy = parse_failover_policy(document);
       if (!policy) {

@@ -65,7 +65,7 @@ void walk(const Json& schema, const std::string& path, const std::string& code, 
 
 TEST(Fields, OfASpecAreReadByTheCodeThatActsOrRefused) {
   const std::string code = sources();
-  for (const char* kind : {"failoverpolicies", "replicationlinks"}) {
+  for (const char* kind : {"failoverpolicies", "replicationlinks", "backupschedules", "backups", "restores"}) {
     const auto crd = test::read_manifests(std::string(TWINSPAN_SOURCE_DIR) + "/crds/" + kind + ".yaml");
     std::vector<std::string> unread;
     for (const Json& version : crd.front()["spec"]["versions"])

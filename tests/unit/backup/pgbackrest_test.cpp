@@ -41,6 +41,8 @@ TEST(PgBackRestInfo, IsReadAsBackups) {
   EXPECT_EQ(info->backups[1].kind, Kind::kDifferential);
   EXPECT_EQ(info->backups[3].corrupt, true);
   EXPECT_EQ(info->backups[5].timeline, 2u);
+  EXPECT_EQ(info->backups[5].made_for, "") << "by hand";
+  EXPECT_EQ(info->oldest_segment, "000000010000000000000001");
 }
 
 TEST(PgBackRestInfo, TellsNothingStoredFromNothingKnown) {
@@ -53,6 +55,7 @@ TEST(PgBackRestInfo, TellsNothingStoredFromNothingKnown) {
   ASSERT_TRUE(fresh);
   EXPECT_TRUE(fresh->exists);
   EXPECT_TRUE(fresh->backups.empty());
+  EXPECT_EQ(fresh->oldest_segment, "");
   EXPECT_FALSE(parse_info(answer("promoted"), "other")->exists);
   const std::pair<const char*, const char*> away[] = {{"wrongkey", "passphrase"},
                                                       {"nokey", "passphrase"},
@@ -106,9 +109,9 @@ TEST(PgBackRestInfo, MissesWhatItNeedsAndNothingElse) {
     }
   }
   EXPECT_EQ(passed_over,
-            "/0/archive\n/0/archive/0\n/0/archive/0/database\n/0/archive/0/database/id\n/0/archive/0/database/"
-            "repo-key\n/0/archive/0/id\n/0/archive/0/max\n"
-            "/0/archive/0/min\n/0/backup/0/backrest\n/0/backup/0/backrest/format\n/0/backup/0/backrest/version\n/0/"
+            "/0/archive/0/database\n/0/archive/0/database/id\n/0/archive/0/database/"
+            "repo-key\n/0/archive/0/id\n"
+            "/0/backup/0/backrest\n/0/backup/0/backrest/format\n/0/backup/0/backrest/version\n/0/"
             "backup/0/database/repo-key\n"
             "/0/backup/0/info/repository/size\n/0/cipher\n/0/db/0/repo-key\n/0/db/0/version\n/0/repo/0/cipher\n/0/repo/"
             "0/key\n/0/repo/0/status/message\n"
@@ -135,6 +138,18 @@ TEST(PgBackRestInfo, AnIncrementNeedsWhatItWasMadeUponAlsoWhereNoFileOfItIsLeft)
   json[0]["backup"][2]["reference"] = {"20261129-124322F"};
   EXPECT_EQ(parse_info(json.dump(), "orders")->backups[2].needs,
             (std::vector<std::string>{"20261129-124322F", "20261129-124322F_20261129-124415D"}));
+}
+
+TEST(PgBackRestInfo, SaysWhomABackupWasMadeFor) {
+  Json json = Json::parse(answer("promoted"));
+  json[0]["backup"][2]["annotation"] = {{"twinspan", "u-1"}, {"another", "x"}};
+  EXPECT_EQ(parse_info(json.dump(), "orders")->backups[2].made_for, "u-1");
+}
+
+TEST(PgBackRestLog, WaitingForTheLogIsNotLookingAtWhatCameBefore) {
+  EXPECT_TRUE(
+      waits_for_wal("P00   INFO: check archive for segment(s) 000000010000000000000002:000000010000000000000002"));
+  EXPECT_FALSE(waits_for_wal("P00   INFO: check archive for prior segment 000000010000000000000001"));
 }
 
 TEST(PgBackRestExit, IsToldInWords) {

@@ -326,6 +326,38 @@ TEST(LinkStatus, WhatIsDeclaredAndNotInForceIsNamedWithPostgresqlsWords) {
   EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
 }
 
+TEST(LinkStatus, WhatIsNotInForceIsKnownToANewOperatorBeforeItHasAsked) {
+  Json json = link_json();
+  json["spec"]["postgres"]["roles"] = Json::array({{{"name", "reports"}, {"login", true}}});
+  World world(json);
+  const std::string asked = api::objects_fingerprint(world.link->spec.postgres);
+  world.report("east").details = details_of(ObjectsReport{asked, {{"role reports", "no such Secret"}}});
+  auto link = std::make_shared<CachedLink>(*world.link);
+  link->status = status_of(world);
+  world.link = link;
+  world["east"].spec = &world.link->spec.source;
+  for (const char* name : {"west", "west-2"}) world[name].spec = nullptr;
+  world["east"].view.report.reset();
+  ASSERT_TRUE(world["east"].view.pending());
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "True ObjectsNotInForce");
+}
+
+// Whatever others say, and however much: the schema takes 32,768 bytes, and a status that it refuses stops everything.
+TEST(LinkStatus, NoMessageIsLongerThanTheSchemaTakes) {
+  Json json = link_json();
+  json["spec"]["postgres"]["roles"] = Json::array({{{"name", "reports"}, {"login", true}}});
+  World world(json);
+  ObjectsReport report{api::objects_fingerprint(world.link->spec.postgres), {}};
+  for (int i = 0; i < 200; ++i) report.troubles.push_back({"role ä" + std::to_string(i), std::string(399, 'x') + "ß"});
+  world.report("east").details = details_of(report);
+  const api::LinkStatus status = status_of(world);
+  EXPECT_EQ(condition(status, "Ready"), "False ObjectsNotInForce");
+  for (const api::Condition& one : status.conditions) {
+    EXPECT_LE(one.message.size(), 32768u) << one.type;
+    EXPECT_NO_THROW((void)Json(one.message).dump()) << "cut between characters: " << one.type;
+  }
+}
+
 TEST(LinkStatus, DataThatWasDroppedOrMovedBySqlIsNamed) {
   World world;
   EXPECT_EQ(condition(status_of(world), "DataAsDeclared"), "True AsDeclared");

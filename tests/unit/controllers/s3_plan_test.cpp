@@ -54,6 +54,28 @@ TEST(S3Plan, WorkersFollowTheSpecAndTheImage) {
   EXPECT_EQ(lines(plan_s3(s3_world(), newer)), (Lines{"Apply StatefulSet backups-s3"}));
 }
 
+// Of what is its turn's and what a person's.
+TEST(S3Plan, WorkersOfAnotherVersionAreRenewedAtTheLinksTurn) {
+  RenderConfig newer = s3_render_config();
+  newer.s3_worker_image = "registry.example/twinspan-operator:1.1";
+  newer.origin = "1.1";
+  S3Seen seen = s3_world();
+  EXPECT_TRUE(s3_roll_state(seen, newer).old_left);
+  EXPECT_FALSE(s3_roll_state(seen, s3_render_config()).old_left);
+  seen.common.turn = {false, "others first", std::chrono::seconds(7)};
+  const LinkPlan waits = plan_s3(seen, newer);
+  EXPECT_EQ(lines(waits), Lines{});
+  EXPECT_EQ(waits.waits_for, WaitFor::kTurn);
+  EXPECT_EQ(waits.next_check, std::chrono::seconds(7));
+  Json scaled = s3_link_json();
+  scaled["spec"]["s3"]["workers"] = 2;
+  S3Seen edited = s3_world();
+  edited.common.turn = seen.common.turn;
+  edited.common.link = std::make_shared<CachedLink>(*decode_link(scaled));
+  const Lines steps = lines(plan_s3(edited, newer));
+  EXPECT_TRUE(std::ranges::find(steps, "Apply StatefulSet backups-s3") != steps.end());
+}
+
 TEST(S3Plan, APausedLinkIsLeftAlone) {
   Json json = s3_link_json();
   json["spec"]["paused"] = true;

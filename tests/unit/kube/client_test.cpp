@@ -118,28 +118,32 @@ TEST_F(ClientTest, AnsweredThrottlingWithoutRetryAfterIsTheCallersMatter) {
 
 TEST_F(ClientTest, NoCallOutlivesItsTimeOut) {
   Config config = api.config();
-  config.request_timeout = milliseconds(1500);
+  config.request_timeout = seconds(8);
   Client hasty(config);
-  api.fail_next("get", {.status = 429, .retry_after = "1"}, 20);
+  api.fail_next("get", {.status = 429, .retry_after = "5"}, 20);
   const auto start = std::chrono::steady_clock::now();
   const auto answer = hasty.get(kConfigMaps, {"ns", "a"});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::kThrottled);
-  EXPECT_LT(elapsed(start), 1500);
+  EXPECT_LE(api.count("get"), 2u) << "a third try would begin after 10 s";
+  EXPECT_LT(elapsed(start), 10000);  // as often as it is told to wait, it would take 100 s
 }
 
 TEST_F(ClientTest, WaitingForRetryAfterEndsWithTheStopToken) {
-  api.fail_next("get", {.status = 429, .retry_after = "4"});
+  Config config = api.config();
+  config.request_timeout = seconds(120);
+  Client patient(config);
+  api.fail_next("get", {.status = 429, .retry_after = "60"});
   std::stop_source stop;
   std::jthread stopper([&] {
     EXPECT_TRUE(eventually([&] { return api.count("get") == 1; }));
     stop.request_stop();
   });
   const auto start = std::chrono::steady_clock::now();
-  const auto answer = client.get(kConfigMaps, {"ns", "a"}, stop.get_token());
+  const auto answer = patient.get(kConfigMaps, {"ns", "a"}, stop.get_token());
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::kCancelled);
-  EXPECT_LT(elapsed(start), 2000);
+  EXPECT_LT(elapsed(start), 10000);
 }
 
 TEST_F(ClientTest, WritesAreNotRepeatedWhereTheirFateIsUnknown) {
@@ -241,7 +245,7 @@ TEST_F(ClientTest, KeepsToItsOwnLimit) {
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 30; ++i) (void)slow.get(kConfigMaps, {"ns", "a"});
   EXPECT_GE(elapsed(start), 400);  // a burst of 20 at once, the other ten at 50 ms each
-  EXPECT_LT(elapsed(start), 2000);
+  EXPECT_LT(elapsed(start), 10000);
 }
 
 class Credentials : public ClientTest {

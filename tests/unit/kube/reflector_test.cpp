@@ -266,7 +266,7 @@ TEST_F(Reflection, StopEndsItAtOnce) {
   ASSERT_TRUE(watching());
   const auto start = std::chrono::steady_clock::now();
   reflector.stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(10));
 }
 
 }  // namespace

@@ -18,9 +18,13 @@ constexpr int kSlow = 40;
 // Connections that send `begin` and then nothing, and read nothing.
 class SlowPeers {
  public:
-  SlowPeers(int port, const std::string& begin) {
-    for (int i = 0; i < kSlow; ++i) {
+  SlowPeers(int port, const std::string& begin, int count = kSlow, const char* from = "127.0.0.1") {
+    for (int i = 0; i < count; ++i) {
       const int fd = socket(AF_INET, SOCK_STREAM, 0);
+      sockaddr_in own{};
+      own.sin_family = AF_INET;
+      own.sin_addr.s_addr = inet_addr(from);
+      EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own), 0);
       const int small = 4096;
       setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
       sockaddr_in address{};
@@ -28,7 +32,7 @@ class SlowPeers {
       address.sin_port = htons(static_cast<uint16_t>(port));
       address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
       EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-      EXPECT_EQ(send(fd, begin.data(), begin.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begin.size()));
+      send(fd, begin.data(), begin.size(), MSG_NOSIGNAL);  // one too many may be closed already
       descriptors_.push_back(fd);
     }
     std::this_thread::sleep_for(100ms);  // until the server waits for them
@@ -69,6 +73,22 @@ TEST(Slow, RequestsAndReadersOfAnyKindKeepNobodyWaiting) {
     Client client("http://127.0.0.1:" + std::to_string(server.port()), {});
     expect_answered(client);
   }
+}
+
+TEST(Slow, OneAddressDoesNotTakeEveryPlace) {
+  Server server({.address = "127.0.0.1", .threads = 2, .connections_of_one_address_most = 32}, large_or_small);
+  ASSERT_TRUE(server.start());
+  Client client("http://127.0.0.1:" + std::to_string(server.port()), {});
+  {
+    const SlowPeers peers(server.port(), "GET /sm", 300, "127.0.0.2");
+    expect_answered(client);
+  }
+  // Places are given back.
+  const auto until = std::chrono::steady_clock::now() + 8s;
+  Client again("http://127.0.0.1:" + std::to_string(server.port()), {});
+  const SlowPeers own(server.port(), "GET /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 20);
+  expect_answered(again);
+  EXPECT_LT(std::chrono::steady_clock::now(), until);
 }
 
 TEST(Slow, HandshakesKeepNobodyWaiting) {

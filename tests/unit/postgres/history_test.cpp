@@ -158,16 +158,23 @@ TEST(LagMeter, MeasuresTheAgeOfWhatIsMissing) {
 TEST(Observation, IsReadFromOneJsonValue) {
   const auto seen =
       parse_observation(R"json({"recovery":true,"timeline":2,"received":"0/3000148","replayed":"0/3000100",
-    "receiver":{"status":"streaming","end":"0/3000148","heard":"2026-11-28 10:00:00.5+00","timeout":5},"senders":[{"application":"west-2",
+    "receiver":{"status":"streaming","end":"0/3000148","heard":"2026-11-28 10:00:00.5+00","timeout":5},"senders":[{"user":"cdc","application":"west","state":"streaming","sync":"quorum","pid":7},
+    {"user":null,"application":"west-3","state":"startup","sync":"async","pid":8},{"user":"twinspan_replication","application":"west-2",
     "state":"streaming","sync":"async","flushed":"0/3000148","replayed":null,"lag":0.5,"pid":42,"sent":"0/3000150","told":"2026-11-28"}],
     "sender_timeout":5,"slots":[{"name":"twinspan_west_2","active":true,"wal":"reserved","kept":1024},
     {"name":"twinspan_west","active":false,"wal":"lost","kept":null}],
-    "tablespaces":["/data/fast"],"pending":["max_connections"],"version":"15.20 (Debian)"})json");
+    "archiving":true,"tablespaces":["/data/fast"],"pending":["max_connections"],"version":"15.20 (Debian)"})json");
   ASSERT_TRUE(seen) << seen.error().message;
   EXPECT_TRUE(seen->in_recovery);
   EXPECT_EQ(seen->received, Position{0x3000148});
   EXPECT_EQ(seen->receiver->status, "streaming");
   EXPECT_EQ(seen->receiver->timeout_seconds, 5);
+  // Who logged in as another role is no replica, whatever it calls itself.
+  ASSERT_EQ(seen->senders.size(), 1u);
+  ASSERT_EQ(seen->strangers.size(), 2u);
+  EXPECT_EQ(seen->strangers[0].user, "cdc");
+  EXPECT_EQ(seen->strangers[0].application, "west");
+  EXPECT_EQ(seen->strangers[0].pid, 7);
   EXPECT_EQ(seen->senders.at(0).pid, 42);
   EXPECT_EQ(seen->senders.at(0).sent, Position{0x3000150});
   EXPECT_EQ(seen->slots.at(0).kept_bytes, 1024U);
@@ -176,6 +183,7 @@ TEST(Observation, IsReadFromOneJsonValue) {
   EXPECT_EQ(seen->senders.at(0).lag_seconds, 0.5);
   EXPECT_EQ(seen->tablespaces, std::vector<std::string>{"/data/fast"});
   EXPECT_EQ(seen->pending_restart, std::vector<std::string>{"max_connections"});
+  EXPECT_TRUE(seen->archiving);
   for (const char* wrong : {"", "[]", "{}", R"({"recovery":1})"}) EXPECT_FALSE(parse_observation(wrong)) << wrong;
 }
 

@@ -46,6 +46,8 @@ TEST(BadManifestsAtAdmission, AreRefusedWithTheFieldNamed) {
     const std::string text = test::read_text(path), field = test::header(text, "expect-field");
     World world;
     std::vector<Json> documents = test::read_manifests(path);
+    // The others are refused by their schemas and CEL, before a webhook would be asked.
+    if (const Json& kind = documents.back()["kind"]; kind != "ReplicationLink" && kind != "FailoverPolicy") continue;
     for (size_t i = 0; i < documents.size(); ++i) {
       Json& document = documents[i];
       document["metadata"]["creationTimestamp"] = "2026-01-01T00:0" + std::to_string(i) + ":00Z";

@@ -174,6 +174,21 @@ TEST(JudgeWarnings, NameWhatIsAllowedAndUnwise) {
          one["spec"]["postgres"]["roles"] = Json::array({{{"name", "dba"}, {"login", true}, {"superuser", true}}});
        },
        "spec.postgres.roles[0].superuser: "},
+      {"who may become one",
+       [](Json& one) {
+         one["spec"]["postgres"]["roles"] = Json::array({{{"name", "hr"}, {"createrole", true}}});
+       },
+       "spec.postgres.roles[0].createrole: "},
+      {"who may read files",
+       [](Json& one) {
+         one["spec"]["postgres"]["roles"] = Json::array({{{"name", "etl"}, {"inRoles", {"pg_read_server_files"}}}});
+       },
+       "spec.postgres.roles[0].inRoles \"pg_read_server_files\": "},
+      {"who may stream",
+       [](Json& one) {
+         one["spec"]["postgres"]["roles"] = Json::array({{{"name", "cdc"}, {"replication", true}}});
+       },
+       "spec.postgres.roles[0].replication: "},
       {"objects in the clear", [](Json& one) { one["spec"]["source"]["s3"]["endpoint"] = "http://minio.shop:9000"; },
        "spec.source.s3.endpoint: http://minio.shop:9000 is without TLS", "s3.yaml"},
   };

@@ -33,7 +33,7 @@ TEST(FreshLink, IsNotWaitedForLongerThanTheReviewsPatience) {
   const auto took = clock.boot_now() - began;
   over.set_value();
   EXPECT_FALSE(link);
-  EXPECT_LT(took, std::chrono::seconds(5));
+  EXPECT_LT(took, std::chrono::seconds(10));
   api.stop();
 }
 

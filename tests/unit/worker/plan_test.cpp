@@ -102,11 +102,11 @@ TEST(Desired, HasTheObjectsAndTheLocaleOfTheSpec) {
 
 TEST(PasswordIn, IsTheKeysValueOrSaysWhyNot) {
   const api::SecretKeyReference key{"passwords", "reports"};
-  const auto read = [&](const Json& data) { return password_in({{"data", data}}, key); };
+  const auto read = [&](const Json& data) { return secret_value({{"data", data}}, key); };
   EXPECT_EQ(*read({{"reports", "c2VjcmV0"}}), "secret");
   EXPECT_EQ(*read({{"reports", "c2VjcmV0Cg=="}}), "secret") << "a line break at the end";
   EXPECT_EQ(read({{"other", "c2VjcmV0"}}).error().message, "Secret passwords has no key reports");
-  EXPECT_EQ(password_in(Json::object(), key).error().code, Code::kNotFound);
+  EXPECT_EQ(secret_value(Json::object(), key).error().code, Code::kNotFound);
   EXPECT_EQ(read({{"reports", ""}}).error().message, "Secret passwords, key reports: is empty");
   EXPECT_EQ(read({{"reports", "Cg=="}}).error().code, Code::kInvalid);
   EXPECT_EQ(read({{"reports", "YQBi"}}).error().code, Code::kInvalid) << "a zero byte";
@@ -171,6 +171,19 @@ TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
   EXPECT_EQ(d.lease->renew, std::chrono::seconds(2));
   EXPECT_EQ(d.lease->margin, std::chrono::seconds(2));
   EXPECT_FALSE(desired_from(link(), "north", "10.0.0.9", 5432));
+}
+
+// Nobody else believes a lease for longer than that: who holds one may not either, whoever wrote the status.
+TEST(Desired, NoLeaseIsHeldForLongerThanOthersBelieve) {
+  for (const auto& [written, held] :
+       {std::pair{3600, 300}, {301, 300}, {300, 300}, {10, 10}, {2, 2}, {0, 2}, {-5, 2}}) {
+    api::ReplicationLink of = link();
+    of.status.assignment->lease_duration_seconds = written;
+    of.status.assignment->lease_renew_seconds = std::max(written / 5, 1);
+    const LeaseTiming timing = *desired("west", of).lease;
+    EXPECT_EQ(timing.duration, std::chrono::seconds(held)) << written;
+    EXPECT_LE(2 * timing.renew + timing.margin, timing.duration) << written;
+  }
 }
 
 MemberReport report(const Local& local, const MemberAction& action = Wait{WaitReason::kReplica}) {

@@ -1,0 +1,101 @@
+#include <tuple>
+
+#include "api/engine_rules.hpp"
+#include "api/validate.hpp"
+#include "core/text.hpp"
+
+namespace twinspan::api {
+namespace {
+
+using Errors = std::vector<FieldError>;
+
+constexpr std::string_view kPlace = "spec.destination.s3";
+
+// pgBackRest compares the host's name with the names in its certificate, and knows no addresses there.
+bool is_address(std::string_view endpoint) {
+  std::string_view host = endpoint.substr(std::string_view("https://").size());
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.find(':'));
+  return !host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+void check_destination(const S3Destination& s3, Errors& errors) {
+  const std::string place(kPlace);
+  if (!s3.endpoint.starts_with("https://"))
+    errors.push_back({place + ".endpoint", "pgBackRest speaks TLS only, expected https://…"});
+  else if (is_address(s3.endpoint))
+    errors.push_back({place + ".endpoint", "needs a host name, which is compared with its certificate"});
+  if (s3.prefix.starts_with('/') || s3.prefix.find("..") != std::string::npos)
+    errors.push_back({place + ".prefix", "must not begin with / nor contain .."});
+}
+
+std::string without_slashes(std::string prefix) {
+  while (prefix.ends_with('/')) prefix.pop_back();
+  return prefix;
+}
+
+// Whether one of the two repositories lies in the other.
+bool overlap(const S3Destination& a, const S3Destination& b) {
+  if (place_of(a) != place_of(b)) return false;
+  const auto within = [](const std::string& inner, const std::string& outer) {
+    return outer.empty() || inner == outer || inner.starts_with(outer + "/");
+  };
+  const std::string one = without_slashes(a.prefix), two = without_slashes(b.prefix);
+  return within(one, two) || within(two, one);
+}
+
+// Of two that can't both be, the older one is in force.
+void check_other(const BackupSchedule& schedule, const BackupSchedule& other, Errors& errors) {
+  const auto age = [](const BackupSchedule& one) {
+    return std::tie(one.metadata.creation_timestamp, one.metadata.ns, one.metadata.name);
+  };
+  if (other.metadata.deleting() || age(other) >= age(schedule)) return;
+  const bool same_namespace = other.metadata.ns == schedule.metadata.ns;
+  const std::string name = same_namespace ? other.metadata.name : other.metadata.ns + "/" + other.metadata.name;
+  if (same_namespace && other.spec.link_ref.name == schedule.spec.link_ref.name)
+    errors.push_back({"spec.linkRef.name", "BackupSchedule " + name + " already stores the log of link " +
+                                               schedule.spec.link_ref.name + ": delete one of the two"});
+  else if (overlap(other.spec.destination.s3, schedule.spec.destination.s3))
+    errors.push_back({std::string(kPlace) + ".prefix",
+                      "lies in the repository of BackupSchedule " + name + ", or around it: take another one"});
+}
+
+}  // namespace
+
+std::string place_of(const S3Destination& s3) {
+  std::string endpoint = to_lower(s3.endpoint);
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  if (endpoint.ends_with(":443")) endpoint.resize(endpoint.size() - 4);
+  return endpoint + "/" + s3.bucket;
+}
+
+std::vector<FieldError> validate(const BackupSchedule& schedule) {
+  Errors errors;
+  check_destination(schedule.spec.destination.s3, errors);
+  return errors;
+}
+
+std::vector<FieldError> validate(const BackupSchedule& schedule, const ReplicationLink* link,
+                                 const std::vector<BackupSchedule>& others) {
+  Errors errors = validate(schedule);
+  const std::string& name = schedule.spec.link_ref.name;
+  if (!link) {
+    errors.push_back(
+        {"spec.linkRef.name", "there is no ReplicationLink \"" + name + "\" in namespace " + schedule.metadata.ns});
+  } else if (const EngineRules* rules = engine_rules(link->spec.engine); rules && !rules->has_backups) {
+    errors.push_back({"spec.linkRef.name", "link " + name + " is of engine " +
+                                               std::string(to_string(link->spec.engine)) +
+                                               ", of which this version makes no backups"});
+  }
+  for (const BackupSchedule& other : others) check_other(schedule, other, errors);
+  return errors;
+}
+
+std::vector<FieldError> validate(const Restore& restore) {
+  const RestoreTarget& target = restore.spec.target;
+  if (target.time.has_value() == target.latest.value_or(false))
+    return {{"spec.target", "exactly one of time and latest is expected"}};
+  return {};
+}
+
+}  // namespace twinspan::api

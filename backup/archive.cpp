@@ -1,0 +1,73 @@
+#include "backup/archive.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace twinspan::backup {
+namespace {
+
+constexpr std::string_view kArchiveId = "15-1";  // of PostgreSQL 15, in a stanza that has one system only
+constexpr size_t kSegmentName = 24, kDigest = 40;
+
+bool has_only(std::string_view text, std::string_view characters) {
+  return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_segment(std::string_view name) {
+  constexpr std::string_view kPartial = ".partial";
+  if (name.ends_with(kPartial)) name.remove_suffix(kPartial.size());
+  return name.size() == kSegmentName && has_only(name, "0123456789ABCDEF");
+}
+
+bool is_history(std::string_view name) {
+  return name.size() == 16 && name.ends_with(".history") && has_only(name.substr(0, 8), "0123456789ABCDEF");
+}
+
+std::string folder_of(std::string_view segment) {
+  return std::string(kArchiveId) + "/" + std::string(segment.substr(0, 16));
+}
+
+std::optional<std::string> stored_digest(std::string_view listing, std::string_view segment) {
+  while (!listing.empty()) {
+    const size_t end = std::min(listing.find('\n'), listing.size());
+    std::string_view name = listing.substr(0, end);
+    listing.remove_prefix(std::min(end + 1, listing.size()));
+    if (!name.starts_with(segment)) continue;
+    name.remove_prefix(segment.size());
+    if (name.size() > kDigest && name.front() == '-' && has_only(name.substr(1, kDigest), "0123456789abcdef"))
+      return std::string(name.substr(1, kDigest));
+  }
+  return std::nullopt;
+}
+
+// Names sort by timeline, then by position.
+bool is_before(std::string_view name, std::string_view oldest) {
+  if (oldest.empty()) return false;
+  return is_history(name) ? name.substr(0, 8) < oldest.substr(0, 8) : name.substr(0, kSegmentName) < oldest;
+}
+
+std::optional<uint64_t> number_of(std::string_view segment) {
+  if (!is_segment(segment)) return std::nullopt;
+  uint64_t log = 0, of_log = 0;
+  std::from_chars(segment.data() + 8, segment.data() + 16, log, 16);
+  std::from_chars(segment.data() + 16, segment.data() + 24, of_log, 16);
+  return (log << 8) + of_log;
+}
+
+uint32_t timeline_of(std::string_view segment) {
+  uint32_t timeline = 0;
+  std::from_chars(segment.data(), segment.data() + 8, timeline, 16);
+  return timeline;
+}
+
+bool is_left_behind(std::string_view segment, uint32_t timeline, const std::vector<Departure>& history) {
+  const auto number = number_of(segment);
+  if (!number || timeline_of(segment) >= timeline) return false;
+  return std::ranges::any_of(history, [&](const Departure& one) {
+    return one.timeline == timeline_of(segment) && *number >= one.position >> 24;
+  });
+}
+
+}  // namespace twinspan::backup

@@ -1,0 +1,43 @@
+// What is to be stored where, and which backup runs: from everything seen of one link to what its status, its schedules
+// and their Backups say next. Pure; whoever carries it out writes the Backups first, then the link.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/types.hpp"
+#include "contract/backup_report.hpp"
+#include "core/clock.hpp"
+
+namespace twinspan::controllers {
+
+struct MemberSeen {  // whose report is fresh
+  std::string system_id;
+  BackupReport backup;
+};
+
+struct BackupSeen {
+  const api::ReplicationLink* link = nullptr;                         // nullptr: there is none
+  std::vector<std::shared_ptr<const api::BackupSchedule>> schedules;  // that name it, oldest first
+  // Those, and whichever store in a bucket of theirs; by namespace and name.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const api::BackupSchedule>> neighbours;
+  std::map<std::string, std::vector<std::shared_ptr<const api::Backup>>> backups;  // by schedule, oldest first
+  std::map<std::string, MemberSeen> members;                                       // by endpoint
+  WallTime now{};
+};
+
+struct BackupLook {
+  std::optional<api::BackupAssignment> assignment;             // status.backup of the link
+  std::map<std::string, api::BackupScheduleStatus> schedules;  // by name, as for the next
+  std::map<std::string, api::BackupStatus> backups;            // of every schedule; what is not named stays
+  bool busy = false;                                           // look again soon
+};
+
+inline constexpr int64_t kBackupAttempts = 3;
+
+BackupLook decide_backups(const BackupSeen& seen);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,151 @@
+#include "controllers/backup/backup_reconciler.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "api/endpoints.hpp"
+#include "controllers/cluster/names.hpp"
+#include "core/log.hpp"
+#include "core/merge_patch.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBusy{1000}, kSteady{5000};
+
+// A field of a link's status alone, so that no other writer's is touched.
+template <class T>
+Json alone(const char* field, const std::optional<T>& value) {
+  Json json = Json::object();
+  if (value) json[field] = api::to_json(*value);
+  return json;
+}
+
+// As a person would write it: what is written of an engine that is not the link's would be refused.
+Json manifest_of(const api::ReplicationLink& link) {
+  Json object = api::to_json(link);
+  object.erase("status");
+  const Json absent = api::to_json(api::LinkSpec{});
+  for (const char* engine : {"postgres", "s3"})
+    if (object["spec"][engine] == absent[engine]) object["spec"].erase(engine);
+  return object;
+}
+
+}  // namespace
+
+std::map<std::string, MemberSeen> BackupReconciler::members_of(const api::ReplicationLink& link) const {
+  std::map<std::string, MemberSeen> members;
+  for (const auto& [endpoint, field] : api::endpoint_places(link)) {
+    const auto seen = reports_.latest(key_of(link.metadata), endpoint->name);
+    if (!seen || !seen->report || seen->failures > 0) continue;
+    const MemberReport& report = *seen->report;
+    members[endpoint->name] = {report.system_id, backup_report_of(report.details)};
+  }
+  return members;
+}
+
+template <class T>
+Status BackupReconciler::write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
+                                      const std::stop_token& stop) {
+  if (object.status == after) return {};
+  const Json patch = {{"metadata", {{"resourceVersion", object.metadata.resource_version}}},
+                      {"status", merge_patch_between(api::to_json(object.status), api::to_json(after))}};
+  const auto written = client_.merge_patch(resource, key_of(object.metadata), patch, kube::Subresource::kStatus, stop);
+  if (!written) {
+    if (written.error().code == Code::kNotFound) return {};
+    return std::unexpected(written.error());
+  }
+  caches_.wrote(resource, *written);
+  return {};
+}
+
+Status BackupReconciler::write_to_link(const CachedLink& link, const Json& before, const Json& after,
+                                       const std::stop_token& stop) {
+  if (before == after) return {};
+  const Json patch = {{"metadata", {{"resourceVersion", link.metadata.resource_version}}},
+                      {"status", merge_patch_between(before, after)}};
+  const auto written =
+      client_.merge_patch(kube::kReplicationLinks, key_of(link.metadata), patch, kube::Subresource::kStatus, stop);
+  if (!written) return std::unexpected(written.error());
+  cluster_.wrote(kube::kReplicationLinks, *written);
+  return {};
+}
+
+Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, const std::stop_token& stop) {
+  const auto link = cluster_.links.find(key);
+  BackupSeen seen;
+  seen.link = link && !link->metadata.deleting() ? &*link : nullptr;
+  seen.schedules = caches_.schedules_of(key);
+  if (seen.schedules.empty() && !(link && link->status.backup)) return kube::Requeue::none();
+  for (const auto& schedule : seen.schedules) {
+    seen.backups[schedule->metadata.name] = caches_.backups_of(key_of(schedule->metadata));
+    seen.neighbours[{key.ns, schedule->metadata.name}] = schedule;
+    for (const auto& one : caches_.schedules_in(schedule->spec.destination.s3))
+      seen.neighbours[{one->metadata.ns, one->metadata.name}] = one;
+  }
+  if (seen.link) seen.members = members_of(*link);
+  seen.now = clock_.wall_now();
+  const BackupLook look = decide_backups(seen);
+
+  for (const auto& [schedule, backups] : seen.backups)
+    for (const auto& backup : backups)
+      if (const auto after = look.backups.find(backup->metadata.name); after != look.backups.end()) {
+        if (after->second.phase != backup->status.phase)
+          log::info("backup", {{"backup", backup->metadata.name},
+                               {"namespace", key.ns},
+                               {"kind", std::string(to_string(backup->spec.kind))},
+                               {"phase", std::string(to_string(after->second.phase))},
+                               {"attempt", after->second.attempts}});
+        if (auto written = write_status(kube::kBackups, *backup, after->second, stop); !written)
+          return std::unexpected(written.error());
+      }
+  if (seen.link)
+    if (auto written =
+            write_to_link(*link, alone("backup", link->status.backup), alone("backup", look.assignment), stop);
+        !written)
+      return std::unexpected(written.error());
+  for (const auto& schedule : seen.schedules)
+    if (const auto after = look.schedules.find(schedule->metadata.name); after != look.schedules.end())
+      if (auto written = write_status(kube::kBackupSchedules, *schedule, after->second, stop); !written)
+        return std::unexpected(written.error());
+  return seen.schedules.empty() ? kube::Requeue::none() : kube::Requeue::after(look.busy ? kBusy : kSteady);
+}
+
+Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, const std::stop_token& stop) {
+  const auto restore = caches_.restore(key);
+  if (!restore || is_over(restore->status)) return kube::Requeue::none();
+  RestoreSeen seen;
+  seen.restore = &*restore;
+  const auto schedule = caches_.schedule({key.ns, restore->spec.from.schedule_ref.name});
+  seen.schedule = schedule.get();
+  const auto source = schedule ? cluster_.links.find({key.ns, schedule->spec.link_ref.name}) : nullptr;
+  seen.source = source && source->actionable ? &*source : nullptr;
+  const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
+  seen.made = made ? &*made : nullptr;
+  if (made) {
+    const auto members = members_of(*made);
+    if (const auto first = members.find(made->spec.source.name); first != members.end())
+      seen.said = first->second.backup.restored;
+  }
+  seen.now = clock_.wall_now();
+  const RestoreLook look = decide_restore(seen);
+  if (look.status.phase != restore->status.phase)
+    log::info("restore",
+              {{"restore", key.name}, {"namespace", key.ns}, {"phase", std::string(to_string(look.status.phase))}});
+  if (auto written = write_status(kube::kRestores, *restore, look.status, stop); !written)
+    return std::unexpected(written.error());
+  if (look.create) {
+    const auto created = client_.create(kube::kReplicationLinks, manifest_of(*look.create), stop, kFieldManager);
+    if (!created && created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
+    if (created) cluster_.wrote(kube::kReplicationLinks, *created);
+  }
+  if (look.assign)
+    if (auto written =
+            write_to_link(*made, alone("restore", made->status.restore), alone("restore", look.assign), stop);
+        !written)
+      return std::unexpected(written.error());
+  return is_over(look.status) ? kube::Requeue::none() : kube::Requeue::after(kBusy);
+}
+
+}  // namespace twinspan::controllers

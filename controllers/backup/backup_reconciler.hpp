@@ -1,0 +1,39 @@
+// Looks, decides, writes: of a link's schedules and Backups, and of Restores.
+#pragma once
+#include <stop_token>
+
+#include "controllers/backup/backup_caches.hpp"
+#include "controllers/backup/backup_decide.hpp"
+#include "controllers/backup/restore_decide.hpp"
+#include "controllers/cluster/cluster.hpp"
+#include "controllers/reports/worker_reports.hpp"
+#include "core/clock.hpp"
+#include "kube/client.hpp"
+#include "kube/controller.hpp"
+
+namespace twinspan::controllers {
+
+class BackupReconciler {
+ public:
+  BackupReconciler(kube::Client& client, const Clock& clock, Cluster& cluster, BackupCaches& caches,
+                   WorkerReports& reports)
+      : client_(client), clock_(clock), cluster_(cluster), caches_(caches), reports_(reports) {}
+
+  Result<kube::Requeue> reconcile_link(const kube::Key& link, const std::stop_token& stop);
+  Result<kube::Requeue> reconcile_restore(const kube::Key& restore, const std::stop_token& stop);
+
+ private:
+  std::map<std::string, MemberSeen> members_of(const api::ReplicationLink& link) const;
+  template <class T>
+  Status write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
+                      const std::stop_token& stop);
+  Status write_to_link(const CachedLink& link, const Json& before, const Json& after, const std::stop_token& stop);
+
+  kube::Client& client_;
+  const Clock& clock_;
+  Cluster& cluster_;
+  BackupCaches& caches_;
+  WorkerReports& reports_;
+};
+
+}  // namespace twinspan::controllers

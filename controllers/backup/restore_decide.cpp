@@ -1,0 +1,129 @@
+#include "controllers/backup/restore_decide.hpp"
+
+#include <fmt/format.h>
+
+#include "api/conditions.hpp"
+#include "api/validate.hpp"
+#include "contract/names.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+using api::RestorePhase;
+
+RestoreLook failed(RestoreLook look, std::string message) {
+  look.status.phase = RestorePhase::kFailed;
+  look.status.message = std::move(message);
+  return look;
+}
+
+RestoreLook waits(RestoreLook look, std::string message) {
+  look.status.message = std::move(message);
+  return look;
+}
+
+bool is_ours(const api::ReplicationLink& link, const api::Restore& restore) {
+  const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
+  return made != link.metadata.annotations.end() && made->second == restore.metadata.name;
+}
+
+// As the source's, and nobody's replica: it lives on its own.
+api::ReplicationLink new_link(const RestoreSeen& seen) {
+  api::ReplicationLink link;
+  link.metadata.name = seen.restore->spec.to.new_link.name;
+  link.metadata.ns = seen.restore->metadata.ns;
+  link.metadata.annotations[std::string(kRestoreAnnotation)] = seen.restore->metadata.name;
+  link.spec = seen.source->spec;
+  link.spec.paused = false;
+  return link;
+}
+
+// Nothing was touched so far.
+RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
+  const api::RestoreSpec& spec = seen.restore->spec;
+  if (const auto errors = api::validate(*seen.restore); !errors.empty())
+    return failed(std::move(look), api::to_string(errors));
+  if (const auto& time = spec.target.time)
+    if (const auto at = parse_rfc3339(*time); !at || *at > seen.now)
+      return failed(std::move(look), "spec.target.time: lies in the future");
+  if (seen.made)
+    return failed(std::move(look),
+                  fmt::format("spec.to.newLink.name: link {} exists, another name is expected", spec.to.new_link.name));
+  const std::string& schedule = spec.from.schedule_ref.name;
+  if (!seen.schedule)
+    return waits(std::move(look),
+                 fmt::format("spec.from.scheduleRef.name: there is no BackupSchedule \"{}\"", schedule));
+  if (!seen.schedule->status.stanza || !seen.schedule->status.timeline)
+    return waits(std::move(look), fmt::format("BackupSchedule {} has stored nothing yet", schedule));
+  if (!seen.source)
+    return waits(std::move(look), fmt::format("link {} is gone, whose spec the new one's would be: create it again",
+                                              seen.schedule->spec.link_ref.name));
+  if (const auto& primary = seen.source->status.primary;
+      primary && !primary->empty() && seen.schedule->status.archiver != *primary)
+    return waits(std::move(look),
+                 fmt::format("BackupSchedule {} does not know yet what timeline {} writes", schedule, *primary));
+  look.status.phase = RestorePhase::kFetching;
+  look.status.message.reset();
+  look.status.stanza = seen.schedule->status.stanza;
+  look.status.timeline = seen.schedule->status.timeline;
+  look.status.started_at = to_rfc3339(seen.now);
+  look.create = new_link(seen);
+  return look;
+}
+
+api::RestoreAssignment assignment_of(const RestoreSeen& seen, const api::RestoreStatus& status) {
+  const api::RestoreTarget& target = seen.restore->spec.target;
+  return {seen.restore->metadata.name,     status.stanza.value_or(""),
+          status.timeline.value_or(0),     target.latest.value_or(false) ? std::nullopt : target.time,
+          seen.schedule->spec.destination, seen.schedule->spec.encryption};
+}
+
+// The link is there.
+RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
+  const api::ReplicationLink& link = *seen.made;
+  look.status.link = link.metadata.uid;
+  if (!link.status.restore) {
+    if (!seen.schedule) return waits(std::move(look), "the BackupSchedule is gone, which says where the repository is");
+    look.assign = assignment_of(seen, look.status);
+    return look;
+  }
+  const bool opened = link.status.primary && !link.status.primary->empty();
+  if (opened) {
+    const bool ready = api::is_true(link.status.conditions, "Ready");
+    look.status.phase = ready ? RestorePhase::kCompleted : RestorePhase::kAttaching;
+    look.status.message.reset();
+    if (ready) look.status.completed_at = to_rfc3339(seen.now);
+    return look;
+  }
+  if (!seen.said) return look;
+  if (seen.said->step == BackupReport::Step::kFailed) return failed(std::move(look), seen.said->message);
+  look.status.phase =
+      seen.said->step == BackupReport::Step::kFetching ? RestorePhase::kFetching : RestorePhase::kRecovering;
+  look.status.message.reset();
+  if (!seen.said->message.empty()) look.status.message = seen.said->message;
+  return look;
+}
+
+}  // namespace
+
+bool is_over(const api::RestoreStatus& status) {
+  return status.phase == RestorePhase::kCompleted || status.phase == RestorePhase::kFailed;
+}
+
+RestoreLook decide_restore(const RestoreSeen& seen) {
+  RestoreLook look{seen.restore->status, std::nullopt, std::nullopt};
+  if (is_over(look.status) || seen.restore->metadata.deleting()) return look;
+  if (look.status.phase == RestorePhase::kPending) return begin(seen, std::move(look));
+  if (seen.made && is_ours(*seen.made, *seen.restore) &&
+      (!look.status.link || *look.status.link == seen.made->metadata.uid))
+    return follow(seen, std::move(look));
+  if (look.status.link) return failed(std::move(look), "the new link was deleted meanwhile");
+  if (seen.made)
+    return failed(std::move(look), fmt::format("spec.to.newLink.name: link {} exists, another name is expected",
+                                               seen.restore->spec.to.new_link.name));
+  if (!seen.source) return waits(std::move(look), "the link is gone whose spec the new one's would be");
+  look.create = new_link(seen);
+  return look;
+}
+
+}  // namespace twinspan::controllers

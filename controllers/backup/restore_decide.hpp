@@ -1,0 +1,31 @@
+// How a Restore goes on. Pure; whoever carries it out writes its status first, then makes the link, then tells the
+// link's agents what to fetch: nothing is fetched before that, and nothing else is put there.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "api/types.hpp"
+#include "contract/backup_report.hpp"
+#include "core/clock.hpp"
+
+namespace twinspan::controllers {
+
+struct RestoreSeen {
+  const api::Restore* restore = nullptr;
+  const api::BackupSchedule* schedule = nullptr;  // nullptr: there is none
+  const api::ReplicationLink* source = nullptr;   // the schedule's link, by the spec in force
+  const api::ReplicationLink* made = nullptr;     // the link of the new one's name
+  std::optional<BackupReport::Restored> said;     // by the agent of its source
+  WallTime now{};
+};
+
+struct RestoreLook {
+  api::RestoreStatus status;
+  std::optional<api::ReplicationLink> create;    // the new link
+  std::optional<api::RestoreAssignment> assign;  // its status.restore
+};
+
+RestoreLook decide_restore(const RestoreSeen& seen);
+bool is_over(const api::RestoreStatus& status);
+
+}  // namespace twinspan::controllers

@@ -1,0 +1,150 @@
+"""A table that was dropped, back as it was a second before: the link's log and a backup in MinIO with TLS, a failover in between."""
+import base64
+import contextlib
+import sys
+import time
+
+import pytest
+import yaml
+
+import figures
+import processes
+import sql
+from link import GROUP, Link, condition
+from target import ROOT
+from test_75_people import manifest, small, wait_writable
+from waiting import until, within
+
+sys.path.insert(0, str(ROOT / "tests/outages"))
+import servers  # noqa: E402
+
+pytestmark = pytest.mark.needs("node", "helm", "operators")
+NAMESPACE, BUCKET, HOST = "kept", "backups", "bucket.kept.svc"
+ROWS = 1_000_000
+
+
+@contextlib.contextmanager
+def bucket(target, folder):
+    """MinIO on the node, under a name that pods resolve: pgBackRest compares names with certificates."""
+    node = next(one["address"] for one in target.api.items("/api/v1/nodes")[0]["status"]["addresses"] if one["type"] == "InternalIP")
+    server = servers.Minio(servers.Authority(folder / "ca"), folder / "minio", host=node, names=[HOST])
+    try:
+        server.s3.make_bucket(BUCKET)
+        target.kubectl("apply", "--server-side", "-f", "-", feed=yaml.safe_dump_all([
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bucket", "namespace": NAMESPACE}, "spec": {"ports": [{"port": server.port}]}},
+            {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "endpoints": [{"addresses": [node]}],
+             "metadata": {"name": "bucket", "namespace": NAMESPACE, "labels": {"kubernetes.io/service-name": "bucket"}},
+             "ports": [{"name": "", "port": server.port}]}]))
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def kept(target):
+    link = Link(target, NAMESPACE, manifest(target), small)
+    link.apply()
+    try:
+        link.wait_healthy(90)
+        wait_writable(link)
+        yield link
+    finally:
+        target.kubectl("-n", NAMESPACE, "delete", "restores,backups,backupschedules", "--all", "--timeout=60s", check=False, seconds=70)
+        link.remove()
+
+
+def ours(kind, name, spec):
+    return {"apiVersion": "twinspan.dev/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def secret(name, **values):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}}
+
+
+def apply(target, *documents):
+    target.kubectl("apply", "--server-side", "-f", "-", feed=yaml.safe_dump_all(documents))
+
+
+def back_up(target, server):
+    apply(target, secret("bucket", accessKeyId=server.s3.access_key, secretAccessKey=server.s3.secret_key, **{"ca.crt": server.ca.read_text()}),
+          secret("passphrase", key="0123456789abcdef0123456789abcdef"),
+          ours("BackupSchedule", "orders", {
+              "linkRef": {"name": "orders"}, "encryption": {"keySecretRef": {"name": "passphrase", "key": "key"}},
+              "destination": {"s3": {"endpoint": f"https://{HOST}:{server.port}", "bucket": BUCKET, "prefix": "orders/",
+                                     "credentialsSecretRef": {"name": "bucket"}, "caSecretRef": {"name": "bucket"}}}}))
+
+    def stores():
+        ready = condition(target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backupschedules/orders"), "Ready")
+        return ready.get("status") == "True" or f"Ready is {ready}"
+
+    return stores
+
+
+def stored_up_to(target, segment):
+    """Names of segments sort by timeline, then by position."""
+    ready = condition(target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backupschedules/orders"), "Ready")
+    return (ready.get("status") == "True" and ready["message"].rsplit(" ", 1)[-1] >= segment) or f"Ready is {ready}"
+
+
+def reach(target, kind, name, phase, seconds):
+    def reached():
+        status = target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/{kind}/{name}")["status"]
+        assert status.get("phase") != "Failed", status
+        return status if status.get("phase") == phase else f"{kind} {name}: {status}"
+
+    return until(f"{kind} {name} is {phase}", reached, seconds)
+
+
+def rows(dsn):
+    return sql.ask(dsn, "SELECT count(*), sum(hashtext(text)::bigint) FROM rows", seconds=60)[0]
+
+
+def restored_dsn(link, name):
+    """The primary of the link that a Restore made; no policy names a Service for it."""
+    primary = link.target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/replicationlinks/{name}")["status"]["primary"]
+    pod = link.target.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods/{name}-{primary}-0")
+    owner = link.target.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}-owner")["data"]
+    username, password = (base64.b64decode(owner[key]).decode() for key in ("username", "password"))
+    return sql.dsn(pod["status"]["podIP"], username, password, link.database())
+
+
+@pytest.mark.skipif("minio" in servers.missing(), reason="SKIPPED: MinIO is not built: e2e/cluster build minio")
+def test_a_dropped_table_is_back_as_it_was_a_second_before(target, kept, tmp_path):
+    with bucket(target, tmp_path) as server:
+        stores = back_up(target, server)
+        took = within("the log is stored", stores, 180)
+        figures.record("backup: apply to the log being stored, one restart of each member", took, "s", "< 180")
+        kept.wait_healthy(60)
+        wait_writable(kept)
+        sql.ask(kept.service_dsn(), f"CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, {ROWS}) i", seconds=120)
+        began = time.monotonic()
+        apply(target, ours("Backup", "first", {"scheduleRef": {"name": "orders"}}))
+        status = reach(target, "backups", "first", "Completed", 180)
+        figures.record("backup: full, to Completed", time.monotonic() - began, "s")
+        assert status["label"].endswith("F") and status["attempts"] == 1, status
+
+        old = kept.primary()
+        processes.kill(kept.postmaster(old))
+        kept.wait_primary(kept.replicas())
+        kept.wait_healthy(60)
+        wait_writable(kept)
+        sql.ask(kept.service_dsn(), f"INSERT INTO rows SELECT i, md5(i::text) FROM generate_series({ROWS + 1}, {ROWS + 1000}) i", seconds=30)
+        there = rows(kept.service_dsn())
+        assert there[0] == ROWS + 1000
+        time.sleep(1)
+        moment = sql.ask(kept.service_dsn(), "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0][0]
+        time.sleep(1)
+        sql.ask(kept.service_dsn(), "DROP TABLE rows")
+        # What is restored has to know that the moment is over: something later is stored, too.
+        segment = sql.ask(kept.service_dsn(), "SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+        sql.ask(kept.service_dsn(), "CREATE TABLE later AS SELECT repeat(md5(i::text), 10) FROM generate_series(1, 80000) i", seconds=60)
+        until(f"{segment} is stored, in which the table was dropped", lambda: stored_up_to(target, segment), 120)
+
+        began = time.monotonic()
+        apply(target, ours("Restore", "orders-before", {
+            "from": {"scheduleRef": {"name": "orders"}}, "target": {"time": moment}, "to": {"newLink": {"name": "orders-before"}}}))
+        reach(target, "restores", "orders-before", "Completed", 240)
+        assert rows(restored_dsn(kept, "orders-before")) == there
+        figures.record(f"restore: {ROWS} rows back in a new link, Ready with its replica", time.monotonic() - began, "s")
+        assert sql.ask(kept.service_dsn(), "SELECT count(*) FROM pg_class WHERE relname = 'rows'")[0][0] == 0, "the first link goes on"

@@ -1,0 +1,369 @@
+#include "controllers/backup/backup_decide.hpp"
+
+#include <gtest/gtest.h>
+
+#include "api/conditions.hpp"
+#include "contract/names.hpp"
+#include "controllers/backup/restore_decide.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+using api::BackupPhase;
+using api::RestorePhase;
+
+struct World {
+  api::ReplicationLink link;
+  api::BackupSchedule schedule;
+  std::vector<api::BackupSchedule> others;
+  std::vector<api::Backup> backups;
+  std::map<std::string, MemberSeen> members;
+  WallTime now = *parse_rfc3339("2026-11-29T12:00:00Z");
+
+  World() {
+    link.metadata.name = "orders";
+    link.metadata.ns = "shop";
+    link.metadata.uid = "12345678-aaaa";
+    link.spec.engine = api::Engine::kPostgres;
+    link.status.primary = "east";
+    schedule.metadata.name = "daily";
+    schedule.metadata.ns = "shop";
+    schedule.metadata.generation = 4;
+    schedule.spec.link_ref.name = "orders";
+    schedule.spec.destination.s3.endpoint = "https://s3.example";
+    for (const char* name : {"east", "west"}) members[name] = {"77", healthy()};
+  }
+  static BackupReport healthy() {
+    BackupReport report;
+    report.stanza = "orders-12345678-77";
+    report.ready = report.archiving = true;
+    report.timeline = 1;
+    return report;
+  }
+  api::Backup& add(const std::string& name) {
+    api::Backup& backup = backups.emplace_back();
+    backup.metadata.name = name;
+    backup.metadata.ns = "shop";
+    backup.metadata.uid = "u-" + name;
+    backup.metadata.creation_timestamp = "2026-11-29T11:00:0" + std::to_string(backups.size()) + "Z";
+    return backup;
+  }
+  BackupLook look() const {
+    BackupSeen seen;
+    seen.link = &link;
+    seen.schedules = {std::make_shared<const api::BackupSchedule>(schedule)};
+    for (const api::BackupSchedule& one : others) {
+      const auto other = std::make_shared<const api::BackupSchedule>(one);
+      if (one.metadata.ns == "shop" && one.spec.link_ref.name == "orders") seen.schedules.push_back(other);
+      seen.neighbours[{one.metadata.ns, one.metadata.name}] = other;
+    }
+    seen.neighbours[{"shop", "daily"}] = seen.schedules.front();
+    for (const api::Backup& one : backups) seen.backups["daily"].push_back(std::make_shared<const api::Backup>(one));
+    seen.members = members;
+    seen.now = now;
+    return decide_backups(seen);
+  }
+  // As it would be after what was decided was written.
+  BackupLook step() {
+    BackupLook next = look();
+    link.status.backup = next.assignment;
+    for (api::Backup& one : backups)
+      if (const auto after = next.backups.find(one.metadata.name); after != next.backups.end())
+        one.status = after->second;
+    return next;
+  }
+  void say(const std::string& endpoint, BackupReport::Phase phase) {
+    const api::BackupRun& run = *link.status.backup->run;
+    BackupReport::Run said;
+    said.uid = run.uid;
+    said.attempt = run.attempt;
+    said.phase = phase;
+    said.message = "words";
+    said.label = "20261129-120000F";
+    members[endpoint].backup.run = said;
+  }
+};
+
+const api::Condition& ready(const BackupLook& look) {
+  return *api::find_condition(look.schedules.at("daily").conditions, "Ready");
+}
+
+TEST(BackupDecide, ALinkWithoutAScheduleStoresNothing) {
+  BackupSeen seen;
+  World world;
+  world.link.status.backup.emplace();
+  seen.link = &world.link;
+  EXPECT_FALSE(decide_backups(seen).assignment);
+}
+
+TEST(BackupDecide, ThePrimaryStoresUnderANameOfThisLinkAndItsData) {
+  World world;
+  const BackupLook look = world.step();
+  ASSERT_TRUE(look.assignment);
+  EXPECT_EQ(look.assignment->archiver, "east");
+  EXPECT_EQ(look.assignment->stanza, "orders-12345678-77");
+  EXPECT_FALSE(look.assignment->run);
+  EXPECT_EQ(ready(look).status, api::ConditionStatus::kTrue) << ready(look).message;
+  EXPECT_EQ(look.schedules.at("daily").timeline, 1);
+  world.schedule.status = look.schedules.at("daily");
+  world.link.status.primary = "west";
+  world.members["west"].backup.timeline = 0;
+  const BackupLook moved = world.step();
+  EXPECT_EQ(moved.assignment->archiver, "west");
+  EXPECT_FALSE(moved.schedules.at("daily").timeline) << "the former primary's is not the link's any more";
+  EXPECT_NE(ready(moved).status, api::ConditionStatus::kTrue) << "nobody stores yet";
+  world.members["west"].backup.timeline = 2;
+  EXPECT_EQ(world.step().schedules.at("daily").timeline, 2);
+  world.link.status.primary.reset();
+  EXPECT_EQ(world.step().assignment->archiver, "west") << "while there is none, whoever it was";
+  world.link.metadata.uid = "99999999-bbbb";
+  world.link.status.backup.reset();
+  world.link.status.primary = "east";
+  EXPECT_EQ(world.step().assignment->stanza, "orders-99999999-77") << "a link made anew";
+}
+
+TEST(BackupDecide, NothingIsNamedBeforeTheDataAreKnown) {
+  World world;
+  world.members.clear();
+  EXPECT_FALSE(world.look().assignment);
+  EXPECT_EQ(ready(world.look()).status, api::ConditionStatus::kUnknown);
+}
+
+TEST(BackupDecide, ReadyIsSaidOnlyOfWhatIsSo) {
+  World world;
+  world.members["east"].backup.archiving = false;
+  EXPECT_EQ(ready(world.look()).reason, "RestartPending");
+  world.members["east"].backup.archiving = true;
+  world.members["west"].backup.archiving = false;
+  EXPECT_EQ(ready(world.look()).reason, "RestartPending") << "a replica keeps nothing back yet";
+  world.members["west"].backup.archiving = true;
+  world.members["east"].backup.ready = false;
+  EXPECT_EQ(ready(world.look()).status, api::ConditionStatus::kUnknown);
+  world.members["west"].backup.trouble = "WalConflict";
+  EXPECT_EQ(ready(world.look()).status, api::ConditionStatus::kFalse) << "whoever says so";
+  world = World();
+  world.members.erase("east");
+  world.link.status.backup = World().look().assignment;
+  EXPECT_EQ(ready(world.look()).status, api::ConditionStatus::kUnknown);
+}
+
+// A mistake in an edit lets no log go; a schedule that is deleted does.
+TEST(BackupDecide, AScheduleThatIsMadeInvalidStaysInForceAsItWas) {
+  World world;
+  world.link.status.backup = world.look().assignment;
+  const auto before = world.link.status.backup;
+  world.schedule.spec.destination.s3.endpoint = "https://10.0.0.1:9000";
+  ASSERT_TRUE(world.look().assignment);
+  EXPECT_EQ(*world.look().assignment, *before);
+  EXPECT_EQ(ready(world.look()).reason, "Invalid");
+  world.schedule.metadata.deletion_timestamp = "2026-11-29T12:00:00Z";
+  EXPECT_FALSE(world.look().assignment);
+}
+
+TEST(BackupDecide, OneRunsAtATimeTheOldestFirst) {
+  World world;
+  world.add("one");
+  world.add("two");
+  const BackupLook first = world.step();
+  ASSERT_TRUE(first.assignment->run);
+  EXPECT_EQ(*first.assignment->run, (api::BackupRun{"one", "u-one", "east", 1}));
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kRunning);
+  EXPECT_EQ(world.backups[1].status.phase, BackupPhase::kPending);
+  EXPECT_EQ(*world.step().assignment->run, (api::BackupRun{"one", "u-one", "east", 1})) << "again, the same";
+  world.say("east", BackupReport::Phase::kWaitingForWal);
+  world.step();
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kWaitingForWal);
+  world.say("east", BackupReport::Phase::kCompleted);
+  EXPECT_EQ(world.step().assignment->run->name, "two");
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kCompleted);
+  EXPECT_EQ(world.backups[0].status.label, "20261129-120000F");
+}
+
+TEST(BackupDecide, AnotherAttemptsReportSaysNothing) {
+  World world;
+  world.add("one");
+  world.step();
+  world.say("east", BackupReport::Phase::kCompleted);
+  for (const auto& [uid, attempt] : {std::pair{"u-one", int64_t{2}}, {"u-two", int64_t{1}}}) {
+    world.members["east"].backup.run->uid = uid;
+    world.members["east"].backup.run->attempt = attempt;
+    world.step();
+    EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kRunning);
+  }
+}
+
+TEST(BackupDecide, AFailoverBeginsTheNextAttemptElsewhereAndThreeAreAllThereAre) {
+  World world;
+  world.add("one");
+  world.step();
+  world.link.status.primary = "west";
+  const BackupLook moved = world.step();
+  EXPECT_FALSE(moved.assignment->run) << "between two attempts there is a moment";
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kPending);
+  for (int64_t attempt = 2; attempt <= kBackupAttempts; ++attempt) {
+    world.now += std::chrono::seconds(60);
+    ASSERT_EQ(world.step().assignment->run, (api::BackupRun{"one", "u-one", "west", attempt}));
+    world.say("west", BackupReport::Phase::kFailed);
+    world.step();
+  }
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kFailed);
+  EXPECT_NE(world.backups[0].status.message->find("words"), std::string::npos);
+  EXPECT_FALSE(world.step().assignment->run);
+}
+
+TEST(BackupDecide, AScheduleThatIsWrongStoresNothingAndSaysWhichField) {
+  for (const auto& [spoil, words] : std::vector<std::pair<std::function<void(World&)>, std::string>>{
+           {[](World& w) { w.schedule.spec.destination.s3.endpoint = "http://s3.example"; },
+            "spec.destination.s3.endpoint"},
+           {[](World& w) { w.schedule.spec.destination.s3.endpoint = "https://10.0.0.1:9000"; },
+            "spec.destination.s3.endpoint"},
+           {[](World& w) { w.schedule.spec.destination.s3.prefix = "../x"; }, "spec.destination.s3.prefix"},
+           {[](World& w) { w.schedule.spec.destination.s3.prefix = "/x"; }, "spec.destination.s3.prefix"},
+           {[](World& w) { w.link.spec.engine = api::Engine::kS3; }, "spec.linkRef.name"}}) {
+    World world;
+    world.add("one");
+    spoil(world);
+    const BackupLook look = world.look();
+    EXPECT_FALSE(look.assignment);
+    EXPECT_TRUE(ready(look).message.starts_with(words)) << ready(look).message;
+    EXPECT_EQ(look.backups.at("one").phase, BackupPhase::kPending);
+    EXPECT_NE(look.backups.at("one").message->find(words), std::string::npos);
+  }
+}
+
+TEST(BackupDecide, TheOlderOfTwoThatCanNotBothBeIsInForce) {
+  World world;
+  world.schedule.spec.destination.s3.bucket = "backups";
+  world.schedule.spec.destination.s3.prefix = "shop/orders/";
+  world.schedule.metadata.creation_timestamp = "2026-11-29T11:00:00Z";
+  api::BackupSchedule other = world.schedule;
+  other.metadata.name = "other";
+  const auto refused = [&](const char* made_at) {
+    other.metadata.creation_timestamp = made_at;
+    world.others = {other};
+    return ready(world.look()).status == api::ConditionStatus::kFalse;
+  };
+  const auto decided = [&] { return refused("2026-11-29T10:00:00Z") && !refused("2026-11-29T12:00:00Z"); };
+  EXPECT_TRUE(decided()) << "of one link";
+  EXPECT_EQ(ready(world.look()).reason, "Storing") << "the other is refused, not this one";
+  other.spec.link_ref.name = "stock";
+  other.metadata.ns = "another";
+  for (const char* prefix : {"", "shop", "shop/", "shop/orders", "shop/orders/old/"}) {
+    other.spec.destination.s3.prefix = prefix;
+    EXPECT_TRUE(decided()) << prefix;
+  }
+  other.spec.destination.s3.endpoint = "https://S3.example:443/";
+  EXPECT_TRUE(decided()) << "the same place, written otherwise";
+  for (const char* prefix : {"shop/stock", "shop/orders2", "shop/order"}) {
+    other.spec.destination.s3.prefix = prefix;
+    EXPECT_FALSE(refused("2026-11-29T10:00:00Z")) << prefix;
+  }
+  other.spec.destination.s3.prefix = "";
+  other.spec.destination.s3.bucket = "elsewhere";
+  EXPECT_FALSE(refused("2026-11-29T10:00:00Z"));
+}
+
+struct Restoring {
+  World world;
+  api::Restore restore;
+  std::optional<api::ReplicationLink> made;
+  std::optional<BackupReport::Restored> said;
+
+  Restoring() {
+    world.schedule.status.stanza = "orders-12345678-77";
+    world.schedule.status.archiver = "east";
+    world.schedule.status.timeline = 3;
+    restore.metadata.name = "before";
+    restore.metadata.ns = "shop";
+    restore.spec.from.schedule_ref.name = "daily";
+    restore.spec.to.new_link.name = "orders-1430";
+    restore.spec.target.latest = true;
+  }
+  RestoreLook step() {
+    const RestoreLook look =
+        decide_restore({&restore, &world.schedule, &world.link, made ? &*made : nullptr, said, world.now});
+    restore.status = look.status;
+    if (look.create) {
+      made = *look.create;
+      made->metadata.uid = "new";
+    }
+    if (look.assign) made->status.restore = look.assign;
+    return look;
+  }
+};
+
+TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
+  Restoring all;
+  all.restore.spec.target = {"2026-11-29T11:00:00Z", std::nullopt};
+  const RestoreLook begun = all.step();
+  ASSERT_TRUE(begun.create);
+  EXPECT_EQ(begun.create->metadata.annotations.at(std::string(kRestoreAnnotation)), "before");
+  EXPECT_EQ(begun.status.phase, RestorePhase::kFetching);
+  const RestoreLook told = all.step();
+  ASSERT_TRUE(told.assign);
+  EXPECT_EQ(told.assign->timeline, 3) << "every restore names its timeline";
+  EXPECT_EQ(told.assign->time, "2026-11-29T11:00:00Z");
+  for (const auto& [step, phase] : {std::pair{BackupReport::Step::kFetching, RestorePhase::kFetching},
+                                    {BackupReport::Step::kRecovering, RestorePhase::kRecovering},
+                                    {BackupReport::Step::kRestored, RestorePhase::kRecovering}}) {
+    all.said = {"before", step, ""};
+    EXPECT_EQ(all.step().status.phase, phase);
+  }
+  all.made->status.primary = "east";
+  EXPECT_EQ(all.step().status.phase, RestorePhase::kAttaching);
+  api::set_condition(all.made->status.conditions,
+                     {"Ready", api::ConditionStatus::kTrue, std::nullopt, "", "Replicating", ""}, 1, all.world.now);
+  EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted);
+  all.made.reset();
+  EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted) << "over is over";
+}
+
+TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
+  const std::vector<std::pair<std::function<void(Restoring&)>, std::string>> wrong{
+      {[](Restoring& r) {
+         r.restore.spec.target = {"2026-11-29T13:00:00Z", std::nullopt};
+       },
+       "spec.target.time"},
+      {[](Restoring& r) { r.restore.spec.target = {}; }, "spec.target"},
+      {[](Restoring& r) {
+         r.restore.spec.target = {"2026-11-29T11:00:00Z", true};
+       },
+       "spec.target"},
+      {[](Restoring& r) { r.made = r.world.link; }, "spec.to.newLink.name"}};
+  for (const auto& [spoil, words] : wrong) {
+    Restoring all;
+    spoil(all);
+    const RestoreLook look = all.step();
+    EXPECT_EQ(look.status.phase, RestorePhase::kFailed);
+    EXPECT_FALSE(look.create);
+    EXPECT_TRUE(look.status.message->starts_with(words)) << *look.status.message;
+  }
+  Restoring moved;
+  moved.world.link.status.primary = "west";
+  EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows the former timeline only";
+  EXPECT_FALSE(moved.made);
+  Restoring waits;
+  waits.world.schedule.status.stanza.reset();
+  EXPECT_EQ(waits.step().status.phase, RestorePhase::kPending);
+  EXPECT_FALSE(waits.made);
+}
+
+TEST(RestoreDecide, ATargetThatIsNotReachedAndALinkThatIsGoneAreSaid) {
+  Restoring all;
+  all.step();
+  all.step();
+  Restoring gone = all;
+  all.said = {"before", BackupReport::Step::kFailed, "recovery ended before configured recovery target was reached"};
+  EXPECT_EQ(all.step().status.phase, RestorePhase::kFailed);
+  gone.step();
+  gone.made.reset();
+  EXPECT_EQ(gone.step().status.phase, RestorePhase::kFailed);
+  // Somebody else's of the same name.
+  Restoring other;
+  other.step();
+  other.made->metadata.annotations.clear();
+  EXPECT_EQ(other.step().status.phase, RestorePhase::kFailed);
+}
+
+}  // namespace
+}  // namespace twinspan::controllers

@@ -1,0 +1,125 @@
+// Of the keeper: one attempt at one backup. The repository is the truth: a backup that carries the Backup's uid is that
+// Backup, whoever's agent took it and whatever became of that since.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backup/pgbackrest.hpp"
+#include "core/log.hpp"
+#include "engines/postgres/admin.hpp"
+#include "worker/postgres/backup/backup_keeper.hpp"
+#include "worker/postgres/jobs.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+using Phase = BackupReport::Phase;
+
+constexpr std::chrono::hours kLongest{24 * 7};
+constexpr std::chrono::minutes kCheckpoint{5};
+
+}  // namespace
+
+void BackupKeeper::attempt(const api::BackupAssignment& wanted, const std::stop_token& stop) {
+  const api::BackupRun& run = *wanted.run;
+  std::stop_source own;
+  {
+    MutexLock lock(mutex_);
+    if (report_.run && report_.run->uid == run.uid && report_.run->attempt == run.attempt &&
+        (report_.run->phase == Phase::kCompleted || report_.run->phase == Phase::kFailed))
+      return;
+    attempted_ = run;
+    stop_attempt_ = own;
+  }
+  const std::stop_callback ends(stop, [&] { own.request_stop(); });
+  const auto pgbackrest = program();
+  if (pgbackrest) {
+    BackupReport::Run begun;
+    begun.uid = run.uid;
+    begun.attempt = run.attempt;
+    tell([&](BackupReport& report) { report.run = begun; });
+    log::info("backup begins", {{"backup", run.name}, {"attempt", run.attempt}});
+    const Status taken = take(*pgbackrest, run.uid, own.get_token());
+    log::info("backup ended", {{"backup", run.name}, {"error", taken ? "" : taken.error().message}});
+    // One that was called off is nobody's any more.
+    if (!taken)
+      tell([&](BackupReport& report) {
+        if (own.stop_requested()) {
+          report.run.reset();
+          return;
+        }
+        report.run->phase = Phase::kFailed;
+        report.run->message = taken.error().message;
+      });
+  }
+  MutexLock lock(mutex_);
+  attempted_.reset();
+}
+
+Status BackupKeeper::take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop) {
+  const auto before = find_stored(program, uid, stop);
+  if (!before) return std::unexpected(before.error());
+  const auto completed = [&](const BackupReport::Run& found) {
+    tell([&](BackupReport& report) {
+      const int64_t number = report.run ? report.run->attempt : 0;
+      report.run = found;
+      report.run->attempt = number;
+    });
+  };
+  if (*before) {
+    completed(**before);
+    return {};
+  }
+  // pgBackRest compares pg_control's timeline with the log's: after a promotion the former waits for a checkpoint.
+  auto session = postgres::open_local(c_.layout, c_.postgres_port, kLocalConnect, stop);
+  if (!session) return std::unexpected(session.error());
+  if (auto done = postgres::checkpoint(*session, kCheckpoint, stop); !done) return done;
+  PgBackRest::How how{kLongest, true, [this](std::string_view line) {
+                        if (!backup::waits_for_wal(line)) return;
+                        tell([](BackupReport& report) {
+                          if (report.run) report.run->phase = Phase::kWaitingForWal;
+                        });
+                      }};
+  // Never on with a half-done one of before: that would be another attempt under an old label.
+  const auto done = program.run_checked(
+      {"--type=full", "--no-resume", fmt::format("--annotation={}={}", backup::kMadeFor, uid), "backup"}, how, stop);
+  if (!done) return std::unexpected(done.error());
+  const auto after = find_stored(program, uid, stop);
+  if (!after) return std::unexpected(after.error());
+  if (!*after) return fail(Code::kInternal, "pgbackrest backup succeeded, and the repository does not have it");
+  completed(**after);
+  return {};
+}
+
+Result<std::optional<BackupReport::Run>> BackupKeeper::find_stored(const PgBackRest& program, const std::string& uid,
+                                                                   const std::stop_token& stop) {
+  const auto info = program.run_checked({"--output=json", "info"}, {}, stop);
+  if (!info) return std::unexpected(info.error());
+  std::string stanza;
+  {
+    MutexLock lock(mutex_);
+    if (ready_) stanza = ready_->assignment.stanza;
+  }
+  const auto stored = backup::parse_info(info->out, stanza);
+  if (!stored) return std::unexpected(stored.error());
+  const auto found = std::find_if(stored->backups.begin(), stored->backups.end(),
+                                  [&](const backup::BackupSet& one) { return one.made_for == uid; });
+  if (found == stored->backups.end()) return std::nullopt;
+  const auto seconds_of = [](WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+  };
+  return BackupReport::Run{uid,
+                           0,
+                           Phase::kCompleted,
+                           "",
+                           found->label,
+                           to_string(found->start),
+                           to_string(found->stop),
+                           found->timeline,
+                           found->read_bytes,
+                           found->stored_bytes,
+                           seconds_of(found->started_at),
+                           seconds_of(found->stopped_at)};
+}
+
+}  // namespace twinspan::worker

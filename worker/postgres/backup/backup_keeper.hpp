@@ -1,0 +1,100 @@
+// What an agent does for backups: it stores the log, or waits until another member has; it takes the backup that the
+// link's status asks of it. Nothing here holds up renewal, fencing or an action.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "contract/backup_report.hpp"
+#include "core/clock.hpp"
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
+#include "core/wait.hpp"
+#include "engines/postgres/archive/listener.hpp"
+#include "engines/postgres/children.hpp"
+#include "engines/postgres/layout.hpp"
+#include "worker/postgres/backup/pgbackrest.hpp"
+#include "worker/postgres/backup/repository_access.hpp"
+#include "worker/postgres/backup/restore_data.hpp"
+#include "worker/postgres/backup/store_rules.hpp"
+#include "worker/postgres/desired.hpp"
+#include "worker/postgres/local.hpp"
+
+namespace twinspan::worker {
+
+// archive_command of a member, which asks the keeper. pgBackRest refuses a backup where the word is missing.
+std::string archive_command_of(const postgres::Layout& layout);
+
+class BackupKeeper {
+ public:
+  struct Standing {
+    std::shared_ptr<const Desired> desired;  // nullptr: the link is not known yet
+    bool may_store = false;                  // it holds the lease, and accepts writes
+    bool ending = false;                     // PostgreSQL is being stopped
+    uint64_t life = 0;                       // of the database
+  };
+  struct Context {
+    postgres::Children& children;
+    const postgres::Layout& layout;
+    int postgres_port = 5432;
+    const RepositoryAccess& access;
+    const Clock& clock;
+    LocalState& local;
+    std::function<Standing()> standing;
+  };
+  explicit BackupKeeper(Context context);
+  ~BackupKeeper();
+  Status start();
+  void stop();
+  void database_ends();  // what its archiver waits for is called off; any thread
+  void poke();           // the link or this member's part in it changed; any thread
+
+ private:
+  struct Ready {  // what the repository was reached by
+    api::BackupAssignment assignment;
+    std::string config;
+    bool there = false;  // the stanza was made, or found
+  };
+
+  void run(const std::stop_token& stop);
+  void look_after(const Standing& now, const std::stop_token& stop);
+  Status make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop);
+  bool usable(const Ready& ready, const api::BackupAssignment& wanted) const;
+  // backup_attempt.cpp
+  void attempt(const api::BackupAssignment& wanted, const std::stop_token& stop);
+  Status take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop);
+  Result<std::optional<BackupReport::Run>> find_stored(const PgBackRest& program, const std::string& uid,
+                                                       const std::stop_token& stop);
+  // backup_store.cpp
+  std::optional<postgres::StoreAnswer> store(const std::string& file, const std::function<bool()>& gone,
+                                             const std::stop_token& stop);
+  std::optional<postgres::StoreAnswer> try_to_store(StoreStep step, const api::BackupAssignment& wanted,
+                                                    const std::string& file, const std::stop_token& stop);
+  bool is_left_behind(const std::string& name) const;
+  Status store_histories(const PgBackRest& program, const std::stop_token& stop);
+  Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
+  Result<bool> compare(const PgBackRest& program, const std::string& stanza, const std::string& file,
+                       const std::stop_token& stop);
+  Result<bool> is_from_before(const PgBackRest& program, const std::string& stanza, const std::string& name,
+                              const std::stop_token& stop);
+  Result<std::optional<std::string>> stored_history(const PgBackRest& program, const std::string& name,
+                                                    const std::stop_token& stop);
+
+  std::optional<PgBackRest> program() const;
+  void tell(const std::function<void(BackupReport&)>& change);  // into the report, where it changes anything
+
+  const Context c_;
+  mutable Mutex mutex_;
+  std::optional<Ready> ready_ GUARDED_BY(mutex_);
+  BackupReport report_ GUARDED_BY(mutex_);
+  std::optional<api::BackupRun> attempted_ GUARDED_BY(mutex_);  // under way
+  std::stop_source stop_attempt_ GUARDED_BY(mutex_);
+  std::stop_source stop_storing_ GUARDED_BY(mutex_);
+  BootTime refreshed_at_{};  // the Secrets were read; of the keeper's thread
+  Signal wake_;
+  postgres::StoreListener listener_;
+  RoleThread thread_{"backups"};
+};
+
+}  // namespace twinspan::worker

@@ -1,0 +1,196 @@
+// Of the keeper: a member forgets a file of the log only when the repository has it.
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "backup/archive.hpp"
+#include "backup/pgbackrest.hpp"
+#include "core/log.hpp"
+#include "engines/postgres/files.hpp"
+#include "engines/postgres/timeline.hpp"
+#include "worker/postgres/backup/backup_keeper.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookAgain{200}, kLookAgainLatest{5000};
+
+std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+Result<std::string> digest_of(const std::string& path) {
+  const auto content = postgres::read_file(path);
+  if (!content) return std::unexpected(content.error());
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_Digest(content->data(), content->size(), digest, &size, EVP_sha1(), nullptr) != 1)
+    return fail(Code::kInternal, "SHA-1 is not to be had");
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+Error conflict(const std::string& name) {
+  return {Code::kConflict,
+          fmt::format("WalConflict: the repository has {} with other bytes than this member. Nothing is overwritten; "
+                      "find out which of the two is right before anything is removed",
+                      name),
+          false};
+}
+
+}  // namespace
+
+std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file, const std::function<bool()>& gone,
+                                                         const std::stop_token& stop) {
+  milliseconds pause = kLookAgain;
+  const uint64_t life = c_.standing().life;
+  for (;;) {
+    const Standing now = c_.standing();
+    // Whoever asks for a database that is dead: its file may be gone, and others wait behind it.
+    if (now.life != life) return postgres::StoreAnswer::kEnding;
+    const bool backed_up = now.desired && now.desired->backup;
+    StoreView view{now.desired != nullptr, now.ending, backed_up, false, false, now.may_store, false};
+    if (backed_up) {
+      view.left_behind = is_left_behind(name_of_file(file));
+      view.archiver = now.desired->backup->archiver == now.desired->settings.endpoint;
+      MutexLock lock(mutex_);
+      view.ready = ready_ && usable(*ready_, *now.desired->backup) && (ready_->there || !view.archiver);
+    }
+    const StoreStep step = decide_store(view, name_of_file(file));
+    if (step == StoreStep::kEnd) return postgres::StoreAnswer::kEnding;
+    if (step == StoreStep::kForget) return postgres::StoreAnswer::kStored;
+    if (step == StoreStep::kWait)
+      tell([&](BackupReport& report) { report.waiting = name_of_file(file); });
+    else if (const auto answer = try_to_store(step, *now.desired->backup, file, stop))
+      return answer;
+    // What changes in between is asked for more often than the repository is.
+    for (milliseconds left = pause; left.count() > 0; left -= kLookAgain) {
+      if (c_.standing().ending) return postgres::StoreAnswer::kEnding;
+      if (gone() || !wait_for(kLookAgain, stop)) return std::nullopt;
+    }
+    pause = std::min(pause * 2, kLookAgainLatest);
+  }
+}
+
+// A replica that received the beginning of a segment when its primary went is handed the rest of it on the next
+// timeline, and PostgreSQL wants to archive what it has under the full name: nobody will ever store that.
+bool BackupKeeper::is_left_behind(const std::string& name) const {
+  const auto timeline = c_.local.copy().timeline;
+  if (!timeline || !backup::is_segment(name) || backup::timeline_of(name) >= *timeline) return false;
+  const auto text = postgres::read_file(c_.layout.pgdata() + "/pg_wal/" + postgres::history_file_name(*timeline));
+  if (!text) return false;
+  const auto history = postgres::parse_history(*text);
+  if (!history) return false;
+  std::vector<backup::Departure> departures;
+  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
+  return backup::is_left_behind(name, *timeline, departures);
+}
+
+// nullopt: not yet.
+std::optional<postgres::StoreAnswer> BackupKeeper::try_to_store(StoreStep step, const api::BackupAssignment& wanted,
+                                                                const std::string& file, const std::stop_token& stop) {
+  const auto pgbackrest = program();
+  if (!pgbackrest) return std::nullopt;
+  std::stop_source own;
+  {
+    MutexLock lock(mutex_);
+    stop_storing_ = own;
+  }
+  const std::stop_callback ends(stop, [&] { own.request_stop(); });
+  const auto done = step == StoreStep::kPush ? push(*pgbackrest, file, own.get_token())
+                                             : compare(*pgbackrest, wanted.stanza, file, own.get_token());
+  if (own.stop_requested() && !done) return std::nullopt;
+  const std::string name = name_of_file(file);
+  tell([&](BackupReport& report) {
+    report.trouble = done ? "" : fmt::format("{}: {}", name, done.error().message);
+    report.waiting = done && *done ? "" : name;
+    if (done && *done) report.stored = name;
+  });
+  return done && *done ? std::optional(postgres::StoreAnswer::kStored) : std::nullopt;
+}
+
+// A restore needs the history of the timeline that it follows, also where it began before anything was stored; and
+// replicas wait for those that they receive.
+Status BackupKeeper::store_histories(const PgBackRest& program, const std::stop_token& stop) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(c_.layout.pgdata() + "/pg_wal", failed)) {
+    const std::string name = entry.path().filename();
+    if (!backup::is_history(name)) continue;
+    if (auto stored = push(program, "pg_wal/" + name, stop); !stored) return std::unexpected(stored.error());
+  }
+  return {};
+}
+
+// pgBackRest refuses other bytes under the name of a segment; a history file it would overwrite.
+Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& file, const std::stop_token& stop) {
+  const std::string name = name_of_file(file);
+  if (backup::is_history(name)) {
+    const auto there = stored_history(program, name, stop);
+    if (!there) return std::unexpected(there.error());
+    const auto own = postgres::read_file(c_.layout.pgdata() + "/" + file);
+    if (!own) return std::unexpected(own.error());
+    if (*there && **there != *own) return std::unexpected(conflict(name));
+    if (*there) return true;
+  }
+  // Asked at the very last: a lease that is gone by now may belong to somebody else.
+  if (!c_.standing().may_store) return false;
+  const auto pushed = program.run({"archive-push", c_.layout.pgdata() + "/" + file}, {}, stop);
+  if (!pushed) return std::unexpected(pushed.error());
+  constexpr int kOtherBytes = 45;
+  if (pushed->exit.clean()) return true;
+  if (WIFEXITED(pushed->exit.status) && WEXITSTATUS(pushed->exit.status) == kOtherBytes)
+    return std::unexpected(conflict(name));
+  return std::unexpected(failure_of(*pushed, "archive-push"));
+}
+
+Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string& stanza, const std::string& file,
+                                   const std::stop_token& stop) {
+  const std::string name = name_of_file(file), path = c_.layout.pgdata() + "/" + file;
+  if (backup::is_history(name)) {
+    const auto there = stored_history(program, name, stop);
+    if (!there) return std::unexpected(there.error());
+    const auto own = postgres::read_file(path);
+    if (!own) return std::unexpected(own.error());
+    if (*there && **there != *own) return std::unexpected(conflict(name));
+    return *there ? Result<bool>(true) : is_from_before(program, stanza, name, stop);
+  }
+  const auto listing = program.run_checked(
+      {"--filter=^" + name + "-", "repo-ls", fmt::format("archive/{}/{}", stanza, backup::folder_of(name))}, {}, stop);
+  if (!listing) return std::unexpected(listing.error());
+  const auto there = backup::stored_digest(listing->out, name);
+  if (!there) return is_from_before(program, stanza, name, stop);
+  const auto own = digest_of(path);
+  if (!own) return std::unexpected(own.error());
+  if (*there != *own) return std::unexpected(conflict(name));
+  return true;
+}
+
+// What a replica has from before the repository began nobody will ever store, and no backup needs it.
+Result<bool> BackupKeeper::is_from_before(const PgBackRest& program, const std::string& stanza, const std::string& name,
+                                          const std::stop_token& stop) {
+  const auto info = program.run_checked({"--output=json", "info"}, {}, stop);
+  if (!info) return std::unexpected(info.error());
+  const auto stored = backup::parse_info(info->out, stanza);
+  if (!stored) return std::unexpected(stored.error());
+  return backup::is_before(name, stored->oldest_segment);
+}
+
+Result<std::optional<std::string>> BackupKeeper::stored_history(const PgBackRest& program, const std::string& name,
+                                                                const std::stop_token& stop) {
+  constexpr int kAbsent = 1;
+  const std::string to = c_.layout.run_dir + "/backup/" + name;
+  const auto got = program.run({"archive-get", name, to}, {}, stop);
+  if (!got) return std::unexpected(got.error());
+  if (WIFEXITED(got->exit.status) && WEXITSTATUS(got->exit.status) == kAbsent) return std::nullopt;
+  if (!got->exit.clean()) return std::unexpected(failure_of(*got, "archive-get"));
+  auto content = postgres::read_file(to);
+  unlink(to.c_str());
+  if (!content) return std::unexpected(content.error());
+  return std::move(*content);
+}
+
+}  // namespace twinspan::worker

@@ -1,0 +1,39 @@
+// Running pgBackRest, in a process group that ends as a whole: a worker of its own that is left behind keeps its lock.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engines/postgres/children.hpp"
+#include "engines/postgres/command.hpp"
+
+namespace twinspan::worker {
+
+class PgBackRest {
+ public:
+  PgBackRest(postgres::Children& children, std::string config, std::string stanza)
+      : children_(children), config_(std::move(config)), stanza_(std::move(stanza)) {}
+
+  struct How {
+    std::chrono::milliseconds timeout{std::chrono::minutes(2)};
+    bool background = false;  // after everything else: nice, idle I/O, first to be killed when memory is short
+    std::function<void(std::string_view)> on_line;
+  };
+  // `arguments`: options and the command; never a secret. An exit code other than 0 is an Outcome.
+  Result<postgres::Outcome> run(std::vector<std::string> arguments, const How& how, const std::stop_token& stop) const;
+  // The same, and failure_of where it failed.
+  Result<postgres::Outcome> run_checked(std::vector<std::string> arguments, const How& how,
+                                        const std::stop_token& stop) const;
+
+ private:
+  postgres::Children& children_;
+  const std::string config_, stanza_;
+};
+
+// "pgbackrest archive-push: other bytes are stored under this segment's name (pgBackRest 045): …"
+Error failure_of(const postgres::Outcome& outcome, const std::string& command);
+
+}  // namespace twinspan::worker

@@ -1,0 +1,33 @@
+// The first data of a link that a Restore made: fetched from the repository and recovered up to the target beside where
+// they belong, and put there once they are a primary's whole data. Whatever happens before that leaves nothing.
+#pragma once
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "api/types.hpp"
+#include "contract/backup_report.hpp"
+#include "engines/postgres/children.hpp"
+#include "engines/postgres/layout.hpp"
+#include "engines/postgres/settings.hpp"
+#include "worker/postgres/backup/repository_access.hpp"
+
+namespace twinspan::worker {
+
+// twinspan-archive, beside this program.
+std::string archive_program();
+
+struct RestoreNeeds {
+  postgres::Children& children;
+  const postgres::Layout& layout;
+  const RepositoryAccess& access;
+  const postgres::Settings& settings;  // as they will be, without upstream
+  std::function<void(BackupReport::Step)> on_step;
+};
+
+// What PostgreSQL says of a target that the log does not reach; trying again would not help.
+bool is_final(const Error& error);
+
+Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop);
+
+}  // namespace twinspan::worker
