@@ -42,7 +42,7 @@ Json complete(const Json& common, const Json& own) {
 }
 
 Status inherit(const Json& common, const Json& written, const Path& at, Endpoint& endpoint) {
-  if (endpoint.postgres && endpoint.postgres->external) return {};
+  if (endpoint.s3 || (endpoint.postgres && endpoint.postgres->external)) return {};
   auto managed = parse_managed_postgres(complete(common, member_of(member_of(written, "postgres"), "managed")));
   // Each was read by itself: what is left is too much of what is right.
   if (!managed) return fail(Code::kInvalid, at.str() + ".postgres.managed." + managed.error().message);
@@ -54,7 +54,7 @@ Status inherit(const Json& common, const Json& written, const Path& at, Endpoint
 }  // namespace
 
 Status inherit_managed(const Json& json, const Path& at, LinkSpec& spec) {
-  if (spec.engine != Engine::kPostgres || !spec.postgres.managed) return {};
+  if (!spec.postgres.managed) return {};
   const Json& common = member_of(member_of(json, "postgres"), "managed");
   if (auto ok = inherit(common, member_of(json, "source"), Path{&at, "source"}, spec.source); !ok) return ok;
   const Json& targets = member_of(json, "targets");

@@ -1,9 +1,11 @@
 // spec.postgres.managed stands for all endpoints, and what an endpoint says for itself goes before it.
+#include "api/managed_defaults.hpp"
+
 #include <gtest/gtest.h>
 
 #include "api/accepted.hpp"
-#include "api/managed_defaults.hpp"
 #include "api/validate.hpp"
+#include "manifest.hpp"
 
 namespace twinspan::api {
 namespace {
@@ -43,6 +45,61 @@ constexpr const char* kCommon = R"({
   "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}}, "tolerations": [{"key": "db", "operator": "Exists"}],
   "topologySpreadConstraints": [{"maxSkew": 1}]})";
 
+// A field of `managed`, with values that differ; the empty one too, where that is a word of its own.
+struct Field {
+  const char* name;
+  bool by_key;
+  std::vector<Json> values;
+};
+std::vector<Field> all_fields() {
+  return {
+      {"version", false, {15}},
+      {"image", false, {"worker:1", "worker:2"}},
+      {"storage", true, {{{"size", "20Gi"}, {"storageClassName", "fast"}}, {{"size", "40Gi"}, {"ephemeral", false}}}},
+      {"resources",
+       true,
+       {Json::parse(R"({"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}})"),
+        Json::parse(R"({"requests": {"cpu": 4}, "limits": {"cpu": "8", "memory": "4Gi"}})")}},
+      {"sharedMemory", false, {"512Mi", "1Gi"}},
+      {"parameters", true, {{{"work_mem", "8MB"}, {"jit", "on"}}, {{"jit", "off"}, {"shared_buffers", "1GB"}}}},
+      {"nodeSelector", false, {{{"disk", "ssd"}}, {{"zone", "b"}}, Json::object()}},
+      {"affinity", false, {{{"nodeAffinity", Json::object()}}, Json::object()}},
+      {"tolerations", false, {Json::array({{{"key", "db"}}}), Json::array({{{"key", "far"}}}), Json::array()}},
+      {"topologySpreadConstraints", false, {Json::array({{{"maxSkew", 1}}}), Json::array()}}};
+}
+
+// Whatever the link and an endpoint say of a field, or leave out, it is as if all of it stood in the endpoint.
+TEST(ManagedDefaults, AreAsIfWrittenIntoEveryEndpoint) {
+  const Json crd = test::read_manifests(std::string(TWINSPAN_SOURCE_DIR) + "/crds/replicationlinks.yaml").front();
+  Json unknown = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["postgres"]
+                    ["properties"]["managed"]["properties"];
+  for (const Field& field : all_fields()) {
+    EXPECT_EQ(unknown.erase(field.name), 1U) << field.name;
+    std::vector<Json> said{nullptr};  // null says nothing
+    said.insert(said.end(), field.values.begin(), field.values.end());
+    for (const Json& common : said)
+      for (const Json& own : said) {
+        SCOPED_TRACE(std::string(field.name) + ": " + common.dump() + ", " + own.dump());
+        Json in_the_end = own.is_null() ? common : own;
+        if (field.by_key && !own.is_null() && !common.is_null()) {
+          Json values = common.flatten();
+          values.update(own.flatten());
+          in_the_end = values.unflatten();
+        }
+        Json link = link_with("{}");
+        link["spec"]["postgres"]["managed"][field.name] = common;
+        link["spec"]["targets"][0]["postgres"]["managed"][field.name] = own;
+        Json written_out = link;
+        written_out["spec"].erase("postgres");
+        written_out["spec"]["source"]["postgres"]["managed"][field.name] = common;
+        written_out["spec"]["targets"][0]["postgres"]["managed"][field.name] = in_the_end;
+        written_out["spec"]["targets"][1]["postgres"]["managed"][field.name] = common;
+        EXPECT_EQ(without_managed_defaults(parsed(link).spec), parsed(written_out).spec);
+      }
+  }
+  EXPECT_TRUE(unknown.empty()) << unknown.dump() << ": how they are taken over is judged by nobody";
+}
+
 TEST(ManagedDefaults, AnEndpointThatSaysNothingHasAll) {
   const ReplicationLink link = parsed(link_with(kCommon));
   for (const char* endpoint : {"east", "west", "far"})
@@ -70,7 +127,8 @@ TEST(ManagedDefaults, ParametersResourcesAndStorageAreTakenKeyByKey) {
             (std::map<std::string, std::string>{{"Work_Mem", "9MB"}, {"shared_buffers", "1GB"}}));
   EXPECT_EQ(west.parameters,
             (std::map<std::string, std::string>{{"jit", "off"}, {"shared_buffers", "1GB"}, {"work_mem", "64MB"}}));
-  EXPECT_EQ(west.resources, Json::parse(R"({"requests": {"cpu": "4", "memory": "2Gi"}, "limits": {"cpu": 8, "memory": "2Gi"}})"));
+  EXPECT_EQ(west.resources,
+            Json::parse(R"({"requests": {"cpu": "4", "memory": "2Gi"}, "limits": {"cpu": 8, "memory": "2Gi"}})"));
   EXPECT_EQ(west.storage.size, "40Gi");
   EXPECT_EQ(west.storage.storage_class_name, "fast");
   EXPECT_EQ(managed(link.spec, "far"), *link.spec.postgres.managed) << "the others are as they were";
@@ -106,6 +164,8 @@ TEST(ManagedDefaults, AreOfManagedEndpointsOfPostgresLinksOnly) {
   Json json = link_with(kCommon);
   json["spec"]["targets"][0]["postgres"] = {{"external", {{"host", "db"}, {"credentialsSecretRef", {{"name", "s"}}}}}};
   EXPECT_FALSE(parsed(json).spec.targets[0].postgres->managed);
+  json["spec"]["targets"][0] = {{"name", "west"}, {"s3", {{"endpoint", "https://s3.shop"}, {"bucket", "orders"}}}};
+  EXPECT_FALSE(parsed(json).spec.targets[0].postgres);
 }
 
 TEST(ManagedDefaults, ErrorsNameThePlaceWhereTheValueStands) {
@@ -141,7 +201,8 @@ TEST(ManagedDefaults, TooManyParametersTogetherAreAnEndpointsFault) {
   }
   const auto link = parse_replication_link(json);
   ASSERT_FALSE(link);
-  EXPECT_TRUE(link.error().message.starts_with("spec.targets[1].postgres.managed.parameters: is ")) << link.error().message;
+  EXPECT_TRUE(link.error().message.starts_with("spec.targets[1].postgres.managed.parameters: is "))
+      << link.error().message;
 }
 
 TEST(ManagedDefaults, WhatNeverChangesMayMoveFromEndpointsToTheLinkAndBack) {

@@ -24,7 +24,7 @@ void set_everywhere(Json& spec, const char* key, const Json& value) {
 // The world as the API server has it, one look of the link controller after the other.
 class Link {
  public:
-  explicit Link(const std::function<void(Json&)>& edit) : json_(link_json()) {
+  explicit Link(const std::function<void(Json&)>& edit, Json before = link_json()) : json_(std::move(before)) {
     json_["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json_["spec"]).value(), 3));
     world = std::make_unique<World>(json_);
     for (World::Member& member : world->members) says(member.name, "", TrialOutcome::kRuns, json_["spec"]);
@@ -192,6 +192,32 @@ TEST(Trial, OfWhatAllEndpointsTakeFromTheLinkIsOneReplicasToo) {
   });
   EXPECT_EQ(lines(link.look()), Lines{});
   EXPECT_FALSE(link.trial());
+}
+
+TEST(Trial, IsNoneWhereWhatEndpointsSayMovesToTheLink) {
+  const Json same = Json::parse(R"({"version": 15, "image": "worker:2", "storage": {"size": "10Gi"},
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}}, "sharedMemory": "512Mi",
+    "parameters": {"work_mem": "8MB"}, "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}},
+    "tolerations": [{"key": "db", "operator": "Exists"}], "topologySpreadConstraints": [{"maxSkew": 1}]})");
+  Json before = link_json();
+  for (const auto& [key, value] : same.items()) set_everywhere(before["spec"], key.c_str(), value);
+  Link link(
+      [&](Json& spec) {
+        spec["postgres"]["managed"] = same;
+        spec["source"].erase("postgres");
+        for (Json& target : spec["targets"]) target.erase("postgres");
+      },
+      before);
+  EXPECT_EQ(lines(link.look()), Lines{});
+  EXPECT_FALSE(link.trial());
+  EXPECT_EQ(link.world->link->status.accepted->generation, 4);
+  EXPECT_EQ(lines(link.look()), Lines{}) << "no pod, no volume is touched";
+  link.edit([](Json& spec) { spec["postgres"]["managed"]["storage"]["size"] = "20Gi"; });
+  link.look();
+  EXPECT_EQ(lines(link.look()),
+            (Lines{"Patch PersistentVolumeClaim orders-east-data", "Patch PersistentVolumeClaim orders-west-data",
+                   "Patch PersistentVolumeClaim orders-west-2-data"}))
+      << "every volume grows, without a trial";
 }
 
 TEST(Trial, OfATemplateReplacesOneReplicasPodAndPutsItBack) {
