@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/managed_defaults.hpp"
 #include "api/validate.hpp"
 
 namespace twinspan::api {
@@ -72,7 +73,9 @@ std::optional<PolicySpec> spec_in_force(const FailoverPolicy& policy) {
 
 std::string attempt_of(const TrialStatus& trial) { return std::to_string(trial.generation) + "@" + trial.started_at; }
 
-AcceptedSpec accept(const LinkSpec& spec, int64_t generation) { return {generation, to_json(spec)}; }
+AcceptedSpec accept(const LinkSpec& spec, int64_t generation) {
+  return {generation, to_json(without_managed_defaults(spec))};
+}
 AcceptedSpec accept(const PolicySpec& spec, int64_t generation) { return {generation, to_json(spec)}; }
 
 }  // namespace twinspan::api

@@ -1,5 +1,6 @@
 // CPU and memory of a container, as people write them into a spec.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -8,8 +9,9 @@
 
 namespace twinspan::api {
 
-// Every amount of `requests` and `limits` must be a quantity. `field`: where `resources` stands. null: nothing to
-// check.
-void check_resources(const Json& resources, const std::string& field, std::vector<FieldError>& errors);
+// Every amount of `requests` and `limits` must be a quantity. null: nothing to check. `field` says where `resources`
+// stands that has this amount (of "limits", "memory").
+using ResourcesField = std::function<std::string(const std::string& kind, const std::string& name)>;
+void check_resources(const Json& resources, const ResourcesField& field, std::vector<FieldError>& errors);
 
 }  // namespace twinspan::api

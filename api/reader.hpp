@@ -1,4 +1,5 @@
-// How the generated parsers read JSON and write it back. Included by the generated types.cpp only.
+// How the generated parsers read JSON and write it back. Included by the generated types.cpp, and by
+// what completes what it has read.
 #pragma once
 #include <concepts>
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/endpoints.hpp"
+#include "api/managed_defaults.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "api/validate_postgres.hpp"
@@ -38,10 +39,12 @@ void look_at_volumes(const ReplicationLink& link, Warnings& out) {
     const auto bytes = wal_bytes(wal);
     const auto size = parse_quantity(managed.storage.size);
     if (!bytes || !size || *size >= 2 * static_cast<long double>(*bytes)) continue;
-    out.push_back(
-        fmt::format("{}.postgres.managed.storage.size: {} is less than twice max_wal_size ({}): the log alone "
-                    "may fill the volume, and PostgreSQL stops then",
-                    place.field, managed.storage.size, wal));
+    std::string warning = fmt::format(
+        "{}.storage.size: {} is less than twice max_wal_size ({}): the log alone "
+        "may fill the volume, and PostgreSQL stops then",
+        managed_field(link, place, [](const auto& one) { return one.storage.size; }), managed.storage.size, wal);
+    // What stands in one place is said once, however many endpoints take it from there.
+    if (std::find(out.begin(), out.end(), warning) == out.end()) out.push_back(std::move(warning));
   }
 }
 

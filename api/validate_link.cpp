@@ -1,5 +1,6 @@
 #include "api/endpoints.hpp"
 #include "api/engine_rules.hpp"
+#include "api/managed_defaults.hpp"
 #include "api/patterns.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
@@ -106,6 +107,14 @@ int64_t lag_threshold_seconds(const LinkSpec& spec) {
 
 namespace {
 
+// What stands in one place is wrong of every endpoint that takes it from there.
+Errors said_once(Errors errors) {
+  Errors out;
+  for (FieldError& error : errors)
+    if (std::find(out.begin(), out.end(), error) == out.end()) out.push_back(std::move(error));
+  return out;
+}
+
 std::vector<PodName> pod_names(const ReplicationLink& link) {
   const EngineRules* rules = engine_rules(link.spec.engine);
   return rules ? rules->pod_names(link) : std::vector<PodName>();
@@ -120,7 +129,7 @@ std::vector<FieldError> validate(const ReplicationLink& link) {
   if (link.spec.targets.empty()) errors.push_back({"spec.targets", "must name at least one endpoint"});
   check_upstreams(link, errors);
   if (const EngineRules* rules = engine_rules(link.spec.engine)) rules->check_link(link, errors);
-  return errors;
+  return said_once(std::move(errors));
 }
 
 std::vector<FieldError> validate(const ReplicationLink& link, const std::vector<ReplicationLink>& others) {
@@ -156,13 +165,16 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
       if (!now.endpoint->postgres->managed || !then.endpoint->postgres->managed) continue;
       const PostgresStorage &wanted = now.endpoint->postgres->managed->storage,
                             &had = then.endpoint->postgres->managed->storage;
-      const std::string field = now.field + ".postgres.managed.storage";
       if (wanted.ephemeral != had.ephemeral)
-        errors.push_back({field + ".ephemeral", "is immutable, add another target instead"});
+        errors.push_back(
+            {managed_field(after, now, [](const auto& one) { return one.storage.ephemeral; }) + ".storage.ephemeral",
+             "is immutable, add another target instead"});
       if (wanted.storage_class_name != had.storage_class_name)
-        errors.push_back({field + ".storageClassName", "is immutable, add another target instead"});
+        errors.push_back({managed_field(after, now, [](const auto& one) { return one.storage.storage_class_name; }) +
+                              ".storage.storageClassName",
+                          "is immutable, add another target instead"});
     }
-  return errors;
+  return said_once(std::move(errors));
 }
 
 }  // namespace twinspan::api

@@ -1,7 +1,10 @@
 #include "api/validate_postgres.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
+#include "api/managed_defaults.hpp"
 #include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
@@ -32,24 +35,46 @@ void check_durability(const ReplicationLink& link, Errors& errors) {
                           " targets follow the source directly: no commit would ever be answered"});
 }
 
-void check_managed(const ReplicationLink& link, const ManagedPostgres& managed, const std::string& field,
-                   Errors& errors) {
+// The settings of that name, in whatever case: nullopt where it is not said.
+auto parameter(std::string name) {
+  return [name = to_lower(name)](const ManagedPostgres& managed) -> std::optional<std::string> {
+    for (const auto& [key, value] : managed.parameters)
+      if (to_lower(key) == name) return value;
+    return std::nullopt;
+  };
+}
+
+Json amount(const Json& resources, const std::string& kind, const std::string& name) {
+  return member_of(member_of(resources, kind), name);
+}
+
+void check_managed(const ReplicationLink& link, const EndpointPlace& place, Errors& errors) {
+  const ManagedPostgres& managed = *place.endpoint->postgres->managed;
+  const auto field = [&](auto part) { return managed_field(link, place, part); };
   const auto size = parse_quantity(managed.storage.size);
   if (!size || *size <= 0)
-    errors.push_back(
-        {field + ".storage.size", "is \"" + managed.storage.size + "\", must be a size greater than 0 such as 10Gi"});
+    errors.push_back({field([](const auto& one) { return one.storage.size; }) + ".storage.size",
+                      "is \"" + managed.storage.size + "\", must be a size greater than 0 such as 10Gi"});
   if (const auto& shared = managed.shared_memory; shared && parse_quantity(*shared).value_or(0) < 1 << 20)
-    errors.push_back({field + ".sharedMemory", "is \"" + *shared + "\", must be at least 1Mi, such as 512Mi"});
+    errors.push_back({field([](const auto& one) { return one.shared_memory; }) + ".sharedMemory",
+                      "is \"" + *shared + "\", must be at least 1Mi, such as 512Mi"});
   if (managed.storage.ephemeral && managed.storage.storage_class_name)
-    errors.push_back({field + ".storage.storageClassName", "means nothing with ephemeral, leave one of them out"});
-  check_resources(managed.resources, field + ".resources", errors);
+    errors.push_back(
+        {field([](const auto& one) { return one.storage.storage_class_name; }) + ".storage.storageClassName",
+         "means nothing with ephemeral, leave one of them out"});
+  check_resources(
+      managed.resources,
+      [&](const std::string& kind, const std::string& name) {
+        return field([&](const auto& one) { return amount(one.resources, kind, name); }) + ".resources";
+      },
+      errors);
   const ParameterBounds bounds{settings(link).durability.mode, static_cast<int64_t>(1 + link.spec.targets.size())};
   std::set<std::string> names;
   for (const auto& [name, value] : managed.parameters) {
     auto refused = refuse_parameter(name, value, bounds);
     if (!names.insert(to_lower(name)).second)
       refused = "stands there twice: names are the same in upper and lower case";
-    if (refused) errors.push_back({field + ".parameters[" + name + "]", std::move(*refused)});
+    if (refused) errors.push_back({field(parameter(name)) + ".parameters[" + name + "]", std::move(*refused)});
   }
 }
 
@@ -71,13 +96,13 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
     const std::string field = place.field + ".postgres";
     const auto& postgres = place.endpoint->postgres;
     if (!postgres) {
-      errors.push_back({field, "is required where spec.engine is Postgres"});
+      errors.push_back({field, "is required where spec.engine is Postgres, unless spec.postgres.managed is set"});
       continue;
     }
     if (postgres->managed.has_value() == postgres->external.has_value())
-      errors.push_back({field, "exactly one of managed and external must be set"});
+      errors.push_back({field, "exactly one of managed and external must be set, or spec.postgres.managed for all"});
     if (!postgres->managed) continue;
-    check_managed(link, *postgres->managed, field + ".managed", errors);
+    check_managed(link, place, errors);
     if (!source || source == &*postgres->managed) continue;
     const Parameters here = peoples_parameters(postgres->managed->parameters),
                      there = peoples_parameters(source->parameters);
@@ -89,7 +114,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
       const auto ours = here.find(name), theirs = there.find(name);
       if (ours == here.end() || theirs == there.end() || to_lower(ours->second) != to_lower(theirs->second))
         errors.push_back(
-            {field + ".managed.parameters[" + name + "]",
+            {managed_field(link, place, parameter(name)) + ".parameters[" + name + "]",
              "must be set to the same value on every endpoint: a replica with less than its primary stops following"});
     }
   }

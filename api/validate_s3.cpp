@@ -88,7 +88,8 @@ void check_settings(const S3Settings& settings, Errors& errors) {
   if (settings.verification.schedule)
     if (const auto cron = parse_cron(*settings.verification.schedule); !cron)
       errors.push_back({"spec.s3.verification.schedule", cron.error().message});
-  check_resources(settings.resources, "spec.s3.resources", errors);
+  check_resources(
+      settings.resources, [](const auto&, const auto&) { return "spec.s3.resources"; }, errors);
 }
 
 // Where each side is written to as it is, neither may hold the other's objects in another form.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/accepted.hpp"
+#include "api/managed_defaults.hpp"
 #include "api/validate.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
@@ -50,7 +51,7 @@ api::LinkSpec untried(const api::LinkSpec& accepted, api::LinkSpec newest) {
   for (api::Endpoint& target : newest.targets) restore(target);
   newest.postgres.owner_secret_ref = accepted.postgres.owner_secret_ref;
   newest.image_pull_secrets = accepted.image_pull_secrets;
-  return newest;
+  return api::without_managed_defaults(std::move(newest));
 }
 
 // What of an edit has to be tried, by endpoint.

@@ -152,7 +152,13 @@ TEST(Types, SurviveAnythingAnywhere) {
                                   Json::array({1, "a", nullptr}),
                                   Json{{"name", 5}},
                                   Json{{"", ""}}};
-  const std::vector<Json> starts = {link_json(), policy_json()};
+  Json with_defaults = link_json();
+  with_defaults["spec"]["targets"].push_back({{"name", "far"}});
+  with_defaults["spec"]["postgres"]["managed"] = Json::parse(
+      R"({"storage": {"storageClassName": "fast"}, "parameters": {"shared_buffers": "1GB"},
+          "resources": {"limits": {"memory": "2Gi"}}, "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}},
+          "tolerations": [{"key": "db"}], "topologySpreadConstraints": [{"maxSkew": 1}]})");
+  const std::vector<Json> starts = {link_json(), with_defaults, policy_json()};
   int refused = 0;
   for (int i = 0; i < 20000; ++i) {
     Json json = starts[random() % starts.size()];

@@ -3,6 +3,7 @@
 
 #include "api/accepted.hpp"
 #include "api/conditions.hpp"
+#include "api/endpoints.hpp"
 #include "api/postgres_parameters.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/postgres/acceptance.hpp"
@@ -23,7 +24,7 @@ void set_everywhere(Json& spec, const char* key, const Json& value) {
 // The world as the API server has it, one look of the link controller after the other.
 class Link {
  public:
-  explicit Link(const std::function<void(Json&)>& edit) : json_(link_json()) {
+  explicit Link(const std::function<void(Json&)>& edit, Json before = link_json()) : json_(std::move(before)) {
     json_["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json_["spec"]).value(), 3));
     world = std::make_unique<World>(json_);
     for (World::Member& member : world->members) says(member.name, "", TrialOutcome::kRuns, json_["spec"]);
@@ -164,6 +165,59 @@ TEST(Trial, NeverHoldsUpTheRestOfAnEdit) {
   link.look();
   EXPECT_TRUE(link.world->link->spec.paused) << "an emergency brake waits for no trial";
   EXPECT_EQ(link.trial()->endpoint, "") << "and nothing is tried meanwhile";
+}
+
+TEST(Trial, OfWhatAllEndpointsTakeFromTheLinkIsOneReplicasToo) {
+  Link link([](Json& spec) {
+    spec["postgres"]["managed"]["parameters"]["work_mem"] = "8MB";
+    spec["postgres"]["diverged"] = "Rewind";
+  });
+  const auto in_force = [&](const char* endpoint) {
+    return api::find_endpoint(link.world->link->spec, endpoint)->postgres->managed->parameters;
+  };
+  link.look();
+  ASSERT_TRUE(link.trial());
+  EXPECT_EQ(link.trial()->endpoint, "west");
+  EXPECT_EQ(link.world->link->spec.postgres.diverged, api::Diverged::kRewind) << "the rest is accepted";
+  for (const char* endpoint : {"east", "west", "west-2"})
+    EXPECT_TRUE(in_force(endpoint).empty()) << endpoint << " has it before it was tried";
+  link.says("west", api::attempt_of(*link.trial()), TrialOutcome::kRuns, link.spec());
+  link.look();
+  EXPECT_FALSE(link.trial());
+  for (const char* endpoint : {"east", "west", "west-2"}) EXPECT_EQ(in_force(endpoint).at("work_mem"), "8MB");
+  // Written into every endpoint instead, it is the same link: nothing is tried, nobody's pod is touched.
+  link.edit([](Json& spec) {
+    spec["postgres"].erase("managed");
+    work_mem(spec);
+  });
+  EXPECT_EQ(lines(link.look()), Lines{});
+  EXPECT_FALSE(link.trial());
+}
+
+TEST(Trial, IsNoneWhereWhatEndpointsSayMovesToTheLink) {
+  const Json same = Json::parse(R"({"version": 15, "image": "worker:2", "storage": {"size": "10Gi"},
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}}, "sharedMemory": "512Mi",
+    "parameters": {"work_mem": "8MB"}, "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}},
+    "tolerations": [{"key": "db", "operator": "Exists"}], "topologySpreadConstraints": [{"maxSkew": 1}]})");
+  Json before = link_json();
+  for (const auto& [key, value] : same.items()) set_everywhere(before["spec"], key.c_str(), value);
+  Link link(
+      [&](Json& spec) {
+        spec["postgres"]["managed"] = same;
+        spec["source"].erase("postgres");
+        for (Json& target : spec["targets"]) target.erase("postgres");
+      },
+      before);
+  EXPECT_EQ(lines(link.look()), Lines{});
+  EXPECT_FALSE(link.trial());
+  EXPECT_EQ(link.world->link->status.accepted->generation, 4);
+  EXPECT_EQ(lines(link.look()), Lines{}) << "no pod, no volume is touched";
+  link.edit([](Json& spec) { spec["postgres"]["managed"]["storage"]["size"] = "20Gi"; });
+  link.look();
+  EXPECT_EQ(lines(link.look()),
+            (Lines{"Patch PersistentVolumeClaim orders-east-data", "Patch PersistentVolumeClaim orders-west-data",
+                   "Patch PersistentVolumeClaim orders-west-2-data"}))
+      << "every volume grows, without a trial";
 }
 
 TEST(Trial, OfATemplateReplacesOneReplicasPodAndPutsItBack) {

@@ -167,6 +167,13 @@ TEST(JudgeWarnings, NameWhatIsAllowedAndUnwise) {
          managed["parameters"]["max_wal_size"] = "6GB";
        },
        "spec.targets[0].postgres.managed.storage.size: 10Gi"},
+      {"everything ephemeral, by the link's word",
+       [](Json& one) {
+         one["spec"]["postgres"]["managed"]["storage"]["ephemeral"] = true;
+         one["spec"]["source"].erase("postgres");
+         for (Json& target : one["spec"]["targets"]) target.erase("postgres");
+       },
+       "spec: every endpoint is ephemeral"},
       {"data go with the link", [](Json& one) { one["spec"]["deletionPolicy"] = "Delete"; },
        "spec.deletionPolicy: Delete"},
       {"a superuser",
@@ -200,6 +207,20 @@ TEST(JudgeWarnings, NameWhatIsAllowedAndUnwise) {
   }
   const Verdict wise = judge_link(review_of(link({}, "postgres-volumes.yaml")), {});
   EXPECT_TRUE(wise.errors.empty() && wise.warnings.empty()) << ::testing::PrintToString(wise.warnings);
+}
+
+TEST(JudgeWarnings, OfWhatAllEndpointsTakeFromTheLinkComeOnce) {
+  const auto verdict = judge_link(review_of(link(
+                                      [](Json& one) {
+                                        one["spec"]["postgres"]["managed"]["storage"]["size"] = "1Gi";
+                                        one["spec"]["source"].erase("postgres");
+                                        for (Json& target : one["spec"]["targets"]) target.erase("postgres");
+                                      },
+                                      "postgres-volumes.yaml")),
+                                  {});
+  EXPECT_TRUE(verdict.errors.empty()) << api::to_string(verdict.errors);
+  ASSERT_EQ(verdict.warnings.size(), 1U) << ::testing::PrintToString(verdict.warnings);
+  EXPECT_TRUE(verdict.warnings[0].starts_with("spec.postgres.managed.storage.size: 1Gi is less"));
 }
 
 TEST(JudgeWarnings, OfWhatIsNoLongerDeclared) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/accepted.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/member_status.hpp"
@@ -171,6 +172,33 @@ TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
   EXPECT_EQ(d.lease->renew, std::chrono::seconds(2));
   EXPECT_EQ(d.lease->margin, std::chrono::seconds(2));
   EXPECT_FALSE(desired_from(link(), "north", "10.0.0.9", 5432));
+}
+
+// Wherever the settings of an endpoint stand: in force, tried, or of a link that nothing was accepted of yet.
+TEST(Desired, TakesWhatTheLinkSaysForAllEndpoints) {
+  Json json = Json::parse(R"({"metadata": {"name": "orders", "namespace": "shop", "generation": 4},
+    "spec": {"engine": "Postgres", "source": {"name": "east"},
+             "targets": [{"name": "west", "postgres": {"managed": {"parameters": {"jit": "off"}}}}],
+             "postgres": {"managed": {"parameters": {"work_mem": "8MB", "jit": "on"}}}}})");
+  const auto settings = [&](const char* endpoint) {
+    const auto link = api::parse_obeyed_link(json);
+    EXPECT_TRUE(link) << link.error().message;
+    const auto made = desired_from(*link, endpoint, "10.0.0.9", 5432, link->tried ? &*link->tried : nullptr);
+    EXPECT_TRUE(made) << made.error().message;
+    return made->settings.parameters;
+  };
+  const std::map<std::string, std::string> east{{"jit", "on"}, {"work_mem", "8MB"}},
+      west{{"jit", "off"}, {"work_mem", "8MB"}};
+  EXPECT_EQ(settings("east"), east) << "accepted by nobody yet";
+  EXPECT_EQ(settings("west"), west);
+  json["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json["spec"]).value(), 4));
+  json["metadata"]["generation"] = 5;
+  json["spec"]["postgres"]["managed"]["parameters"]["work_mem"] = "64MB";
+  EXPECT_EQ(settings("east"), east) << "what was accepted is in force";
+  EXPECT_EQ(settings("west"), west);
+  json["status"]["trial"] = {{"generation", 5}, {"endpoint", "west"}, {"startedAt", "2026-11-29T20:00:00Z"}};
+  EXPECT_EQ(settings("east"), east);
+  EXPECT_EQ(settings("west"), (std::map<std::string, std::string>{{"jit", "off"}, {"work_mem", "64MB"}})) << "tried";
 }
 
 // Nobody else believes a lease for longer than that: who holds one may not either, whoever wrote the status.
