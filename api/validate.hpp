@@ -43,6 +43,8 @@ std::vector<FieldError> validate(const BackupSchedule& schedule);
 std::vector<FieldError> validate(const BackupSchedule& schedule, const ReplicationLink* link,
                                  const std::vector<BackupSchedule>& others);
 std::vector<FieldError> validate(const Restore& restore);
+// Which repository it is, whatever way it is written: place_of and the prefix.
+std::string repository_of(const S3Destination& s3);
 std::string place_of(const S3Destination& s3);  // tells one bucket from another
 
 // spec.lagThreshold.seconds, or what absence means for the link's engine.

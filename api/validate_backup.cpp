@@ -2,13 +2,16 @@
 
 #include "api/engine_rules.hpp"
 #include "api/validate.hpp"
+#include "core/cron.hpp"
 #include "core/text.hpp"
+#include "core/zone.hpp"
 
 namespace twinspan::api {
 namespace {
 
 using Errors = std::vector<FieldError>;
 
+constexpr size_t kScheduleNameMax = 63;  // of a label's value
 constexpr std::string_view kPlace = "spec.destination.s3";
 
 // pgBackRest compares the host's name with the names in its certificate, and knows no addresses there.
@@ -69,9 +72,20 @@ std::string place_of(const S3Destination& s3) {
   return endpoint + "/" + s3.bucket;
 }
 
+std::string repository_of(const S3Destination& s3) { return place_of(s3) + "/" + without_slashes(s3.prefix); }
+
 std::vector<FieldError> validate(const BackupSchedule& schedule) {
   Errors errors;
+  if (schedule.metadata.name.size() > kScheduleNameMax)
+    errors.push_back(
+        {"metadata.name", "\"" + schedule.metadata.name +
+                              "\" must be at most 63 characters long, because Backups are labelled with it"});
   check_destination(schedule.spec.destination.s3, errors);
+  if (schedule.spec.full)
+    if (const auto cron = parse_cron(schedule.spec.full->schedule); !cron)
+      errors.push_back({"spec.full.schedule", cron.error().message});
+  if (const auto zone = load_zone(schedule.spec.time_zone); !zone)
+    errors.push_back({"spec.timeZone", zone.error().message});
   return errors;
 }
 

@@ -236,6 +236,27 @@ Result<StanzaInfo> parse_info(std::string_view text, std::string_view stanza) {
   return StanzaInfo{};
 }
 
+std::vector<std::string> damaged_files(std::string_view text) {
+  std::vector<std::string> files;
+  const Json json = parse_raw(text);
+  if (!json.is_array()) return files;
+  for (const Json& stanza : json)
+    for (const Json& backup : member_of(stanza, "backup"))
+      for (const Json& file : member_of(backup, "error-list"))
+        if (file.is_string()) files.push_back(file.get<std::string>());
+  return files;
+}
+
+std::string damage_words(const std::vector<std::string>& files) {
+  std::string where;
+  if (!files.empty()) where = " in " + files.front();
+  if (files.size() > 1) where += fmt::format(" and {} more", files.size() - 1);
+  return fmt::format(
+      "pages with wrong checksums{}: they are in the backup as they are in the database, so keep an earlier backup and "
+      "mend the database",
+      where);
+}
+
 Error error_of_exit(int code, std::string_view output) {
   if (code > 128) return fail(Code::kCancelled, fmt::format("pgBackRest was ended by signal {}", code - 128)).error();
   const std::string said = first_error(output);

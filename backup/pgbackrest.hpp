@@ -25,6 +25,12 @@ struct StanzaInfo {
 // field is named.
 Result<StanzaInfo> parse_info(std::string_view json, std::string_view stanza);
 
+// The files of a set whose pages have wrong checksums, of the answer to `pgbackrest --set=LABEL info --output=json`;
+// whatever can't be read names none.
+std::vector<std::string> damaged_files(std::string_view json);
+// "pages with wrong checksums in base/5/16384 and 2 more: …"
+std::string damage_words(const std::vector<std::string>& files);
+
 // What an exit code of pgBackRest other than 0 means, with the first ERROR and its HINTs of `output` (stderr of
 // --log-level-stderr=warn). kConflict: another backup or expire runs; kUnavailable and kTimeout: the repository or
 // another member does not answer; kDenied: refused by it; kInvalid: a setting or an answer is wrong, the same call

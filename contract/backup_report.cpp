@@ -36,6 +36,7 @@ Json to_json(const BackupReport& report) {
                    {"storedBytes", run->stored_bytes},
                    {"started", run->started},
                    {"stopped", run->stopped}};
+  if (report.run && report.run->corrupt) json["run"]["corrupt"] = *report.run->corrupt;
   if (const auto& restored = report.restored)
     json["restored"] = {{"name", restored->name},
                         {"step", kSteps[static_cast<size_t>(restored->step)]},
@@ -66,7 +67,10 @@ BackupReport backup_report_of(const Json& details) {
                   integer_of(run, "readBytes"),
                   integer_of(run, "storedBytes"),
                   integer_of(run, "started"),
-                  integer_of(run, "stopped")};
+                  integer_of(run, "stopped"),
+                  std::nullopt};
+  if (const Json& corrupt = member_of(run, "corrupt"); report.run && corrupt.is_boolean())
+    report.run->corrupt = corrupt.get<bool>();
   const Json& restored = member_of(json, "restored");
   if (const auto step = word_of<BackupReport::Step>(kSteps, text_of(restored, "step")))
     report.restored = {text_of(restored, "name"), *step, text_of(restored, "message")};

@@ -27,6 +27,7 @@ struct BackupReport {
     std::string label, start, stop;
     int64_t timeline = 0, read_bytes = 0, stored_bytes = 0;
     int64_t started = 0, stopped = 0;  // seconds since 1970
+    std::optional<bool> corrupt;       // pages with wrong checksums are in it; `message` names their files
     bool operator==(const Run&) const = default;
   };
   std::optional<Run> run;

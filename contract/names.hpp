@@ -18,6 +18,9 @@ inline constexpr std::string_view kRoleLabel = "twinspan.dev/role";  // Primary 
 // "true" on pods that a Replicas Service may select.
 inline constexpr std::string_view kReadsLabel = "twinspan.dev/reads";
 
+// On a Backup that a BackupSchedule made: the schedule's name.
+inline constexpr std::string_view kScheduleLabel = "twinspan.dev/schedule";
+
 // On a link that a Restore made: the Restore's name. Its first data come from status.restore, and nothing is made
 // before that is there.
 inline constexpr std::string_view kRestoreAnnotation = "twinspan.dev/restore";

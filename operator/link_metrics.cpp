@@ -7,31 +7,14 @@
 #include "api/conditions.hpp"
 #include "contract/rows.hpp"
 #include "kube/metrics.hpp"
+#include "operator/backup_metrics.hpp"
 #include "operator/build_info.hpp"
+#include "operator/gauges.hpp"
 
 namespace twinspan {
 namespace {
 
-using Labels = std::vector<prometheus::ClientMetric::Label>;
-
-class Family {
- public:
-  Family(const char* name, const char* help) {
-    family_.name = name;
-    family_.help = help;
-    family_.type = prometheus::MetricType::Gauge;
-  }
-  void add(Labels labels, double value) {
-    prometheus::ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.gauge.value = value;
-    family_.metric.push_back(std::move(metric));
-  }
-  prometheus::MetricFamily take() { return std::move(family_); }
-
- private:
-  prometheus::MetricFamily family_;
-};
+using Labels = Family::Labels;
 
 Labels of_link(const kube::Key& link) { return {{"namespace", link.ns}, {"link", link.name}}; }
 
@@ -110,9 +93,13 @@ prometheus::MetricFamily build_metrics() {
   return build.take();
 }
 
-std::string all_metrics_text(const controllers::Cluster& cluster, bool links) {
+std::string all_metrics_text(const controllers::Cluster& cluster, const controllers::BackupCaches& backups,
+                             bool links) {
   std::vector<prometheus::MetricFamily> families;
-  if (links) families = link_metrics(cluster);
+  if (links) {
+    families = link_metrics(cluster);
+    for (prometheus::MetricFamily& one : backup_metrics(backups)) families.push_back(std::move(one));
+  }
   families.push_back(build_metrics());
   return kube::metrics_text() + prometheus::TextSerializer().Serialize(families);
 }

@@ -61,7 +61,7 @@ class Operator {
         links_(client_, cluster_, reports_, events_, clock, link_engines_, options.links_rolling_most),
         movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
-        backups_(client_, clock, cluster_, backup_caches_, reports_),
+        backups_(client_, clock, cluster_, backup_caches_, reports_, events_),
         link_controller_(
             "replicationlink", options.link_workers, clock,
             [this](const kube::Key& key, const std::stop_token& stop) { return links_.reconcile(key, stop); }),
@@ -163,7 +163,7 @@ class Operator {
       return "";
     });
     metrics_ = metrics_server(options_.metrics, [this](bool links) {
-      return all_metrics_text(cluster_, links && leads_);  // once, whatever the number of replicas
+      return all_metrics_text(cluster_, backup_caches_, links && leads_);  // once, whatever the number of replicas
     });
     for (const auto& [server, what] : {std::pair{health_.get(), "health"}, {metrics_.get(), "metrics"}})
       if (auto started = server->start(); !started) {

@@ -7,6 +7,7 @@ namespace {
 
 Verdict judge(const Review& review, const Neighbours& neighbours, const std::stop_token& stop) {
   if (review.kind == "ReplicationLink") return judge_link(review, neighbours.beside_link(review));
+  if (review.kind == "BackupSchedule") return judge_schedule(review);
   BesidePolicy beside = neighbours.beside_policy(review);
   Verdict verdict = judge_policy(review, beside);
   const auto policy = api::parse_failover_policy(review.object);

@@ -172,6 +172,17 @@ Verdict judge_policy(const Review& review, const BesidePolicy& beside) {
   return verdict;
 }
 
+Verdict judge_schedule(const Review& review) {
+  if (review.operation == Operation::kDelete || same_spec(review) || on_its_way_out(review)) return {};
+  Verdict verdict;
+  const auto schedule = api::parse_backup_schedule(review.object);
+  if (schedule)
+    verdict.errors = api::validate(*schedule);
+  else
+    verdict.errors.push_back(field_error(schedule.error()));
+  return verdict;
+}
+
 Json defaults_of(const Review& review) {
   Json patch = Json::array();
   if (review.kind != "ReplicationLink" || review.operation == Operation::kDelete) return patch;

@@ -23,6 +23,9 @@ struct BesidePolicy {
 };
 Verdict judge_policy(const Review& review, const BesidePolicy& beside);
 
+// By itself: its link may come yet, and what it is at odds with is the controller's to say.
+Verdict judge_schedule(const Review& review);
+
 // What the schema can't fill in: a JSON Patch. What can't be read stays as it is, and is refused later.
 Json defaults_of(const Review& review);
 

@@ -47,8 +47,10 @@ Result<Review> parse_review(std::string_view body) {
   review.operation = *operation;
   const Json& kind = member_of(request, "kind");
   review.kind = text_of(kind, "kind");
-  if (text_of(kind, "group") != kGroup || (review.kind != "ReplicationLink" && review.kind != "FailoverPolicy"))
-    return wrong("request.kind", kind, "ReplicationLink or FailoverPolicy of twinspan.dev");
+  const bool ours =
+      review.kind == "ReplicationLink" || review.kind == "FailoverPolicy" || review.kind == "BackupSchedule";
+  if (text_of(kind, "group") != kGroup || !ours)
+    return wrong("request.kind", kind, "ReplicationLink, FailoverPolicy or BackupSchedule of twinspan.dev");
   if (text_of(kind, "version") != kube::kReplicationLinks.version)
     return wrong("request.kind.version", member_of(kind, "version"), kube::kReplicationLinks.version);
   review.object = member_of(request, "object");

@@ -95,6 +95,12 @@ std::vector<BackupCaches::Schedule> BackupCaches::schedules_in(const api::S3Dest
   return out;
 }
 
+std::vector<BackupCaches::Schedule> BackupCaches::all_schedules() const {
+  std::vector<Schedule> out;
+  for (auto& [key, schedule] : schedules_.all()) out.push_back(std::move(schedule));
+  return out;
+}
+
 std::vector<BackupCaches::Backup> BackupCaches::backups_of(const kube::Key& schedule) const {
   return named(backups_, schedule.ns, backups_of_schedule_.names(schedule));
 }

@@ -28,7 +28,9 @@ class BackupCaches {
 
   std::vector<Schedule> schedules_of(const kube::Key& link) const;  // oldest first
   std::vector<Schedule> schedules_in(const api::S3Destination& bucket) const;
+  std::vector<Schedule> all_schedules() const;
   std::vector<Backup> backups_of(const kube::Key& schedule) const;  // oldest first
+  Backup backup(const kube::Key& key) const { return backups_.find(key); }
   Schedule schedule(const kube::Key& key) const { return schedules_.find(key); }
   std::shared_ptr<const api::Restore> restore(const kube::Key& key) const { return restores_.find(key); }
   void wrote(const kube::Resource& resource, const Json& object);

@@ -28,10 +28,6 @@ std::optional<std::string> stanza_of(const BackupSeen& seen, const std::string& 
   return std::nullopt;
 }
 
-bool is_over(const api::BackupStatus& status) {
-  return status.phase == BackupPhase::kCompleted || status.phase == BackupPhase::kFailed;
-}
-
 bool runs(const api::BackupStatus& status) {
   return status.phase == BackupPhase::kRunning || status.phase == BackupPhase::kWaitingForWal;
 }
@@ -54,16 +50,21 @@ void note_completion(api::BackupStatus& status, const BackupReport::Run& run) {
   status.completed_at = time_of(run.stopped);
   status.read_bytes = run.read_bytes;
   status.stored_bytes = run.stored_bytes;
+  status.corrupt = run.corrupt;
+  if (!run.message.empty()) status.message = run.message;
 }
 
 // Of one that runs.
-void follow(api::BackupStatus& status, const BackupSeen& seen, const std::string& uid, const std::string& primary) {
+void follow(api::BackupStatus& status, const BackupSeen& seen, const std::string& uid, const std::string& primary,
+            const api::BackupAssignment& assignment) {
   const MemberSeen* member = find(seen, status.endpoint.value_or(""));
   const auto& run = member ? member->backup.run : std::nullopt;
   const bool its = run && run->uid == uid && run->attempt == status.attempts;
   if (its && run->phase == BackupReport::Phase::kCompleted) return note_completion(status, *run);
   if (!primary.empty() && primary != status.endpoint)
     return give_up_attempt(status, fmt::format("{} is primary no more", *status.endpoint));
+  if (status.repository && status.repository != api::repository_of(assignment.destination.s3))
+    return give_up_attempt(status, "the schedule names another repository now");
   if (!its) return;
   if (run->phase == BackupReport::Phase::kFailed) return give_up_attempt(status, run->message);
   status.phase =
@@ -71,7 +72,8 @@ void follow(api::BackupStatus& status, const BackupSeen& seen, const std::string
 }
 
 // Of one that waits. True: it begins.
-bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::string& primary) {
+bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::string& primary,
+               const api::BackupAssignment& assignment) {
   if (status.attempts > 0 && status.started_at) {
     const auto began = parse_rfc3339(*status.started_at);
     if (began && seen.now - *began < kBetweenAttempts * status.attempts) return false;
@@ -82,6 +84,8 @@ bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::str
   }
   status.phase = BackupPhase::kRunning;
   status.endpoint = primary;
+  status.stanza = assignment.stanza;
+  status.repository = api::repository_of(assignment.destination.s3);
   ++status.attempts;
   status.started_at = to_rfc3339(seen.now);
   status.message.reset();
@@ -98,7 +102,7 @@ std::optional<api::BackupRun> look_after(const std::vector<Backup>& backups, con
   for (const Backup& backup : backups) {
     api::BackupStatus& status = look.backups[backup->metadata.name] = backup->status;
     if (!runs(status)) continue;
-    follow(status, seen, backup->metadata.uid, primary);
+    follow(status, seen, backup->metadata.uid, primary, *look.assignment);
     if (runs(status) && !backup->metadata.deleting() && !running) run_of(*backup, status);
   }
   for (const Backup& backup : backups) {
@@ -107,7 +111,7 @@ std::optional<api::BackupRun> look_after(const std::vector<Backup>& backups, con
     look.busy = true;
     if (running)
       status.message = fmt::format("waits for Backup {}", running->name);
-    else if (may_begin(status, seen, primary))
+    else if (may_begin(status, seen, primary, *look.assignment))
       run_of(*backup, status);
   }
   look.busy = look.busy || running.has_value();
@@ -156,13 +160,17 @@ api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignme
   return ready;
 }
 
-// Those of all that the schedule's Backups say.
-std::optional<std::string> last_backup(const std::map<std::string, api::BackupStatus>& backups) {
-  std::optional<std::string> last;
-  for (const auto& [name, status] : backups)
-    if (status.phase == BackupPhase::kCompleted && status.started_at && (!last || *last < *status.started_at))
-      last = status.started_at;
-  return last;
+void run_on_schedule(const api::BackupSchedule& schedule, const std::vector<Backup>& backups, const BackupSeen& seen,
+                     BackupLook& look) {
+  RunsSeen its;
+  its.schedule = &schedule;
+  for (const Backup& backup : backups) its.backups.push_back({backup, look.backups.at(backup->metadata.name)});
+  its.name_taken = seen.taken.contains(schedule.metadata.name);
+  its.stanza = look.assignment->stanza;
+  its.now = seen.now;
+  RunsLook& decided = look.runs[schedule.metadata.name];
+  decided = decide_runs(its, look.schedules.at(schedule.metadata.name));
+  look.busy = look.busy || decided.create.has_value();
 }
 
 // One schedule that counts: where the log goes, and its Backups.
@@ -182,7 +190,9 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     const std::string archiver = primary.empty() ? before->archiver : primary;
     look.assignment = {schedule.metadata.name,   *stanza,     archiver, schedule.spec.destination,
                        schedule.spec.encryption, std::nullopt};
-    if (found != seen.backups.end()) look.assignment->run = look_after(found->second, seen, primary, look);
+    const std::vector<Backup> backups = found == seen.backups.end() ? std::vector<Backup>() : found->second;
+    look.assignment->run = look_after(backups, seen, primary, look);
+    run_on_schedule(schedule, backups, seen, look);
     status.stanza = stanza;
     const MemberSeen* member = find(seen, archiver);
     if (member && writes(*member, *look.assignment))
@@ -192,7 +202,6 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     status.archiver = archiver;
     ready = ready_condition(seen, *look.assignment);
   }
-  status.last_backup = last_backup(look.backups);
   api::set_condition(status.conditions, ready, schedule.metadata.generation, seen.now);
 }
 

@@ -1,15 +1,18 @@
 // What is to be stored where, and which backup runs: from everything seen of one link to what its status, its schedules
-// and their Backups say next. Pure; whoever carries it out writes the Backups first, then the link.
+// and their Backups say next. Pure; whoever carries it out writes the Backups first, then the link, then the schedules,
+// and makes what they begin last.
 #pragma once
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
+#include "controllers/backup/run_decide.hpp"
 #include "core/clock.hpp"
 
 namespace twinspan::controllers {
@@ -25,7 +28,8 @@ struct BackupSeen {
   // Those, and whichever store in a bucket of theirs; by namespace and name.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const api::BackupSchedule>> neighbours;
   std::map<std::string, std::vector<std::shared_ptr<const api::Backup>>> backups;  // by schedule, oldest first
-  std::map<std::string, MemberSeen> members;                                       // by endpoint
+  std::set<std::string> taken;                // schedules whose current run's name is that of another schedule's Backup
+  std::map<std::string, MemberSeen> members;  // by endpoint
   WallTime now{};
 };
 
@@ -33,6 +37,7 @@ struct BackupLook {
   std::optional<api::BackupAssignment> assignment;             // status.backup of the link
   std::map<std::string, api::BackupScheduleStatus> schedules;  // by name, as for the next
   std::map<std::string, api::BackupStatus> backups;            // of every schedule; what is not named stays
+  std::map<std::string, RunsLook> runs;                        // by schedule: what it makes and deletes
   bool busy = false;                                           // look again soon
 };
 

@@ -22,6 +22,11 @@ Json alone(const char* field, const std::optional<T>& value) {
   return json;
 }
 
+kube::ObjectRef reference_to(const api::BackupSchedule& schedule) {
+  return {std::string(api::BackupSchedule::kApiVersion), std::string(api::BackupSchedule::kKind), schedule.metadata.ns,
+          schedule.metadata.name, schedule.metadata.uid};
+}
+
 // As a person would write it: what is written of an engine that is not the link's would be refused.
 Json manifest_of(const api::ReplicationLink& link) {
   Json object = api::to_json(link);
@@ -72,6 +77,29 @@ Status BackupReconciler::write_to_link(const CachedLink& link, const Json& befor
   return {};
 }
 
+Status BackupReconciler::carry_out(const api::BackupSchedule& schedule, const RunsLook& runs,
+                                   const std::stop_token& stop) {
+  for (const RunEvent& event : runs.events)
+    event.warning ? events_.warning(reference_to(schedule), event.reason, event.message)
+                  : events_.normal(reference_to(schedule), event.reason, event.message);
+  if (runs.create) {
+    Json object = api::to_json(*runs.create);
+    object.erase("status");
+    const auto created = client_.create(kube::kBackups, object, stop, kFieldManager);
+    if (!created && created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
+    if (created) {
+      log::info("backup by schedule", {{"backup", runs.create->metadata.name}, {"namespace", schedule.metadata.ns}});
+      caches_.wrote(kube::kBackups, *created);
+    }
+  }
+  for (const auto& backup : runs.remove) {
+    const auto gone = client_.remove(kube::kBackups, key_of(backup->metadata), {backup->metadata.uid}, stop);
+    if (!gone && gone.error().code != Code::kNotFound && gone.error().code != Code::kConflict)
+      return std::unexpected(gone.error());
+  }
+  return {};
+}
+
 Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, const std::stop_token& stop) {
   const auto link = cluster_.links.find(key);
   BackupSeen seen;
@@ -81,6 +109,10 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
   for (const auto& schedule : seen.schedules) {
     seen.backups[schedule->metadata.name] = caches_.backups_of(key_of(schedule->metadata));
     seen.neighbours[{key.ns, schedule->metadata.name}] = schedule;
+    if (const auto& runs = schedule->status.runs; runs && runs->current) {
+      const auto made = caches_.backup({key.ns, runs->current->name});
+      if (made && made->spec.schedule_ref.name != schedule->metadata.name) seen.taken.insert(schedule->metadata.name);
+    }
     for (const auto& one : caches_.schedules_in(schedule->spec.destination.s3))
       seen.neighbours[{one->metadata.ns, one->metadata.name}] = one;
   }
@@ -109,6 +141,9 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
     if (const auto after = look.schedules.find(schedule->metadata.name); after != look.schedules.end())
       if (auto written = write_status(kube::kBackupSchedules, *schedule, after->second, stop); !written)
         return std::unexpected(written.error());
+  for (const auto& schedule : seen.schedules)
+    if (const auto runs = look.runs.find(schedule->metadata.name); runs != look.runs.end())
+      if (auto done = carry_out(*schedule, runs->second, stop); !done) return std::unexpected(done.error());
   return seen.schedules.empty() ? kube::Requeue::none() : kube::Requeue::after(look.busy ? kBusy : kSteady);
 }
 

@@ -10,14 +10,15 @@
 #include "core/clock.hpp"
 #include "kube/client.hpp"
 #include "kube/controller.hpp"
+#include "kube/events.hpp"
 
 namespace twinspan::controllers {
 
 class BackupReconciler {
  public:
   BackupReconciler(kube::Client& client, const Clock& clock, Cluster& cluster, BackupCaches& caches,
-                   WorkerReports& reports)
-      : client_(client), clock_(clock), cluster_(cluster), caches_(caches), reports_(reports) {}
+                   WorkerReports& reports, kube::EventRecorder& events)
+      : client_(client), clock_(clock), cluster_(cluster), caches_(caches), reports_(reports), events_(events) {}
 
   Result<kube::Requeue> reconcile_link(const kube::Key& link, const std::stop_token& stop);
   Result<kube::Requeue> reconcile_restore(const kube::Key& restore, const std::stop_token& stop);
@@ -27,6 +28,7 @@ class BackupReconciler {
   template <class T>
   Status write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
                       const std::stop_token& stop);
+  Status carry_out(const api::BackupSchedule& schedule, const RunsLook& runs, const std::stop_token& stop);
   Status write_to_link(const CachedLink& link, const Json& before, const Json& after, const std::stop_token& stop);
 
   kube::Client& client_;
@@ -34,6 +36,7 @@ class BackupReconciler {
   Cluster& cluster_;
   BackupCaches& caches_;
   WorkerReports& reports_;
+  kube::EventRecorder& events_;
 };
 
 }  // namespace twinspan::controllers

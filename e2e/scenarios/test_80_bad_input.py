@@ -9,7 +9,7 @@ from manifests import all_bad, try_at_apply
 from waiting import until
 
 WITHOUT_WEBHOOK = {"twinspan.dev/webhook": "off"}  # as e2e/run tells the chart
-PLURAL = {"ReplicationLink": "replicationlinks", "FailoverPolicy": "failoverpolicies"}
+PLURAL = {"ReplicationLink": "replicationlinks", "FailoverPolicy": "failoverpolicies", "BackupSchedule": "backupschedules"}
 
 
 def apply(target, namespace, document, *flags):
@@ -27,7 +27,7 @@ def refused_at_apply(target, manifests, namespace):
     try:
         refused, warned, wrong = try_at_apply(
             manifests, lambda document: apply(target, namespace, document),
-            lambda: target.kubectl("-n", namespace, "delete", "replicationlinks,failoverpolicies", "--all", "--timeout=30s", check=False))
+            lambda: target.kubectl("-n", namespace, "delete", ",".join(PLURAL.values()), "--all", "--timeout=30s", check=False))
     finally:
         target.kubectl("delete", "namespace", namespace, "--wait=false")
     assert not wrong, "\n".join(wrong)
@@ -52,7 +52,7 @@ def test_kubectl_apply_refuses_all_of_them(target, operators):
 
 
 def test_the_operator_refuses_the_rest_with_the_field_named(target, operators):
-    """As while no webhook answers. Each in a namespace of its own, all at once; refused means Stalled=True, and not one pod comes of it."""
+    """As while no webhook answers. Each in a namespace of its own, all at once; refused means Stalled=True, of a BackupSchedule Ready=False, and not one pod comes of it."""
     table = [one for one in all_bad() if one.refused_by == "reconciler"]
     names = {bad.name: f"bad-{bad.name}"[:60] for bad in table}
     restarts = operators.restarts()
@@ -67,9 +67,10 @@ def test_the_operator_refuses_the_rest_with_the_field_named(target, operators):
             left = []
             for bad in table:
                 item = target.api.get(f"{GROUP}/namespaces/{names[bad.name]}/{PLURAL[bad.wrong['kind']]}/{bad.wrong['metadata']['name']}")
-                stalled = condition(item, "Stalled")
-                if stalled.get("status") != "True" or bad.field not in stalled.get("message", ""):
-                    left.append(f"{bad.name}: Stalled is {stalled}, {bad.field} must be named")
+                kind, wanted = ("Ready", "False") if bad.wrong["kind"] == "BackupSchedule" else ("Stalled", "True")
+                said = condition(item, kind)
+                if said.get("status") != wanted or bad.field not in said.get("message", ""):
+                    left.append(f"{bad.name}: {kind} is {said}, {bad.field} must be named")
             return not left or "\n".join(left)
 
         until(f"{len(table)} manifests refused by the operator", judged, 180, every=0.5)
@@ -79,5 +80,5 @@ def test_the_operator_refuses_the_rest_with_the_field_named(target, operators):
         assert operators.restarts() == restarts, "an operator died of a wrong manifest"
     finally:
         for bad in table:
-            target.kubectl("-n", names[bad.name], "delete", "replicationlinks,failoverpolicies", "--all", "--wait=false", check=False)
+            target.kubectl("-n", names[bad.name], "delete", ",".join(PLURAL.values()), "--all", "--wait=false", check=False)
             target.kubectl("delete", "namespace", names[bad.name], "--wait=false", check=False)

@@ -26,7 +26,7 @@ def expect(what, true, seen=""):
 
 
 def clear():
-    kubectl("delete", "failoverpolicies,replicationlinks", "--all", "--timeout=30s")
+    kubectl("delete", "backupschedules,failoverpolicies,replicationlinks", "--all", "--timeout=30s")
 
 
 def until(what, true, seconds=60):

@@ -69,8 +69,11 @@ seccompProfile: {type: RuntimeDefault}
   resources: [replicationlinks]              # patch: to drop the finalizer of earlier versions; create: what a Restore makes
   verbs: [get, list, watch, create, patch]
 - apiGroups: [twinspan.dev]
-  resources: [failoverpolicies, backupschedules, backups, restores]
+  resources: [failoverpolicies, backupschedules, restores]
   verbs: [get, list, watch]
+- apiGroups: [twinspan.dev]
+  resources: [backups]                       # create, delete: those that a BackupSchedule makes
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [twinspan.dev]
   resources: [replicationlinks/status, failoverpolicies/status, backupschedules/status, backups/status, restores/status]
   verbs: [get, patch]

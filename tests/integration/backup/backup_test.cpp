@@ -314,8 +314,16 @@ TEST_F(BackupTest, WhatWasThereASecondBeforeATableWasDroppedIsThereAgainAcrossAF
 TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   back_up();
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  // By its schedule, at once, since there is none.
+  ASSERT_TRUE(
+      cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"immediate", true}}}}));
+  ASSERT_TRUE(eventually([&] { return status(kube::kBackupSchedules, "orders").contains("last"); }))
+      << status(kube::kBackupSchedules, "orders").dump(1);
+  const Json last = status(kube::kBackupSchedules, "orders")["last"];
+  const std::string first = last.value("backup", "");
+  EXPECT_EQ(status(kube::kBackups, first).value("phase", ""), "Completed");
+  EXPECT_EQ(last["label"], status(kube::kBackups, first)["label"]);
+  EXPECT_EQ(last["corrupt"], false) << "the database has checksums, and no damage";
   run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
   const std::string rows = value(target_, kRows);
   await_stored();
@@ -353,7 +361,7 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
 
   // Deleting objects deletes no data, and ends storing.
   const size_t objects = bucket_->objects(kBucket);
-  ASSERT_TRUE(cluster_->client().remove(kube::kBackups, {"shop", "first"}));
+  ASSERT_TRUE(cluster_->client().remove(kube::kBackups, {"shop", first}));
   ASSERT_TRUE(cluster_->client().remove(kube::kBackupSchedules, {"shop", "orders"}));
   EXPECT_TRUE(eventually([&] { return value(target_, "SHOW archive_mode") == "off"; }));
   EXPECT_GE(bucket_->objects(kBucket), objects);

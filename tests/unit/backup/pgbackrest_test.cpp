@@ -1,5 +1,6 @@
 // tests/golden/pgbackrest holds what pgBackRest 2.45 answered: a stanza with three backups, one with corrupt pages, one
-// more while a backup ran, one after a promotion; none; and repositories that can't be read.
+// more while a backup ran, one after a promotion; none; one set whose damaged files are named; and repositories that
+// can't be read.
 #include "backup/pgbackrest.hpp"
 
 #include <gtest/gtest.h>
@@ -173,6 +174,16 @@ TEST(PgBackRestExit, IsToldInWords) {
     EXPECT_FALSE(error_of_exit(code, "").message.empty());
   }
   EXPECT_NE(error_of_exit(99, "odd words").message.find("odd words"), std::string::npos);
+}
+
+TEST(PgBackRestInfo, FilesWithDamagedPagesAreNamed) {
+  EXPECT_EQ(parse_info(answer("damaged"), "orders")->backups.at(0).corrupt, true);
+  const auto files = damaged_files(answer("damaged"));
+  EXPECT_EQ(files, (std::vector<std::string>{"base/5/16384", "base/5/16389"}));
+  EXPECT_TRUE(damage_words(files).starts_with("pages with wrong checksums in base/5/16384 and 1 more: "));
+  for (const char* text :
+       {"", "{}", "[]", "[{}]", R"([{"backup":[{"error-list":null}]}])", R"([{"backup":[{"error-list":[7]}]}])"})
+    EXPECT_TRUE(damage_words(damaged_files(text)).starts_with("pages with wrong checksums: ")) << text;
 }
 
 }  // namespace

@@ -13,9 +13,12 @@ TEST(BackupReport, IsReadAsItWasWritten) {
     for (const auto step : {BackupReport::Step::kFetching, BackupReport::Step::kRecovering,
                             BackupReport::Step::kRestored, BackupReport::Step::kFailed}) {
       BackupReport report{"orders", true, true, 3, "a", "b", "c", std::nullopt, std::nullopt};
-      report.run = {"u", 2, phase, "words", "20261129-130701F", "0/1", "0/2", 3, 4, 5, 6, 7};
+      report.run = {"u", 2, phase, "words", "20261129-130701F", "0/1", "0/2", 3, 4, 5, 6, 7, std::nullopt};
       report.restored = {"before", step, "words"};
-      EXPECT_EQ(backup_report_of(to_json(report)), report);
+      for (const auto corrupt : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
+        report.run->corrupt = corrupt;
+        EXPECT_EQ(backup_report_of(to_json(report)), report);
+      }
     }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/conditions.hpp"
+#include "api/validate.hpp"
 #include "contract/names.hpp"
 #include "controllers/backup/restore_decide.hpp"
 
@@ -78,7 +79,7 @@ struct World {
     said.uid = run.uid;
     said.attempt = run.attempt;
     said.phase = phase;
-    said.message = "words";
+    if (phase == BackupReport::Phase::kFailed) said.message = "words";
     said.label = "20261129-120000F";
     members[endpoint].backup.run = said;
   }
@@ -179,6 +180,54 @@ TEST(BackupDecide, OneRunsAtATimeTheOldestFirst) {
   EXPECT_EQ(world.backups[0].status.label, "20261129-120000F");
 }
 
+TEST(BackupDecide, ABackupSaysWhichRepositoryItIsInAndOneThatIsAnotherBeginsItAnew) {
+  World world;
+  world.add("one");
+  world.step();
+  EXPECT_EQ(world.backups[0].status.stanza, "orders-12345678-77");
+  EXPECT_EQ(world.backups[0].status.repository, api::repository_of(world.schedule.spec.destination.s3));
+  EXPECT_FALSE(world.look().schedules.at("daily").last);
+  world.schedule.spec.destination.s3.endpoint = "https://moved.example";
+  world.step();
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kPending);
+  world.now += std::chrono::seconds(60);
+  world.step();
+  EXPECT_EQ(world.backups[0].status.repository, "https://moved.example//");
+  world.say("east", BackupReport::Phase::kCompleted);
+  EXPECT_EQ(world.step().schedules.at("daily").last->label, "20261129-120000F");
+  world.schedule.spec.destination.s3.endpoint = "https://s3.example";
+  EXPECT_FALSE(world.look().schedules.at("daily").last) << "it is in the other one";
+}
+
+TEST(BackupDecide, DamagedPagesAreToldOfAWholeBackup) {
+  for (const auto corrupt : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
+    World world;
+    world.add("one");
+    world.step();
+    world.say("east", BackupReport::Phase::kCompleted);
+    world.members["east"].backup.run->corrupt = corrupt;
+    world.members["east"].backup.run->message = corrupt.value_or(false) ? "pages with wrong checksums" : "";
+    const BackupLook look = world.step();
+    EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kCompleted);
+    EXPECT_EQ(world.backups[0].status.corrupt, corrupt);
+    EXPECT_EQ(world.backups[0].status.message.has_value(), corrupt.value_or(false));
+    EXPECT_EQ(look.schedules.at("daily").last->corrupt, corrupt);
+  }
+}
+
+TEST(BackupDecide, ADueRunIsMadeOfAScheduleInForceAndOfNoOther) {
+  for (const char* cron : {"0 11 * * *", "0 25 * * *"}) {
+    World world;
+    world.schedule.metadata.creation_timestamp = "2026-11-29T10:00:00Z";
+    world.schedule.spec.full = api::ScheduledRuns{cron};
+    const BackupLook look = world.look();
+    const bool valid = std::string(cron) == "0 11 * * *";
+    ASSERT_EQ(look.runs.contains("daily"), valid);
+    EXPECT_EQ(valid && look.runs.at("daily").create, valid);
+    EXPECT_EQ(look.busy, valid);
+  }
+}
+
 TEST(BackupDecide, AnotherAttemptsReportSaysNothing) {
   World world;
   world.add("one");
@@ -219,6 +268,8 @@ TEST(BackupDecide, AScheduleThatIsWrongStoresNothingAndSaysWhichField) {
             "spec.destination.s3.endpoint"},
            {[](World& w) { w.schedule.spec.destination.s3.prefix = "../x"; }, "spec.destination.s3.prefix"},
            {[](World& w) { w.schedule.spec.destination.s3.prefix = "/x"; }, "spec.destination.s3.prefix"},
+           {[](World& w) { w.schedule.spec.full = api::ScheduledRuns{"0 0 2 * * 0"}; }, "spec.full.schedule"},
+           {[](World& w) { w.schedule.spec.time_zone = "Berlin"; }, "spec.timeZone"},
            {[](World& w) { w.link.spec.engine = api::Engine::kS3; }, "spec.linkRef.name"}}) {
     World world;
     world.add("one");

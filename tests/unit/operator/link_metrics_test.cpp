@@ -19,7 +19,7 @@ class LinkMetrics : public ::testing::Test {
          {"spec", {{"linkRef", {{"name", "orders"}}}}},
          {"status", status}});
   }
-  std::string text(bool links = true) { return all_metrics_text(cluster, links); }
+  std::string text(bool links = true) { return all_metrics_text(cluster, backups, links); }
   bool says(const std::string& line) { return text().find(line + "\n") != std::string::npos; }
 
   SystemClock clock;
@@ -30,6 +30,7 @@ class LinkMetrics : public ::testing::Test {
   }
   kube::Client client{nowhere()};  // never asked
   controllers::Cluster cluster{client, clock, {}};
+  controllers::BackupCaches backups{client, cluster, {}};
   int version = 0;
 };
 
@@ -50,6 +51,47 @@ TEST_F(LinkMetrics, SeriesOfLinksAreLeftOutOnRequest) {
   policy({{"possible", "True"}});
   EXPECT_EQ(text(false).find("twinspan_failover_"), std::string::npos);
   EXPECT_NE(text(false).find("twinspan_build_info"), std::string::npos);
+}
+
+TEST_F(LinkMetrics, BackupsTellWhenTheLastWasWholeAndSinceWhenOneIsDue) {
+  const std::string labels = R"({namespace="shop",link="orders",schedule="nightly")";
+  const auto schedule = [&](bool suspend, const Json& status) {
+    Json destination;
+    destination["s3"] = {
+        {"endpoint", "https://s3.example"}, {"bucket", "backups"}, {"credentialsSecretRef", {{"name", "s3"}}}};
+    backups.wrote(
+        kube::kBackupSchedules,
+        {{"apiVersion", "twinspan.dev/v1alpha1"},
+         {"kind", "BackupSchedule"},
+         {"metadata",
+          {{"name", "nightly"}, {"namespace", "shop"}, {"uid", "u"}, {"resourceVersion", std::to_string(++version)}}},
+         {"spec", {{"linkRef", {{"name", "orders"}}}, {"suspend", suspend}, {"destination", destination}}},
+         {"status", status}});
+  };
+  const Json none = {{"timetable", "t"}, {"servedUntil", "1970-01-01T00:00:00Z"}};
+  Json current = none, failed = none;
+  current["current"] = {{"name", "nightly-1"}, {"due", "1970-01-01T00:01:00Z"}};
+  failed["failed"] = {{"due", "1970-01-01T00:02:00Z"}, {"failures", 1}, {"failedAt", "1970-01-01T00:03:00Z"}};
+  const std::string due = "twinspan_backup_due_timestamp_seconds" + labels + "}";
+  for (const bool suspend : {false, true})
+    for (const auto& [runs, expected] : {std::pair{none, ""}, {current, " 60"}, {failed, " 120"}}) {
+      schedule(suspend, {{"runs", runs}});
+      const bool there = !suspend && *expected;
+      EXPECT_EQ(text().find(due) != std::string::npos, there) << text();
+      EXPECT_EQ(says(due + expected), there) << text();
+    }
+  EXPECT_EQ(text().find("twinspan_backup_corrupt{"), std::string::npos);
+  schedule(false, {{"last",
+                    {{"backup", "nightly-1"},
+                     {"label", "L"},
+                     {"kind", "Full"},
+                     {"startedAt", "1970-01-01T00:01:00Z"},
+                     {"completedAt", "1970-01-01T00:02:00Z"},
+                     {"stanza", "s"},
+                     {"repository", "r"},
+                     {"corrupt", true}}}});
+  EXPECT_TRUE(says("twinspan_backup_last_success_timestamp_seconds" + labels + R"(,kind="Full"} 120)")) << text();
+  EXPECT_TRUE(says("twinspan_backup_corrupt" + labels + "} 1")) << text();
 }
 
 }  // namespace

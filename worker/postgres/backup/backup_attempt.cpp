@@ -18,6 +18,12 @@ using Phase = BackupReport::Phase;
 constexpr std::chrono::hours kLongest{24 * 7};
 constexpr std::chrono::minutes kCheckpoint{5};
 
+// For people: a set that is whole may hold what was damaged before.
+std::string damage_of(const PgBackRest& program, const std::string& label, const std::stop_token& stop) {
+  const auto info = program.run_checked({"--set=" + label, "--output=json", "info"}, {}, stop);
+  return backup::damage_words(info ? backup::damaged_files(info->out) : std::vector<std::string>());
+}
+
 }  // namespace
 
 void BackupKeeper::attempt(const api::BackupAssignment& wanted, const std::stop_token& stop) {
@@ -111,7 +117,7 @@ Result<std::optional<BackupReport::Run>> BackupKeeper::find_stored(const PgBackR
   return BackupReport::Run{uid,
                            0,
                            Phase::kCompleted,
-                           "",
+                           found->corrupt.value_or(false) ? damage_of(program, found->label, stop) : "",
                            found->label,
                            to_string(found->start),
                            to_string(found->stop),
@@ -119,7 +125,8 @@ Result<std::optional<BackupReport::Run>> BackupKeeper::find_stored(const PgBackR
                            found->read_bytes,
                            found->stored_bytes,
                            seconds_of(found->started_at),
-                           seconds_of(found->stopped_at)};
+                           seconds_of(found->stopped_at),
+                           found->corrupt};
 }
 
 }  // namespace twinspan::worker
