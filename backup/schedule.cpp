@@ -92,6 +92,7 @@ SchedulePlan choose(const Timetable& timetable, ScheduleState& state, const Sche
   const bool any_due = std::any_of(due.begin(), due.end(), [](const auto& one) { return one.has_value(); });
   if (timetable.suspend) {
     if (any_due) state.served_until = seen.now;
+    state.failed = {};
     return Rest::kSuspended;
   }
   auto run = candidate(timetable, state, seen, due);

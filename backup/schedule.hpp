@@ -7,7 +7,7 @@
 // - Failed: again after 1, 2, 4, 8, 16 and then every 30 minutes, until its kind is due anew or a more valuable one
 //   begins. Less valuable ones go on meanwhile.
 // - No whole Full in the repository: whatever is due is made as a Full.
-// - Suspended: nothing begins, and what is due meanwhile is over.
+// - Suspended: nothing begins, and what is due meanwhile is over, as is what failed before.
 // - The clock set back: what was served is not due again. By more than three hours: it was corrected, and what it says
 //   counts from then on (as in Vixie's, cron(8)).
 #pragma once

@@ -1,5 +1,6 @@
 #include "operator/backup_metrics.hpp"
 
+#include "api/conditions.hpp"
 #include "core/clock.hpp"
 #include "operator/gauges.hpp"
 
@@ -31,7 +32,9 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
       add_time(last, std::move(by_kind), status.last->completed_at);
       if (status.last->corrupt) corrupt.add(labels, *status.last->corrupt);
     }
-    if (!status.runs || schedule->spec.suspend) continue;
+    const api::Condition* ready = api::find_condition(status.conditions, "Ready");
+    const bool in_force = !ready || ready->status != api::ConditionStatus::kFalse || ready->reason == "StoringFails";
+    if (!status.runs || schedule->spec.suspend || !in_force) continue;
     if (status.runs->current)
       add_time(due, labels, status.runs->current->due);
     else if (status.runs->failed)

@@ -205,6 +205,15 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
   api::set_condition(status.conditions, ready, schedule.metadata.generation, seen.now);
 }
 
+// A copy of hours goes on, too.
+bool is_wanted(const api::BackupRun& run, const std::map<std::string, std::vector<Backup>>& backups,
+               const std::string& schedule) {
+  const auto found = backups.find(schedule);
+  return found != backups.end() && std::any_of(found->second.begin(), found->second.end(), [&](const Backup& one) {
+           return one->metadata.uid == run.uid && !one->metadata.deleting() && runs(one->status);
+         });
+}
+
 void refuse_backups(const std::string& schedule, const std::string& why, const BackupSeen& seen, BackupLook& look) {
   const auto found = seen.backups.find(schedule);
   if (found == seen.backups.end()) return;
@@ -241,7 +250,7 @@ BackupLook decide_backups(const BackupSeen& seen) {
     // deleted ends it.
     if (seen.link && seen.link->status.backup && seen.link->status.backup->schedule == schedule->metadata.name) {
       kept = *seen.link->status.backup;
-      kept->run.reset();
+      if (kept->run && !is_wanted(*kept->run, seen.backups, schedule->metadata.name)) kept->run.reset();
     }
   }
   if (!look.assignment) look.assignment = kept;

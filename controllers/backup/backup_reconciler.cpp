@@ -1,5 +1,7 @@
 #include "controllers/backup/backup_reconciler.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "api/endpoints.hpp"
@@ -51,18 +53,18 @@ std::map<std::string, MemberSeen> BackupReconciler::members_of(const api::Replic
 }
 
 template <class T>
-Status BackupReconciler::write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
-                                      const std::stop_token& stop) {
-  if (object.status == after) return {};
+Result<bool> BackupReconciler::write_status(const kube::Resource& resource, const T& object,
+                                            const decltype(T::status)& after, const std::stop_token& stop) {
+  if (object.status == after) return true;
   const Json patch = {{"metadata", {{"resourceVersion", object.metadata.resource_version}}},
                       {"status", merge_patch_between(api::to_json(object.status), api::to_json(after))}};
   const auto written = client_.merge_patch(resource, key_of(object.metadata), patch, kube::Subresource::kStatus, stop);
   if (!written) {
-    if (written.error().code == Code::kNotFound) return {};
+    if (written.error().code == Code::kNotFound) return false;
     return std::unexpected(written.error());
   }
   caches_.wrote(resource, *written);
-  return {};
+  return true;
 }
 
 Status BackupReconciler::write_to_link(const CachedLink& link, const Json& before, const Json& after,
@@ -86,18 +88,35 @@ Status BackupReconciler::carry_out(const api::BackupSchedule& schedule, const Ru
     Json object = api::to_json(*runs.create);
     object.erase("status");
     const auto created = client_.create(kube::kBackups, object, stop, kFieldManager);
-    if (!created && created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
+    if (!created && created.error().code != Code::kAlreadyExists) {
+      events_.warning(reference_to(schedule), "BackupNotMade",
+                      fmt::format("Backup {}: {}", runs.create->metadata.name, created.error().message));
+      return std::unexpected(created.error());
+    }
     if (created) {
       log::info("backup by schedule", {{"backup", runs.create->metadata.name}, {"namespace", schedule.metadata.ns}});
       caches_.wrote(kube::kBackups, *created);
     }
   }
   for (const auto& backup : runs.remove) {
+    // Too many that are shown are no reason to stop the rest.
     const auto gone = client_.remove(kube::kBackups, key_of(backup->metadata), {backup->metadata.uid}, stop);
     if (!gone && gone.error().code != Code::kNotFound && gone.error().code != Code::kConflict)
-      return std::unexpected(gone.error());
+      log::warn("a Backup that is one too many stays",
+                {{"backup", backup->metadata.name}, {"error", gone.error().message}});
   }
   return {};
+}
+
+// Backups and schedules come by watches of their own: what was begun and is not seen may not be deleted.
+Status BackupReconciler::hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop) {
+  const auto& runs = schedule.status.runs;
+  if (!runs || !runs->current || !runs->current->uid) return {};
+  const kube::Key key{schedule.metadata.ns, runs->current->name};
+  if (caches_.backup(key)) return {};
+  const auto there = client_.get(kube::kBackups, key, stop);
+  if (there) caches_.wrote(kube::kBackups, *there);
+  return there || there.error().code == Code::kNotFound ? Status{} : std::unexpected(there.error());
 }
 
 Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, const std::stop_token& stop) {
@@ -107,6 +126,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
   seen.schedules = caches_.schedules_of(key);
   if (seen.schedules.empty() && !(link && link->status.backup)) return kube::Requeue::none();
   for (const auto& schedule : seen.schedules) {
+    if (auto heard = hear_of_run(*schedule, stop); !heard) return std::unexpected(heard.error());
     seen.backups[schedule->metadata.name] = caches_.backups_of(key_of(schedule->metadata));
     seen.neighbours[{key.ns, schedule->metadata.name}] = schedule;
     if (const auto& runs = schedule->status.runs; runs && runs->current) {
@@ -137,13 +157,15 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
             write_to_link(*link, alone("backup", link->status.backup), alone("backup", look.assignment), stop);
         !written)
       return std::unexpected(written.error());
-  for (const auto& schedule : seen.schedules)
-    if (const auto after = look.schedules.find(schedule->metadata.name); after != look.schedules.end())
-      if (auto written = write_status(kube::kBackupSchedules, *schedule, after->second, stop); !written)
-        return std::unexpected(written.error());
-  for (const auto& schedule : seen.schedules)
-    if (const auto runs = look.runs.find(schedule->metadata.name); runs != look.runs.end())
+  for (const auto& schedule : seen.schedules) {
+    const auto after = look.schedules.find(schedule->metadata.name);
+    if (after == look.schedules.end()) continue;
+    const auto written = write_status(kube::kBackupSchedules, *schedule, after->second, stop);
+    if (!written) return std::unexpected(written.error());
+    // One that is gone begins nothing any more.
+    if (const auto runs = look.runs.find(schedule->metadata.name); *written && runs != look.runs.end())
       if (auto done = carry_out(*schedule, runs->second, stop); !done) return std::unexpected(done.error());
+  }
   return seen.schedules.empty() ? kube::Requeue::none() : kube::Requeue::after(look.busy ? kBusy : kSteady);
 }
 
@@ -159,11 +181,12 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
   const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
   seen.made = made ? &*made : nullptr;
   if (source)
-    for (const auto& [endpoint, field] : api::endpoint_places(*source))
-      if (const auto claim = cluster_.claims.find({key.ns, claim_name(restore->spec.to.new_link.name, endpoint->name)}))
-        if (!made || !claim->created ||
-            *claim->created < parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}))
-          seen.earlier_claims.push_back(claim_name(restore->spec.to.new_link.name, endpoint->name));
+    for (const auto& [endpoint, field] : api::endpoint_places(*source)) {
+      const std::string name = claim_name(restore->spec.to.new_link.name, endpoint->name);
+      const auto claim = cluster_.claims.find({key.ns, name});
+      const auto begun = made ? parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}) : WallTime::max();
+      if (claim && (!claim->created || *claim->created < begun)) seen.earlier_claims[name] = claim->terminating;
+    }
   if (made) {
     const auto members = members_of(*made);
     if (const auto first = members.find(made->spec.source.name); first != members.end())

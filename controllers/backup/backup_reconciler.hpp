@@ -26,8 +26,10 @@ class BackupReconciler {
  private:
   std::map<std::string, MemberSeen> members_of(const api::ReplicationLink& link) const;
   template <class T>
-  Status write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
-                      const std::stop_token& stop);
+  // False: it is gone.
+  Result<bool> write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
+                            const std::stop_token& stop);
+  Status hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop);
   Status carry_out(const api::BackupSchedule& schedule, const RunsLook& runs, const std::stop_token& stop);
   Status write_to_link(const CachedLink& link, const Json& before, const Json& after, const std::stop_token& stop);
 

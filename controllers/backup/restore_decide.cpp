@@ -39,13 +39,20 @@ api::ReplicationLink new_link(const RestoreSeen& seen) {
   return link;
 }
 
-// Data of before, which its members would take for their own.
-std::optional<std::string> taken_places(const RestoreSeen& seen) {
-  if (seen.earlier_claims.empty()) return std::nullopt;
-  return fmt::format(
-      "spec.to.newLink.name: volume claims of an earlier link {} are there ({}), and their data would be "
-      "taken for what is restored: delete them, or take another name",
-      seen.restore->spec.to.new_link.name, fmt::join(seen.earlier_claims, ", "));
+// Data of before, which its members would take for their own. Those that are being deleted are waited for.
+std::optional<RestoreLook> kept_away(const RestoreSeen& seen, const RestoreLook& look) {
+  std::vector<std::string> stay;
+  for (const auto& [name, going] : seen.earlier_claims)
+    if (!going) stay.push_back(name);
+  const std::string& link = seen.restore->spec.to.new_link.name;
+  if (!stay.empty())
+    return failed(look,
+                  fmt::format("spec.to.newLink.name: volume claims of an earlier link {} are there ({}), and their "
+                              "data would be taken for what is restored: delete them, or take another name",
+                              link, fmt::join(stay, ", ")));
+  if (!seen.earlier_claims.empty())
+    return waits(look, fmt::format("the volume claims of link {} are being deleted", link));
+  return std::nullopt;
 }
 
 // Nothing was touched so far.
@@ -61,7 +68,7 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   if (seen.made)
     return failed(std::move(look),
                   fmt::format("spec.to.newLink.name: link {} exists, another name is expected", spec.to.new_link.name));
-  if (auto taken = taken_places(seen)) return failed(std::move(look), std::move(*taken));
+  if (auto kept = kept_away(seen, look)) return *kept;
   const std::string& schedule = spec.from.schedule_ref.name;
   if (!seen.schedule)
     return waits(std::move(look),
@@ -110,7 +117,7 @@ RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
   look.status.link = link.metadata.uid;
   if (!link.status.restore) {
     if (!seen.schedule) return waits(std::move(look), "the BackupSchedule is gone, which says where the repository is");
-    if (auto taken = taken_places(seen)) return failed(std::move(look), std::move(*taken));
+    if (auto kept = kept_away(seen, look)) return *kept;
     look.assign = assignment_of(seen, look.status);
     return look;
   }

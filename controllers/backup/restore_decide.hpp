@@ -1,9 +1,9 @@
 // How a Restore goes on. Pure; whoever carries it out writes its status first, then makes the link, then tells the
 // link's agents what to fetch: nothing is fetched before that, and nothing else is put there.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
@@ -17,7 +17,7 @@ struct RestoreSeen {
   const api::ReplicationLink* source = nullptr;   // the schedule's link, by the spec in force
   const api::ReplicationLink* made = nullptr;     // the link of the new one's name
   std::optional<BackupReport::Restored> said;     // by the agent of its source
-  std::vector<std::string> earlier_claims;        // the new link's by name, made before it
+  std::map<std::string, bool> earlier_claims;     // the new link's by name, made before it; true: on its way out
   WallTime now{};
 };
 

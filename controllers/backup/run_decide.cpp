@@ -34,8 +34,7 @@ std::optional<backup::Timetable> timetable_of(const api::BackupScheduleSpec& spe
 
 // What makes served_until speak of other times when it changes.
 std::string text_of(const api::BackupScheduleSpec& spec) {
-  return fmt::format("{} {}{}", spec.full ? spec.full->schedule : "none", spec.time_zone,
-                     spec.immediate ? " immediate" : "");
+  return fmt::format("{} {}", spec.full ? spec.full->schedule : "none", spec.time_zone);
 }
 
 WallTime time_of(const std::string& text, WallTime otherwise) { return parse_rfc3339(text).value_or(otherwise); }
@@ -44,7 +43,8 @@ backup::ScheduleState state_of(const api::RunsStatus& runs, WallTime now) {
   backup::ScheduleState state;
   state.served_until = time_of(runs.served_until, now);
   if (const auto& failed = runs.failed)
-    state.failed[kFull] = {time_of(failed->due, now), static_cast<int>(failed->failures), time_of(failed->failed_at, now)};
+    state.failed[kFull] = {time_of(failed->due, now), static_cast<int>(failed->failures),
+                           time_of(failed->failed_at, now)};
   return state;
 }
 
@@ -116,6 +116,9 @@ void settle(const RunsSeen& seen, api::BackupScheduleStatus& status, RunsLook& l
     left_out(status, look, fmt::format("Backup {} exists, and is another schedule's", current->name));
   } else if (!found || (current->uid && *current->uid != found->object->metadata.uid)) {
     left_out(status, look, fmt::format("Backup {} was deleted before it was over", current->name));
+    // Whoever deletes one wants it to end. Where there is none at all `immediate` asks for one again, after a while.
+    const bool asked_again = seen.schedule->spec.immediate && !status.last;
+    state = asked_again ? after_failure(state, run, seen.now) : after_success(state, Kind::kFull);
   } else {
     current->uid = found->object->metadata.uid;
     if (!is_over(found->status)) return;
@@ -131,20 +134,27 @@ void settle(const RunsSeen& seen, api::BackupScheduleStatus& status, RunsLook& l
   store(state, *status.runs);
 }
 
-void begin(const RunsSeen& seen, const backup::Begin& run, api::BackupScheduleStatus& status, RunsLook& look) {
+// `since`: when the first of those was due that this one is to make good.
+void begin(const RunsSeen& seen, const backup::Begin& run, WallTime since, api::BackupScheduleStatus& status,
+           RunsLook& look) {
   const bool by_the_clock = run.cause == backup::RunCause::kScheduled;
   const std::string name = name_of(seen, by_the_clock ? run.due : seen.now);
-  status.runs->current = {name, std::nullopt, to_rfc3339(run.due)};
+  status.runs->current = {name, std::nullopt, to_rfc3339(since)};
   status.last_scheduled = to_rfc3339(seen.now);
   look.create = backup_of(*seen.schedule, name);
-  const std::string why = run.cause == backup::RunCause::kImmediate
-                              ? "there is none that is completed"
-                              : fmt::format("{} {}", by_the_clock ? "due at" : "tried again, due at", to_rfc3339(run.due));
+  const std::string why =
+      run.cause == backup::RunCause::kImmediate
+          ? "there is none that is completed"
+          : fmt::format("{} {}", by_the_clock ? "due at" : "tried again, due at", to_rfc3339(run.due));
   look.events.push_back({false, "BackupScheduled", fmt::format("Backup {}: {}", name, why)});
   if (run.covered > 0)
-    left_out(status, look,
-             fmt::format("Backup {} stands for {} more that were due until {}", name, run.covered, to_rfc3339(seen.now)));
+    left_out(
+        status, look,
+        fmt::format("Backup {} stands for {} more that were due until {}", name, run.covered, to_rfc3339(seen.now)));
 }
+
+// By a clock that went wrong then: nothing is newer than that, and it says nothing.
+bool is_ahead(const api::LastBackup& last, WallTime now) { return time_of(last.started_at, now) > now; }
 
 void choose(const RunsSeen& seen, const backup::Timetable& timetable, api::BackupScheduleStatus& status,
             RunsLook& look) {
@@ -155,14 +165,16 @@ void choose(const RunsSeen& seen, const backup::Timetable& timetable, api::Backu
   if (others || status.runs->current) now.running = Kind::kFull;
   backup::ScheduleState before = state_of(*status.runs, seen.now);
   // One that a person asked for meanwhile will do.
-  if (const auto& failed = status.runs->failed; failed && status.last && failed->failed_at < status.last->started_at)
+  if (const auto& failed = status.runs->failed;
+      failed && status.last && failed->failed_at < status.last->started_at && !is_ahead(*status.last, seen.now))
     before = after_success(before, Kind::kFull);
+  const auto& owed = before.failed[kFull];
   const backup::ScheduleDecision decision = decide(timetable, before, now);
   store(decision.state, *status.runs);
   status.next.reset();
   if (decision.next && !timetable.suspend) status.next = to_rfc3339(*decision.next);
   if (const auto* run = std::get_if<backup::Begin>(&decision.plan))
-    begin(seen, *run, status, look);
+    begin(seen, *run, owed ? std::min(owed->due, run->due) : run->due, status, look);
   else if (const auto* skip = std::get_if<backup::Skip>(&decision.plan))
     left_out(status, look, fmt::format("what was due at {}: another backup runs", to_rfc3339(skip->due)));
   else if (timetable.suspend && before.served_until < decision.state.served_until)
@@ -177,7 +189,7 @@ void note_last(const RunsSeen& seen, api::BackupScheduleStatus& status) {
   for (const ShownBackup& one : seen.backups) {
     const api::BackupStatus& its = one.status;
     if (its.phase != BackupPhase::kCompleted || its.stanza != seen.stanza || its.repository != repository) continue;
-    if (!its.started_at || (last && *its.started_at < last->started_at)) continue;
+    if (!its.started_at || (last && !is_ahead(*last, seen.now) && *its.started_at < last->started_at)) continue;
     last = {one.object->metadata.name,
             its.label.value_or(""),
             one.object->spec.kind,

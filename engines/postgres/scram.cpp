@@ -33,18 +33,23 @@ bool is_verifier_of(const std::string& verifier, const std::string& password) {
   const auto stored = base64_decode(verifier.substr(dollar + 1, end - dollar - 1));
   if (failed != std::errc() || rest != verifier.data() + colon || iterations < 1 || iterations > kIterationsMost)
     return false;
-  if (!salt || !stored || stored->size() != SHA256_DIGEST_LENGTH) return false;
-  Digest salted, client, own;
+  const auto proof = base64_decode(verifier.substr(end + 1));  // of the server to the client
+  if (!salt || !stored || !proof || stored->size() != SHA256_DIGEST_LENGTH || proof->size() != SHA256_DIGEST_LENGTH)
+    return false;
+  Digest salted, client, own, server;
   unsigned int length = 0;
-  constexpr std::string_view kClientKey = "Client Key";
+  constexpr std::string_view kClientKey = "Client Key", kServerKey = "Server Key";
+  const auto mac = [&](std::string_view text, Digest& out) {
+    return HMAC(EVP_sha256(), salted.data(), salted.size(), reinterpret_cast<const unsigned char*>(text.data()),
+                text.size(), out.data(), &length) != nullptr;
+  };
   const bool hashed =
       PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
                         reinterpret_cast<const unsigned char*>(salt->data()), static_cast<int>(salt->size()),
                         iterations, EVP_sha256(), salted.size(), salted.data()) == 1 &&
-      HMAC(EVP_sha256(), salted.data(), salted.size(), reinterpret_cast<const unsigned char*>(kClientKey.data()),
-           kClientKey.size(), client.data(), &length) != nullptr &&
-      SHA256(client.data(), client.size(), own.data()) != nullptr;
-  return hashed && CRYPTO_memcmp(own.data(), stored->data(), own.size()) == 0;
+      mac(kClientKey, client) && mac(kServerKey, server) && SHA256(client.data(), client.size(), own.data()) != nullptr;
+  return hashed && CRYPTO_memcmp(own.data(), stored->data(), own.size()) == 0 &&
+         CRYPTO_memcmp(server.data(), proof->data(), server.size()) == 0;
 }
 
 }  // namespace twinspan::postgres

@@ -122,7 +122,10 @@ Result<bool> Jobs::write_settings(const Desired& desired, postgres::Settings set
   const ParameterKeeper::Map asked = desired.keep_parameters ? parameters_.fallback() : settings.parameters;
   const auto before = parameters_.chosen();
   settings.parameters = parameters_.choose(asked, desired.attempt);
-  if (settings.parameters != before) unproven_starts_ = 0;
+  if (settings.parameters != before) {
+    unproven_starts_ = 0;
+    refused_since_.reset();
+  }
   note_asked(asked, desired.attempt);
   auto wrote = postgres::write_configuration(c_.children, c_.layout, settings, parameters_.on_probation(), stop);
   if (wrote || wrote.error().code != Code::kInvalid || !parameters_.on_probation()) return wrote;
@@ -222,7 +225,10 @@ Status Jobs::check_parameters(const Desired& desired, const std::string& followi
                               const std::stop_token& stop) {
   const Result<postgres::SettingsSeen> seen = ask_of_settings(desired, stop);
   if (!seen) {
-    if (stop.stop_requested() || still_starting(seen.error()) || too_many(seen.error())) return {};
+    if (stop.stop_requested() || still_starting(seen.error()) || too_many(seen.error())) {
+      refused_since_.reset();
+      return {};
+    }
     const std::string words = fmt::format("new sessions fail: {}", seen.error().message);
     c_.local.update([&](Local& local) { local.configuration_trouble = words; });
     if (desired.paused || !nobody_gets_in(seen.error(), refused_since_)) return {};

@@ -13,6 +13,7 @@
 #include "engines/postgres/rewind.hpp"
 #include "engines/postgres/slots.hpp"
 #include "engines/postgres/upstream.hpp"
+#include "worker/postgres/backup/restored_mark.hpp"
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/memory_file.hpp"
 
@@ -74,6 +75,10 @@ Status Jobs::carry_out(const StartReplica& job, const Desired& desired, const st
   // What lies here counts as received though it is replayed only by and by.
   const auto own = postgres::read_ancestry(c_.children, c_.layout, stop);
   if (!own) return std::unexpected(own.error());
+  // Somebody else opened what was restored here.
+  if (const auto mark = read_restored_mark(c_.layout.data_dir); mark && !mark->opened)
+    if (auto wrote = write_restored_mark(c_.layout.data_dir, {mark->restore, true}); !wrote)
+      log::warn("that the link was opened can't be noted", {{"error", wrote.error().message}});
   c_.guard.leave_primary();
   c_.local.update([&](Local& local) {
     local.process = ProcessState::kReplicaRunning;

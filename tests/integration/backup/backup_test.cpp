@@ -347,6 +347,7 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   create(kube::kPersistentVolumeClaims, "before-east-data",  // this link's own storage is ephemeral
          {{"metadata", {{"labels", {{"twinspan.dev/link", "before"}}}}},
           {"spec", {{"accessModes", {"ReadWriteOnce"}}, {"resources", {{"requests", {{"storage", "1Gi"}}}}}}}});
+  wait_for(2s, {});  // claims and links come to the operator by watches of their own
   std::string refused;
   int number = 0;
   EXPECT_TRUE(eventually([&] {  // once the operator heard that the link is gone

@@ -14,7 +14,9 @@ class SetClock final : public Clock {
  public:
   BootTime boot_now() const override { return SystemClock().boot_now(); }
   WallTime wall_now() const override { return WallTime(std::chrono::seconds(now_.load())); }
-  void set(const char* time) { now_ = std::chrono::floor<std::chrono::seconds>(*parse_rfc3339(time)).time_since_epoch().count(); }
+  void set(const char* time) {
+    now_ = std::chrono::floor<std::chrono::seconds>(*parse_rfc3339(time)).time_since_epoch().count();
+  }
 
  private:
   std::atomic<int64_t> now_{0};
@@ -60,23 +62,22 @@ class BackupSchedules : public ::testing::Test {
     EXPECT_TRUE(rig.client->merge_patch(kube::kReplicationLinks, LinkRig::key("orders"),
                                         {{"status", {{"primary", "east"}, {"backup", assigned}}}},
                                         kube::Subresource::kStatus));
-    const auto created = rig.client->create(kube::kBackupSchedules, {{"apiVersion", "twinspan.dev/v1alpha1"},
-                                                                     {"kind", "BackupSchedule"},
-                                                                     {"metadata", {{"name", "nightly"}, {"namespace", "shop"}}},
-                                                                     {"spec",
-                                                                      {{"linkRef", {{"name", "orders"}}},
-                                                                       {"full", {{"schedule", "0 2 * * *"}}},
-                                                                       {"retention", {{"objects", 1}}},
-                                                                       {"destination", destination}}}});
+    const auto created =
+        rig.client->create(kube::kBackupSchedules, {{"apiVersion", "twinspan.dev/v1alpha1"},
+                                                    {"kind", "BackupSchedule"},
+                                                    {"metadata", {{"name", "nightly"}, {"namespace", "shop"}}},
+                                                    {"spec",
+                                                     {{"linkRef", {{"name", "orders"}}},
+                                                      {"full", {{"schedule", "0 2 * * *"}}},
+                                                      {"retention", {{"objects", 1}}},
+                                                      {"destination", destination}}}});
     EXPECT_TRUE(created) << created.error().message;
     if (created)
       before_ = std::chrono::floor<std::chrono::days>(
           *parse_rfc3339((*created)["metadata"]["creationTimestamp"].get<std::string>()) - std::chrono::hours(2));
   }
   // The n-th night that is due since the schedule was made, at that time of day.
-  void night(int n, std::chrono::seconds time) {
-    clock.set(to_rfc3339(before_ + std::chrono::days(n) + time).c_str());
-  }
+  void night(int n, std::chrono::seconds time) { clock.set(to_rfc3339(before_ + std::chrono::days(n) + time).c_str()); }
   std::string name(int n) const {
     const std::string day = to_rfc3339(before_ + std::chrono::days(n));
     return "nightly-" + day.substr(0, 4) + day.substr(5, 2) + day.substr(8, 2) + "-020000";
@@ -89,9 +90,10 @@ class BackupSchedules : public ::testing::Test {
   // As an agent's word would have it.
   void complete(const std::string& backup) {
     const Json status = rig.get(kube::kBackups, backup)["status"];
-    EXPECT_TRUE(rig.client->merge_patch(kube::kBackups, LinkRig::key(backup),
-                                        {{"status", {{"phase", "Completed"}, {"label", "L"}, {"completedAt", status["startedAt"]}}}},
-                                        kube::Subresource::kStatus));
+    EXPECT_TRUE(rig.client->merge_patch(
+        kube::kBackups, LinkRig::key(backup),
+        {{"status", {{"phase", "Completed"}, {"label", "L"}, {"completedAt", status["startedAt"]}}}},
+        kube::Subresource::kStatus));
   }
 
   LinkRig rig;

@@ -319,7 +319,7 @@ struct Restoring {
   api::Restore restore;
   std::optional<api::ReplicationLink> made;
   std::optional<BackupReport::Restored> said;
-  std::vector<std::string> claims;
+  std::map<std::string, bool> claims;
 
   Restoring() {
     world.schedule.status.stanza = "orders-12345678-77";
@@ -394,7 +394,10 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
        },
        "spec.target"},
       {[](Restoring& r) { r.made = r.world.link; }, "spec.to.newLink.name"},
-      {[](Restoring& r) { r.claims = {"orders-1430-west-data"}; }, "spec.to.newLink.name: volume claims"}};
+      {[](Restoring& r) {
+         r.claims = {{"orders-1430-west-data", false}, {"orders-1430-east-data", true}};
+       },
+       "spec.to.newLink.name: volume claims"}};
   for (const auto& [spoil, words] : wrong) {
     Restoring all;
     spoil(all);
@@ -411,6 +414,10 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
   going.made = going.world.link;
   going.made->metadata.deletion_timestamp = "2026-11-29T11:59:59Z";
   EXPECT_EQ(going.step().status.phase, RestorePhase::kPending) << "one that is being deleted is waited for";
+  Restoring leaving;
+  leaving.claims = {{"orders-1430-west-data", true}};
+  EXPECT_EQ(leaving.step().status.phase, RestorePhase::kPending) << "so are its claims";
+  EXPECT_FALSE(leaving.made);
   Restoring waits;
   waits.world.schedule.status.stanza.reset();
   EXPECT_EQ(waits.step().status.phase, RestorePhase::kPending);
@@ -442,7 +449,7 @@ TEST(RestoreDecide, OtherDataAreNeverCalledRestored) {
   // Claims that came between the first look and the link: nothing is fetched.
   Restoring late;
   late.step();
-  late.claims = {"orders-1430-east-data"};
+  late.claims = {{"orders-1430-east-data", false}};
   const RestoreLook look = late.step();
   EXPECT_EQ(look.status.phase, RestorePhase::kFailed);
   EXPECT_FALSE(look.assign);

@@ -324,6 +324,88 @@ TEST(RunDecide, ARunThatIsDeletedIsNotMadeAgain) {
   }
 }
 
+// Neither of one that was tried again; `immediate` has none yet, and asks again after a while.
+TEST(RunDecide, ADeletedRunEndsWhatItWasToMakeGood) {
+  Runs runs;
+  runs.step();
+  runs.now = at("2026-11-29T02:00:00Z");
+  runs.step();
+  runs.end(BackupPhase::kFailed);
+  runs.step();
+  runs.now += minutes(2);
+  ASSERT_TRUE(runs.step().create) << "tried again";
+  runs.step();
+  std::erase_if(runs.backups, [&](const api::Backup& one) { return one.status.phase != BackupPhase::kFailed; });
+  for (int look = 0; look < 60; ++look, runs.now += minutes(1)) EXPECT_FALSE(runs.step().create) << look;
+
+  Runs first("0 2 * * 0");
+  first.schedule.spec.immediate = true;
+  ASSERT_TRUE(first.step().create);
+  first.step();
+  first.backups.clear();
+  EXPECT_FALSE(first.step().create);
+  first.now += minutes(2);
+  EXPECT_TRUE(first.step().create);
+}
+
+// Since when a backup is due is told from the first that was not completed, however often others were due since.
+TEST(RunDecide, WhatIsOwedGrowsOlderUntilOneIsCompleted) {
+  Runs runs("0 */4 * * *");
+  runs.step();
+  const auto due = [&] {
+    const auto& its = runs.schedule.status.runs;
+    return its->current ? its->current->due : its->failed ? its->failed->due : "nothing";
+  };
+  for (runs.now = at("2026-11-29T04:00:00Z"); runs.now < at("2026-11-30T03:00:00Z"); runs.now += minutes(10)) {
+    runs.step();
+    runs.step();
+    if (!runs.backups.empty() && runs.backups.back().status.phase == BackupPhase::kPending)
+      runs.end(BackupPhase::kFailed);
+    runs.step();
+    EXPECT_EQ(due(), "2026-11-29T04:00:00Z") << to_rfc3339(runs.now);
+  }
+  while (!runs.schedule.status.runs->current) runs.now += minutes(10), runs.step();
+  runs.step();
+  runs.end(BackupPhase::kCompleted);
+  runs.step();
+  EXPECT_EQ(due(), "nothing");
+}
+
+TEST(RunDecide, SuspendedEndsWhatFailedBefore) {
+  Runs runs;
+  runs.step();
+  runs.now = at("2026-11-29T02:00:00Z");
+  runs.step();
+  runs.end(BackupPhase::kFailed);
+  runs.step();
+  runs.schedule.spec.suspend = true;
+  runs.now += hours(30);
+  runs.step();
+  runs.schedule.spec.suspend = false;
+  EXPECT_FALSE(runs.step().create);
+  EXPECT_FALSE(runs.schedule.status.runs->failed);
+}
+
+// A backup that a clock of next year began does not count as newer than what comes.
+TEST(RunDecide, ALastOfTheFutureSaysNothing) {
+  Runs runs;
+  runs.by_hand("ahead");
+  runs.end(BackupPhase::kCompleted);
+  runs.backups.back().status.started_at = "2027-11-29T01:00:00Z";
+  runs.step();
+  runs.now = at("2026-11-29T02:00:00Z");
+  runs.step();
+  runs.end(BackupPhase::kFailed);
+  runs.step();
+  EXPECT_TRUE(runs.schedule.status.runs->failed);
+  runs.now += minutes(2);
+  EXPECT_TRUE(runs.step().create) << "it is tried again all the same";
+  runs.step();
+  runs.end(BackupPhase::kCompleted);
+  runs.step();
+  EXPECT_NE(runs.schedule.status.last->started_at, "2027-11-29T01:00:00Z");
+}
+
 TEST(RunDecide, OtherTimesOweNothingOfBefore) {
   for (const auto& change : std::vector<std::function<void(api::BackupScheduleSpec&)>>{
            [](auto& spec) { spec.full = api::ScheduledRuns{"0 1 * * *"}; },

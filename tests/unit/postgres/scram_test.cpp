@@ -34,9 +34,10 @@ TEST(IsVerifierOf, NoOtherFormFits) {
        {std::string(), std::string("SCRAM-SHA-256$"), std::string("SCRAM-SHA-256$4096"), with("4096", "4095"),
         with("4096", "0"), with("4096", "-1"), with("4096", ""), with("4096", "4096x"), with("4096", "2000000000"),
         with("4096", "99999999999999999999"), with("W22Z", "W22z"), with("W22Z", "!!!!"), with("WG5d", "Wg5d"),
-        with("WG5d8oPm", ""), with("==$", "=="), with(":wf", "wf"), with("SCRAM-SHA-256", "SCRAM-SHA-512")})
+        with("WG5d8oPm", ""), with("==$", "=="), with(":wf", "wf"), with(":wf", ":Wf"), with("dU=", ""),
+        with("SCRAM-SHA-256", "SCRAM-SHA-512")})
     EXPECT_FALSE(is_verifier_of(text, "pencil")) << text;
-  for (size_t length = 0; length < kOfTheRfc.rfind(':'); ++length)
+  for (size_t length = 0; length < kOfTheRfc.size(); ++length)
     EXPECT_FALSE(is_verifier_of(kOfTheRfc.substr(0, length), "pencil")) << length;
 }
 
