@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import yaml
+
 KUBECTL = sys.argv[1]
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT.parent / "e2e" / "scenarios"))
@@ -44,6 +46,14 @@ def bundles():
         out += [one["clientConfig"].get("caBundle") for one in item["webhooks"]]
     return out
 
+
+def rules(file):
+    documents = yaml.load_all((ROOT.parent / file).read_text(), Loader=yaml.CSafeLoader)
+    return {one["kind"]: [hook["rules"] for hook in one["webhooks"]] for one in documents if one and one["kind"].endswith("WebhookConfiguration")}
+
+
+expect("these configurations ask for what the chart's ask for", rules("tests/webhooks/configurations.yaml") == rules("dist/twinspan.yaml"),
+       rules("tests/webhooks/configurations.yaml"))
 
 good = {"apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink", "metadata": {"name": "orders", "namespace": "shop"},
         "spec": {"engine": "Postgres", "source": {"name": "east", "postgres": {"managed": {"storage": {"size": "10Gi"}}}},
