@@ -94,7 +94,7 @@ expect "short names" '^orders +Postgres +ActivePassive' k -n shop get rl
 expect "wide" 'web-0 +0/2 +Pending +0 +[0-9]+s +<none> +<none>' k -n shop get pods -o wide
 expect "cluster IPs are loopback" 'web +ClusterIP +127\.96\.[0-9]+\.[0-9]+' k -n shop get svc
 expect "leases tell their holder" '^held +me' k -n shop get leases
-expect "yaml with defaults filled in" 'version: 15' k -n shop get rl orders -o yaml
+expect "yaml with defaults filled in" 'deletionPolicy: Retain' k -n shop get rl orders -o yaml
 expect "label selectors" 'web-0' k -n shop get pods -l 'app in (web,api),!missing' -o name
 reject "label selectors leave out" 'web-0' k -n shop get pods -l app!=web -o name
 expect "field selectors" 'web-0' k get pods -A --field-selector metadata.name=web-0,status.phase=Pending -o name
