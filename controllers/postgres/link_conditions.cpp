@@ -198,7 +198,8 @@ class Judge {
 
   // Roles, databases and extensions, by what the primary's agent asked of PostgreSQL.
   ObjectsVerdict objects_not_in_force() const {
-    const api::PostgresSettings& wanted = seen_.link->spec.postgres;
+    // Of the newest spec: the look that accepts it says its generation of what it finds.
+    const api::PostgresSettings& wanted = (seen_.link->wanted ? *seen_.link->wanted : seen_.link->spec).postgres;
     const EndpointSeen* primary = seen_.find(primary_);
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
     if (wanted.roles.empty() && wanted.databases.empty()) return {};

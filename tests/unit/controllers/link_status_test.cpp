@@ -303,6 +303,17 @@ TEST(LinkStatus, StorageLowNamesWhoseVolumeAndNeverGuesses) {
   EXPECT_EQ(condition(status_of(world), "Stalled"), "False NotStalled");
 }
 
+// The look that accepts an edit says the edit's generation, of an agent that has not heard of it.
+TEST(LinkStatus, WhatIsAboutToBeAcceptedIsNotInForceYet) {
+  World world;
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+  world.link->wanted = world.link->spec;
+  world.link->wanted->postgres.roles.emplace_back().name = "reports";
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False ObjectsNotInForce");
+  world.report("east").details = details_of(ObjectsReport{api::objects_fingerprint(world.link->wanted->postgres), {}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+}
+
 TEST(LinkStatus, WhatIsDeclaredAndNotInForceIsNamedWithPostgresqlsWords) {
   Json json = link_json();
   json["spec"]["postgres"]["roles"] = Json::array({{{"name", "reports"}, {"login", true}}});
