@@ -76,6 +76,13 @@ struct Runs {
     one.status.completed_at = to_rfc3339(now + minutes(1));
     one.status.message = "words";
   }
+  void fail_the_first() {
+    step();
+    now = at("2026-11-29T02:00:00Z");
+    step();
+    end(BackupPhase::kFailed);
+    step();
+  }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const api::Backup& one : backups) out.push_back(one.metadata.name);
@@ -275,11 +282,7 @@ TEST(RunDecide, WhatFailedIsTriedAgainUnderAnotherName) {
 TEST(RunDecide, WhatFailedIsNotTriedAgainOnceAPersonHasTakenOne) {
   for (const BackupPhase phase : {BackupPhase::kCompleted, BackupPhase::kFailed}) {
     Runs runs;
-    runs.step();
-    runs.now = at("2026-11-29T02:00:00Z");
-    runs.step();
-    runs.end(BackupPhase::kFailed);
-    runs.step();
+    runs.fail_the_first();
     runs.now += seconds(30);
     runs.by_hand("mine");
     runs.end(phase);
@@ -327,11 +330,7 @@ TEST(RunDecide, ARunThatIsDeletedIsNotMadeAgain) {
 // Neither of one that was tried again; `immediate` has none yet, and asks again after a while.
 TEST(RunDecide, ADeletedRunEndsWhatItWasToMakeGood) {
   Runs runs;
-  runs.step();
-  runs.now = at("2026-11-29T02:00:00Z");
-  runs.step();
-  runs.end(BackupPhase::kFailed);
-  runs.step();
+  runs.fail_the_first();
   runs.now += minutes(2);
   ASSERT_TRUE(runs.step().create) << "tried again";
   runs.step();
@@ -373,11 +372,7 @@ TEST(RunDecide, WhatIsOwedGrowsOlderUntilOneIsCompleted) {
 
 TEST(RunDecide, SuspendedEndsWhatFailedBefore) {
   Runs runs;
-  runs.step();
-  runs.now = at("2026-11-29T02:00:00Z");
-  runs.step();
-  runs.end(BackupPhase::kFailed);
-  runs.step();
+  runs.fail_the_first();
   runs.schedule.spec.suspend = true;
   runs.now += hours(30);
   runs.step();
@@ -392,11 +387,7 @@ TEST(RunDecide, ALastOfTheFutureSaysNothing) {
   runs.by_hand("ahead");
   runs.end(BackupPhase::kCompleted);
   runs.backups.back().status.started_at = "2027-11-29T01:00:00Z";
-  runs.step();
-  runs.now = at("2026-11-29T02:00:00Z");
-  runs.step();
-  runs.end(BackupPhase::kFailed);
-  runs.step();
+  runs.fail_the_first();
   EXPECT_TRUE(runs.schedule.status.runs->failed);
   runs.now += minutes(2);
   EXPECT_TRUE(runs.step().create) << "it is tried again all the same";
