@@ -6,6 +6,7 @@
 
 #include "api/endpoints.hpp"
 #include "controllers/cluster/names.hpp"
+#include "controllers/cluster/reference.hpp"
 #include "core/log.hpp"
 #include "core/merge_patch.hpp"
 
@@ -22,11 +23,6 @@ Json alone(const char* field, const std::optional<T>& value) {
   Json json = Json::object();
   if (value) json[field] = api::to_json(*value);
   return json;
-}
-
-kube::ObjectRef reference_to(const api::BackupSchedule& schedule) {
-  return {std::string(api::BackupSchedule::kApiVersion), std::string(api::BackupSchedule::kKind), schedule.metadata.ns,
-          schedule.metadata.name, schedule.metadata.uid};
 }
 
 // As a person would write it: what is written of an engine that is not the link's would be refused.

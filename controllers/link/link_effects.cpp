@@ -23,11 +23,6 @@ struct Overloaded : Handlers... {
 
 }  // namespace
 
-kube::ObjectRef reference_to(const api::ReplicationLink& link) {
-  return {std::string(api::ReplicationLink::kApiVersion), std::string(api::ReplicationLink::kKind), link.metadata.ns,
-          link.metadata.name, link.metadata.uid};
-}
-
 LinkEffects::LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock)
     : client_(client), cluster_(cluster), events_(events), clock_(clock), writer_(client, clock) {}
 

@@ -6,6 +6,7 @@
 
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/cluster/object_writer.hpp"
+#include "controllers/cluster/reference.hpp"
 #include "controllers/link/link_plan.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
@@ -56,7 +57,5 @@ class LinkEffects {
   std::map<kube::Key, OwnerFound> owners_ GUARDED_BY(mutex_);
   std::map<kube::Key, std::map<std::string, Refused>> refused_volumes_ GUARDED_BY(mutex_);
 };
-
-kube::ObjectRef reference_to(const api::ReplicationLink& link);
 
 }  // namespace twinspan::controllers

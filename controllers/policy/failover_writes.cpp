@@ -21,11 +21,6 @@ Status patch_link_status(kube::Client& client, Cluster& cluster, const CachedLin
 
 }  // namespace
 
-kube::ObjectRef reference_to(const api::FailoverPolicy& policy) {
-  return {std::string(api::FailoverPolicy::kApiVersion), std::string(api::FailoverPolicy::kKind), policy.metadata.ns,
-          policy.metadata.name, policy.metadata.uid};
-}
-
 Status write_policy_status(kube::Client& client, Cluster& cluster, const api::FailoverPolicy& policy,
                            const api::PolicyStatus& status, const std::stop_token& stop) {
   Json patch = {{"metadata", {{"resourceVersion", policy.metadata.resource_version}}},

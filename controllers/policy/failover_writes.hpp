@@ -4,12 +4,12 @@
 #include <stop_token>
 
 #include "controllers/cluster/cluster.hpp"
+#include "controllers/cluster/reference.hpp"
 #include "kube/client.hpp"
 #include "kube/events.hpp"
 
 namespace twinspan::controllers {
 
-kube::ObjectRef reference_to(const api::FailoverPolicy& policy);
 Status write_policy_status(kube::Client& client, Cluster& cluster, const api::FailoverPolicy& policy,
                            const api::PolicyStatus& status, const std::stop_token& stop);
 // `assignment`: status.assignment as it is to be, whole.
