@@ -23,10 +23,21 @@ SHAPES = {
     "*.postgres": "PostgresEndpoint",
     "*.postgres.managed": "ManagedPostgres",
     "*.postgres.managed.storage": "PostgresStorage",
+    "*.postgres.managed.podTemplate": "PodTemplate",
+    "*.podTemplate.env[]": "EnvVariable",
     "*.postgres.external": "ExternalPostgres",
     "*.postgres.external.tls": "ExternalTls",
     "ReplicationLink.spec.postgres": "PostgresSettings",
     "ReplicationLink.spec.postgres.durability": "Durability",
+    "ReplicationLink.spec.postgres.serviceAccount": "ServiceAccountSettings",
+    "ReplicationLink.spec.postgres.metrics": "PostgresMetrics",
+    "ReplicationLink.spec.postgres.metrics.queries[]": "CustomQuery",
+    "ReplicationLink.spec.postgres.metrics.queries[].values[]": "CustomQueryValue",
+    "ReplicationLink.spec.postgres.updates": "UpdateSettings",
+    "ReplicationLink.spec.postgres.updates.window": "UpdateWindow",
+    "ReplicationLink.spec.postgres.bootstrap": "Bootstrap",
+    "ReplicationLink.spec.postgres.bootstrap.import": "ImportSettings",
+    "ReplicationLink.status.import": "ImportStatus",
     "ReplicationLink.spec.postgres.initdb": "InitdbSettings",
     "ReplicationLink.spec.postgres.roles[]": "DeclaredRole",
     "ReplicationLink.spec.postgres.databases[]": "DeclaredDatabase",
@@ -78,6 +89,7 @@ SHAPES = {
     "*.conditions[]": "Condition",
     "FailoverPolicy.spec": "PolicySpec",
     "FailoverPolicy.spec.services[]": "PolicyService",
+    "FailoverPolicy.spec.services[].template": "ServiceTemplate",
     "FailoverPolicy.spec.configMaps[]": "PolicyConfigMap",
     "FailoverPolicy.spec.lease": "LeaseSettings",
     "FailoverPolicy.spec.triggers": "Triggers",
@@ -113,6 +125,14 @@ ENUMS = {
     "*.initdb.encoding": "Encoding",
     "*.initdb.localeProvider": "LocaleProvider",
     "*.roles[].ensure": "Ensure",
+    "*.queries[].instances": "AskedInstances",
+    "*.queries[].values[].type": "MetricType",
+    "*.updates.primary": "PrimaryUpdate",
+    "*.import.sslMode": "SslMode",
+    "*.import.method": "ImportMethod",
+    "*.status.import.phase": "ImportPhase",
+    "*.services[].template.type": "ServiceType",
+    "*.services[].template.externalTrafficPolicy": "ExternalTrafficPolicy",
     "*.standby": "Standby",
     "*.diverged": "Diverged",
     "*.s3.detect": "Detect",
@@ -138,7 +158,7 @@ DOCS = {
     "Condition": "One condition, as the conventions of the Kubernetes API have it.",
 }
 # Objects kept as JSON: they are Kubernetes' own shapes and only handed on.
-FREE = {"resources"}
+FREE = {"resources", "affinity", "tolerations[]", "topologySpreadConstraints[]"}
 # Plain members though the schema gives no default, and what absence means. Settings of an engine: every field's default, and
 # an object of another engine must not get them written into its spec. What an endpoint leaves out: the link's, which a
 # default that the API server fills in would hide.
@@ -161,13 +181,18 @@ PATTERNS = {
     r"^[a-z_][a-z0-9_]*$": ("is_sql_name", "a lower-case SQL name: letters, digits and '_'"),
     r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$": ("is_size", "a size such as 10Gi"),
     r"^[A-Za-z0-9][-A-Za-z0-9_.@]*$": ("is_word", "letters, digits, '-', '_', '.' and '@', the first one a letter or a digit"),
+    r"^[A-Za-z_][A-Za-z0-9_]*$": ("is_variable_name", "a variable's name: letters, digits and '_', the first one no digit"),
     r"^https?://[A-Za-z0-9.:_\[\]-]+$": ("is_origin", "scheme, host and port such as https://s3.example:9000, and nothing behind them"),
     r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": ("is_reason", "a CamelCase reason"),
 }
 
 
+KEYWORDS = {"import", "template"}
+
+
 def snake(name):
-    return re.sub(r"([A-Z])", lambda m: "_" + m.group(1).lower(), name).lstrip("_")
+    member = re.sub(r"([A-Z])", lambda m: "_" + m.group(1).lower(), name).lstrip("_")
+    return member + "_" if member in KEYWORDS else member
 
 
 def lookup(table, path):
@@ -410,7 +435,10 @@ def main():
         generator.root(yaml.safe_load(pathlib.Path(path).read_text()))
     output.mkdir(parents=True, exist_ok=True)
     for name, text in (("types.hpp", generator.header()), ("types.cpp", generator.source())):
-        (output / name).write_text(text)
+        file = output / name
+        # What is the same keeps its time: nothing that includes it is compiled again.
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ bool is_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), [&](char c) { return plain(c) || is_in(c, "-_.@"); });
 }
 
+bool is_variable_name(std::string_view text) {
+  return !text.empty() && !is_digit(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
+}
+
 bool is_size(std::string_view text) {
   const auto digits = [&text] {
     size_t count = 0;

@@ -10,6 +10,7 @@ bool is_service_name(std::string_view text);        // ^[a-z]([-a-z0-9]*[a-z0-9]
 bool is_object_name(std::string_view text);         // ^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$
 bool is_sql_name(std::string_view text);            // ^[a-z_][a-z0-9_]*$
 bool is_word(std::string_view text);                // ^[A-Za-z0-9][-A-Za-z0-9_.@]*$
+bool is_variable_name(std::string_view text);       // ^[A-Za-z_][A-Za-z0-9_]*$
 bool is_size(std::string_view text);                // ^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$
 bool is_origin(std::string_view text);              // ^https?://[A-Za-z0-9.:_\[\]-]+$
 bool is_reason(std::string_view text);              // ^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$
