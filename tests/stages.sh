@@ -2,6 +2,7 @@
 #   stage NAME SECONDS COMMAND…   runs the command, also after others failed. It ends with 77 where it could not run
 #   needed=yes stage …            nothing runs after it if it fails
 #   beside FUNCTION…              begins these beside the stages; awaited FUNCTION… waits for their end
+#   along FUNCTION                begins what takes long and mostly waits beside the stages, at their priority; `joined FUNCTION` is the stage that ends it
 #   skip REASON                   for a stage that can't run; scripts tell of less in a line in $TWINSPAN_SKIPPED, GoogleTest and pytest by themselves
 #   sum_up                        the end: what was slow, left out or not run, and `N passed, N failed, N skipped`
 work=$(mktemp -d)
@@ -23,7 +24,7 @@ stage() { # name, the seconds that it should take at most on two cores when noth
   shift 2
   if [ -n "$hopeless" ]; then not_run+=("$name"); return; fi
   printf '\n=== %s\n' "$name"
-  rm -rf "$TWINSPAN_JUNIT"; mkdir -m 1777 "$TWINSPAN_JUNIT"; : >"$TWINSPAN_SKIPPED"; : >"$work/waited"
+  rm -rf "$TWINSPAN_JUNIT" "$work/along"; mkdir -m 1777 "$TWINSPAN_JUNIT"; : >"$TWINSPAN_SKIPPED"; : >"$work/waited"
   exec {said}> >(tee "$work/said")
   teller=$!
   set +e # or the stage would run with errors ignored
@@ -32,6 +33,7 @@ stage() { # name, the seconds that it should take at most on two cores when noth
   set -e
   exec {said}>&-
   ended "$teller" # or its last lines came after ours
+  [ ! -f "$work/along" ] || at=$(cat "$work/along") # it began before this
   real=$((SECONDS - at)) cpu=$(tr 'ms' '  ' <"$work/times" | awk '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%d", sum }')
   waited=$(awk '{ sum += $1 } END { printf "%d", sum }' "$work/waited")
   tests/report.py "$name" "$TWINSPAN_JUNIT" "$work/slow" "$TWINSPAN_SKIPPED"
@@ -75,6 +77,35 @@ awaited() { # function…: until those are through; the first code that is not 0
     code=$(cat "$work/$job.code")
     [ "$code" = 0 ] || { tail -40 "$work/$job.log"; return "$code"; }
   done
+}
+along() { # function
+  local job=$1 junit=$work/$1.junit
+  mkdir -m 1777 "$junit"
+  set -m
+  (
+    export TWINSPAN_JUNIT=$junit GTEST_OUTPUT=xml:$junit/ TWINSPAN_SKIPPED=$work/$job.skipped
+    : >"$TWINSPAN_SKIPPED"
+    set +e
+    beside=yes
+    (trap 'times >"$work/$job.times"' EXIT; set -e; "$job") >"$work/$job.log" 2>&1
+    echo $? >"$work/$job.code.new" && mv "$work/$job.code.new" "$work/$job.code"
+  ) </dev/null &
+  background+=" $!"
+  echo "$SECONDS" >"$work/$job.began"
+  set +m
+}
+joined() { # function: tells what it says from its beginning until its end
+  local job=$1 teller
+  cp "$work/$job.began" "$work/along"
+  tail -n +1 -s 0.2 -F "$work/$job.log" 2>/dev/null &
+  teller=$!
+  until [ -f "$work/$job.code" ]; do sleep 0.2; done
+  sleep 0.5
+  kill "$teller"
+  cp "$work/$job.junit/." "$TWINSPAN_JUNIT/" -r
+  cat "$work/$job.skipped" >>"$TWINSPAN_SKIPPED"
+  trap 'cat "$work/'"$job"'.times" - < <(times) >"$work/times"' EXIT
+  return "$(cat "$work/$job.code")"
 }
 skip() { echo "SKIPPED: $1"; echo "$1" >>"$TWINSPAN_SKIPPED"; return 77; }
 

@@ -62,6 +62,20 @@ broken() { awaited made; }
 stage broken 9 broken'
 expect '0 passed, 1 failed, 1 skipped' '  needs: nothing to build with' 'making' 'exit 1'
 
+run "long() { echo begun; sleep 2; printf '$junit' Long 2 run '' >\$TWINSPAN_JUNIT/a.xml; echo 'half of it: no moon' >>\$TWINSPAN_SKIPPED; echo ended; }
+breaks() { sleep 0.5; false; echo went on; }
+lacks() { return 77; }
+leaves() { sleep 30 & }
+along long; along breaks; along lacks; along leaves
+stage between 1 sleep 1.1
+stage long 1 joined long
+stage breaks 9 joined breaks
+stage lacks 9 joined lacks
+stage leaves 9 joined leaves"
+expect '3 passed, 1 failed, 2 skipped' begun ended '  long: half of it: no moon' '  lacks: it could not run here' 'breaks:' 'exit 1'
+grep -qE '^  long: [23] s, expected at most 1 s$' "$work/out" || { echo "FAILED: what began early is measured from the stage on"; cat "$work/out"; failed=1; }
+! grep -q 'went on' "$work/out" || { echo "FAILED: what runs along went on after an error"; failed=1; }
+
 run 'stage slow 0 sleep 1.1'
 expect '1 passed, 0 failed, 0 skipped' 'Slower than they should be on two cores:'
 grep -qE '^  slow: [0-9]+ s, expected at most 0 s$' "$work/out" || { echo "FAILED: a stage over its budget isn't named"; failed=1; }
