@@ -30,6 +30,13 @@ def test_an_upgrade_of_the_release_disturbs_nobody(link, operators, target):
     link.wait_healthy(120)
 
 
+def test_helm_test_proves_an_installation(target):
+    said = target.helm("test", target.release, "-n", target.operator_namespace, "--timeout=240s", seconds=300).stdout
+    assert said.count("Succeeded") == 3, said  # its link, its policy and the client
+    until("what it made is gone", lambda: "test" not in target.kubectl(
+        "get", "replicationlinks,failoverpolicies,pods", "-n", target.operator_namespace, "-o", "name").stdout or "it is still there", 60)
+
+
 def test_uninstalled_the_data_goes_on_serving_and_a_new_release_takes_it_up(link, operators, operator_logs, target):
     before = pods_of(link)
     with Trial(link, "uninstall") as trial:
