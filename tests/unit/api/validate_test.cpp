@@ -33,12 +33,8 @@ FailoverPolicy policy(std::string name, std::string of = "orders", std::string c
   policy.metadata.ns = "shop";
   policy.metadata.creation_timestamp = std::move(created);
   policy.spec.link_ref.name = std::move(of);
-  policy.spec.services = {{.name = "orders-rw",
-                           .selects = Selects::kPrimary,
-                           .port = 5432,
-                           .max_lag_seconds = {},
-                           .external_names = {},
-                           .selectors = {}}};
+  policy.spec.services.emplace_back();
+  policy.spec.services.back().name = "orders-rw";
   return policy;
 }
 
