@@ -9,6 +9,7 @@ namespace twinspan {
 namespace {
 
 constexpr const char* kEpochs = "twinspan.dev/epochs";
+constexpr const char* kEnd = "twinspan.dev/position";
 constexpr const char* kReleasedBy = "twinspan.dev/released-by";
 constexpr const char* kReleaseCause = "twinspan.dev/release-cause";
 constexpr const char* kFinalPosition = "twinspan.dev/final-position";
@@ -28,10 +29,13 @@ Result<StoredLease> parse_lease(const Json& object) {
   if (slash != std::string::npos) record.holder_instance = holder.substr(slash + 1);
   record.epoch = {integer_of(spec, "leaseTransitions")};
   record.promoted = text_of(notes, kPromotedAnnotation) == std::to_string(record.epoch.value);
-  // A list that was said of another epoch was left behind by an earlier holder.
-  const std::string epochs = text_of(notes, kEpochs), said_of = fmt::format("{} ", record.epoch.value);
+  // What was said of another epoch was left behind by an earlier holder.
+  const std::string epochs = text_of(notes, kEpochs), end = text_of(notes, kEnd),
+                    said_of = fmt::format("{} ", record.epoch.value);
   if (record.promoted && epochs.starts_with(said_of))
     record.epochs = parse_epoch_history(std::string_view(epochs).substr(said_of.size()));
+  if (record.promoted && end.starts_with(said_of))
+    record.end = parse_position(std::string_view(end).substr(said_of.size()));
   lease.duration = std::clamp<std::chrono::milliseconds>(std::chrono::seconds(integer_of(spec, "leaseDurationSeconds")),
                                                          std::chrono::milliseconds(0), kLeaseDurationMost);
   const std::string cause = text_of(notes, kReleaseCause);
@@ -39,9 +43,9 @@ Result<StoredLease> parse_lease(const Json& object) {
   // A word that this program does not know, of a newer one or a hand, is no release: such a lease has to stand first.
   const auto known = parse_cause(cause);
   const std::string position = text_of(notes, kFinalPosition);
-  const auto end = parse_position(position);
-  if (!known || (!end && !position.empty())) return lease;
-  record.release = Release{text_of(notes, kReleasedBy), *known, end};
+  const auto final_position = parse_position(position);
+  if (!known || (!final_position && !position.empty())) return lease;
+  record.release = Release{text_of(notes, kReleasedBy), *known, final_position};
   return lease;
 }
 
@@ -54,6 +58,7 @@ Json lease_patch(const LeaseRecord& record, std::chrono::milliseconds duration, 
   notes[std::string(kPromotedAnnotation)] = record.promoted ? Json(std::to_string(record.epoch.value)) : Json(nullptr);
   if (record.promoted && !record.epochs.empty())
     notes[kEpochs] = fmt::format("{} {}", record.epoch.value, to_string(record.epochs));
+  if (record.promoted && record.end) notes[kEnd] = fmt::format("{} {}", record.epoch.value, to_string(*record.end));
   if (acquisition) {
     spec["acquireTime"] = to_rfc3339_micro(renewed_at);
     notes[kReleasedBy] = notes[kReleaseCause] = notes[kFinalPosition] = nullptr;

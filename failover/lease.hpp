@@ -39,6 +39,7 @@ struct LeaseRecord {
   bool promoted = false;           // in this epoch the holder accepted writes; stays when it lets go
   std::optional<Release> release;  // set where holder_endpoint is empty and the last holder let go
   EpochHistory epochs{};           // with `promoted`: who wrote the holder's data; empty: not said
+  std::optional<Position> end{};   // with `promoted`: how far its log went at least when this was written
   bool held() const { return !holder_endpoint.empty(); }
   bool operator==(const LeaseRecord&) const = default;
 };

@@ -32,7 +32,7 @@ const char* ready_word(const api::LinkStatus& status) {
 
 }  // namespace
 
-std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& cluster) {
+std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& cluster, const NewerRows& newer) {
   Family links("twinspan_links", "Links by their condition Ready.");
   Family ready("twinspan_link_ready", "1 where the link's condition Ready is True.");
   Family epoch("twinspan_link_epoch", "Grows with every change of primary.");
@@ -44,7 +44,8 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
   Family streaming("twinspan_replica_streaming", "1 where a replica streams.");
   std::map<std::string, int> by_ready{{"True", 0}, {"False", 0}, {"Unknown", 0}};
   for (const auto& [key, link] : cluster.links.all()) {
-    const api::LinkStatus status = link->open().status;
+    api::LinkStatus status = link->open().status;
+    if (auto rows = newer(key)) status.endpoints = std::move(*rows);
     const std::string word = ready_word(status);
     ++by_ready[word];
     ready.add(of_link(key), word == "True");
@@ -94,10 +95,10 @@ prometheus::MetricFamily build_metrics() {
 }
 
 std::string all_metrics_text(const controllers::Cluster& cluster, const controllers::BackupCaches& backups,
-                             bool links) {
+                             const NewerRows& newer, bool links) {
   std::vector<prometheus::MetricFamily> families;
   if (links) {
-    families = link_metrics(cluster);
+    families = link_metrics(cluster, newer);
     for (prometheus::MetricFamily& one : backup_metrics(backups)) families.push_back(std::move(one));
   }
   families.push_back(build_metrics());

@@ -163,7 +163,9 @@ class Operator {
       return "";
     });
     metrics_ = metrics_server(options_.metrics, [this](bool links) {
-      return all_metrics_text(cluster_, backup_caches_, links && leads_);  // once, whatever the number of replicas
+      const auto newer = [this](const kube::Key& link) { return links_.newer(link); };
+      return all_metrics_text(cluster_, backup_caches_, newer,
+                              links && leads_);  // once, whatever the number of replicas
     });
     for (const auto& [server, what] : {std::pair{health_.get(), "health"}, {metrics_.get(), "metrics"}})
       if (auto started = server->start(); !started) {

@@ -29,6 +29,8 @@ class LinkReconciler {
 
   // What a new report of a worker is to its link: positions that moved are shown in a while.
   enum class News { kNone, kInAWhile, kNow };
+  // What a link's endpoints were like at its last look, where its status doesn't say it yet.
+  std::optional<std::vector<api::EndpointStatus>> newer(const kube::Key& link) const { return writer_.newer(link); }
   News news(const kube::Key& link, const std::optional<Seen>& before, const Seen& after) const;
 
  private:

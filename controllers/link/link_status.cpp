@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +14,32 @@
 namespace twinspan::controllers {
 namespace {
 
-enum class Detail { kAll, kWithoutPositions, kStates };
+enum class Detail { kAll, kWithoutNumbers, kStates };
+
+// "replays 12 MiB at 0/5000148" and the same with others. Digits of names are none: west-2.
+std::string without_numbers(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool begins = i == 0 || text[i - 1] == ' ' || text[i - 1] == '(';
+    if (!begins || text[i] < '0' || text[i] > '9') {
+      out += text[i];
+      continue;
+    }
+    out += '#';
+    while (i + 1 < text.size() && (std::isalnum(static_cast<unsigned char>(text[i + 1])) || text[i + 1] == '/' ||
+                                   (text[i + 1] == '.' && i + 2 < text.size() && text[i + 2] != ' ')))
+      ++i;
+  }
+  return out;
+}
+
+void shorten(std::optional<std::string>& message, Detail detail) {
+  if (!message) return;
+  if (detail == Detail::kStates)
+    message.reset();
+  else
+    message = without_numbers(*message);
+}
 
 api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.assignment.reset();
@@ -25,17 +52,16 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     row.lag_bytes.reset();
     row.queue_length.reset();
     row.active_transfers.reset();
-    if (detail == Detail::kWithoutPositions) continue;
     row.lag_seconds.reset();
     row.progress_percent.reset();
-    row.message.reset();
+    shorten(row.message, detail);
   }
-  if (detail != Detail::kAll) status.sync.reset();
-  if (detail == Detail::kStates)
-    for (api::WorkerStatus& worker : status.workers) worker.message.reset();
-  if (detail != Detail::kStates) return status;
+  if (detail == Detail::kAll) return status;
+  status.sync.reset();
   status.lag.reset();
-  for (api::Condition& condition : status.conditions) condition.message.clear();
+  for (api::WorkerStatus& worker : status.workers) shorten(worker.message, detail);
+  for (api::Condition& condition : status.conditions)
+    condition.message = detail == Detail::kStates ? "" : without_numbers(condition.message);
   return status;
 }
 
@@ -60,18 +86,31 @@ Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after) 
   // The most frequent answer first.
   if (reduced(before, Detail::kAll) == reduced(after, Detail::kAll)) return Urgency::kNone;
   if (reduced(before, Detail::kStates) != reduced(after, Detail::kStates)) return Urgency::kNow;
-  if (reduced(before, Detail::kWithoutPositions) != reduced(after, Detail::kWithoutPositions)) return Urgency::kSoon;
+  if (reduced(before, Detail::kWithoutNumbers) != reduced(after, Detail::kWithoutNumbers)) return Urgency::kSoon;
   return Urgency::kLazy;
 }
 
-std::chrono::milliseconds pause_of(Urgency urgency) {
+std::chrono::milliseconds StatusPace::pause_of(Urgency urgency) const {
   switch (urgency) {
     case Urgency::kSoon: return std::chrono::milliseconds(1000);
-    case Urgency::kLazy: return std::chrono::milliseconds(2000);
+    case Urgency::kLazy: return pause_;
     case Urgency::kNow:
     case Urgency::kNone: break;
   }
   return std::chrono::milliseconds(0);
+}
+
+std::chrono::milliseconds StatusPace::wait(Urgency urgency, BootTime now) const {
+  const auto left = written_at_ ? pause_of(urgency) - (now - *written_at_) : std::chrono::nanoseconds(0);
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
+}
+
+void StatusPace::wrote(Urgency urgency, BootTime now) {
+  // Twice the pause without a number that moved: whatever it was is over.
+  const bool goes_on = written_at_ && now - *written_at_ < 2 * pause_;
+  if (urgency == Urgency::kLazy) pause_ = goes_on ? std::min(2 * pause_, kPauseMost) : kPauseLeast;
+  if (urgency == Urgency::kNow) pause_ = kPauseLeast;
+  written_at_ = now;
 }
 
 std::optional<api::AcceptedSpec> next_accepted(const CachedLink& link) {

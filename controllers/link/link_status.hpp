@@ -17,10 +17,26 @@ double rounded_lag(double seconds);
 std::string lag_text(double seconds);
 
 // How soon a difference is worth a write: at once what people and programs act upon, at most once a second what they
-// read along (lag, progress, messages), at most every other second what only moves with the log.
+// read along (messages), and now and then what are only numbers that move with the work (positions, lag, progress, also
+// within messages): metrics have them.
 enum class Urgency { kNone, kLazy, kSoon, kNow };
 Urgency urgency_of(const api::LinkStatus& before, const api::LinkStatus& after);
-std::chrono::milliseconds pause_of(Urgency urgency);  // the least time between two writes
+
+// When a link's status may be written. Numbers are shown soon where they move for a moment, and less and less often,
+// every kPauseMost in the end, where they go on moving: ten thousand busy links would leave the API server no time.
+class StatusPace {
+ public:
+  static constexpr std::chrono::milliseconds kPauseLeast{2000}, kPauseMost{30000};
+  // How long a write has to wait still; 0: it may be made.
+  std::chrono::milliseconds wait(Urgency urgency, BootTime now) const;
+  void wrote(Urgency urgency, BootTime now);
+
+ private:
+  std::chrono::milliseconds pause_of(Urgency urgency) const;
+
+  std::optional<BootTime> written_at_;
+  std::chrono::milliseconds pause_ = kPauseLeast;  // from the last write of numbers to the next
+};
 
 // What is accepted after this look: the newest spec where it is right, else what was.
 std::optional<api::AcceptedSpec> next_accepted(const CachedLink& link);

@@ -23,16 +23,11 @@ Result<StatusWriter::Written> StatusWriter::write(const CachedLink& link, const 
                                                   const std::stop_token& stop) {
   const kube::Key key = key_of(link.metadata);
   const Urgency urgency = urgency_of(link.status, after);
-  if (urgency == Urgency::kNone) return Written{};
-  const BootTime now = clock_.boot_now();
-  {
-    MutexLock lock(mutex_);
-    const auto written = written_at_.find(key);
-    const auto pause = pause_of(urgency);
-    if (written != written_at_.end() && now - written->second < pause)
-      return Written{false, std::chrono::ceil<std::chrono::milliseconds>(pause - (now - written->second))};
-    if (pause.count() > 0 || written != written_at_.end()) written_at_[key] = now;
+  if (urgency == Urgency::kNone) {
+    settled(key);
+    return Written{};
   }
+  if (const auto wait = put_off(key, urgency, after); wait.count() > 0) return Written{false, wait};
   const auto written =
       client_.merge_patch(kube::kReplicationLinks, key, status_patch(link, after), kube::Subresource::kStatus, stop);
   if (!written) {
@@ -42,6 +37,27 @@ Result<StatusWriter::Written> StatusWriter::write(const CachedLink& link, const 
   cluster_.wrote(kube::kReplicationLinks, *written);
   follow_version(plan, written->at("metadata").value("resourceVersion", ""));
   return Written{true, std::nullopt};
+}
+
+std::chrono::milliseconds StatusWriter::put_off(const kube::Key& link, Urgency urgency, const api::LinkStatus& after) {
+  const BootTime now = clock_.boot_now();
+  MutexLock lock(mutex_);
+  Told& told = told_[link];
+  told.put_off = after.endpoints;  // until the cache has what is written
+  const auto wait = told.pace.wait(urgency, now);
+  if (wait.count() == 0) told.pace.wrote(urgency, now);
+  return wait;
+}
+
+void StatusWriter::settled(const kube::Key& link) {
+  MutexLock lock(mutex_);
+  if (const auto told = told_.find(link); told != told_.end()) told->second.put_off.reset();
+}
+
+std::optional<std::vector<api::EndpointStatus>> StatusWriter::newer(const kube::Key& link) const {
+  MutexLock lock(mutex_);
+  const auto told = told_.find(link);
+  return told == told_.end() ? std::nullopt : told->second.put_off;
 }
 
 Result<bool> StatusWriter::restore_acceptance(const CachedLink& link, const std::stop_token& stop) {
@@ -58,7 +74,7 @@ Result<bool> StatusWriter::restore_acceptance(const CachedLink& link, const std:
 
 void StatusWriter::forget(const kube::Key& link) {
   MutexLock lock(mutex_);
-  written_at_.erase(link);
+  told_.erase(link);
 }
 
 kube::Requeue next_look(const LinkPlan& plan, const StatusWriter::Written& written) {

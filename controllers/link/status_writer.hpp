@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/link/link_plan.hpp"
@@ -29,15 +30,23 @@ class StatusWriter {
                         const std::stop_token& stop);
   // Writes back what was accepted where the status has lost it. True: done, the link has to be looked at anew.
   Result<bool> restore_acceptance(const CachedLink& link, const std::stop_token& stop);
+  // The rows of the last look where the API has older numbers; nullopt: it has them.
+  std::optional<std::vector<api::EndpointStatus>> newer(const kube::Key& link) const;
   void forget(const kube::Key& link);
 
  private:
+  struct Told {
+    StatusPace pace;
+    std::optional<std::vector<api::EndpointStatus>> put_off;
+  };
+  std::chrono::milliseconds put_off(const kube::Key& link, Urgency urgency, const api::LinkStatus& after);  // 0: now
+  void settled(const kube::Key& link);
+
   kube::Client& client_;
   Cluster& cluster_;
   const Clock& clock_;
-  Mutex mutex_;
-  std::map<kube::Key, BootTime> written_at_
-      GUARDED_BY(mutex_);  // last status write, of links that had one in this term
+  mutable Mutex mutex_;
+  std::map<kube::Key, Told> told_ GUARDED_BY(mutex_);  // of links that had something to write in this term
 };
 
 // When the link is looked at again by itself.

@@ -27,7 +27,7 @@ void hear_word(const CachedLink& link, FailoverSeen& seen) {
 
 }  // namespace
 
-PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const Lease* lease, const CachedLink& link) {
+PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const Lease* lease) {
   MutexLock lock(mutex_);
   Memory& memory = memory_[key];
   const BootTime now = clock_.boot_now();
@@ -41,18 +41,13 @@ PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const Lease* l
       memory.holder_since = std::min(lease->seen_at, now);
       memory.holder_since_wall = clock_.wall_now() - duration_cast<WallTime::duration>(now - memory.holder_since);
     }
-    // How far the primary was: its own last word, or what an earlier operator wrote down.
+    // Its own last word to this operator, or the one that stands in its lease.
+    if (record.promoted && record.end) memory.primary.hear(record.epoch, *record.end);
     if (record.held() && record.promoted) {
       if (const auto seen = reports_.latest(key, record.holder_endpoint);
           seen && seen->report && seen->report->received)
-        memory.primary_last_known = seen->report->received;
+        memory.primary.hear(record.epoch, *seen->report->received);
     }
-  }
-  if (!memory.primary_last_known && lease) {
-    const LeaseRecord& record = lease->record;
-    const std::string last = record.held() || !record.release ? record.holder_endpoint : record.release->endpoint;
-    for (const api::EndpointStatus& endpoint : link.status.endpoints)
-      if (endpoint.name == last && endpoint.position) memory.primary_last_known = parse_position(*endpoint.position);
   }
   return memory;
 }
@@ -69,7 +64,7 @@ Result<FailoverSeen> PrimarySight::gather(const MoveFacts& facts, const Failover
                                           std::optional<Epoch> confirmed) {
   const CachedLink& link = *facts.link;
   const kube::Key key = key_of(link.metadata);
-  const Memory memory = remember(key, lease.get(), link);
+  const Memory memory = remember(key, lease.get());
   FailoverSeen seen;
   seen.source = link.spec.source.name;
   seen.paused = link.spec.paused;
@@ -77,7 +72,7 @@ Result<FailoverSeen> PrimarySight::gather(const MoveFacts& facts, const Failover
   seen.link = key.name;
   hear_word(link, seen);
   seen.assignment = facts.assignment;
-  seen.primary_last_known = memory.primary_last_known;
+  seen.primary_last_known = memory.primary.position();
   seen.routing = routing.routing;
   seen.routed_to = routing.routed_to;
   seen.endpoints_ready = routing.endpoints_ready;

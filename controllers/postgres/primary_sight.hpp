@@ -11,6 +11,7 @@
 #include "controllers/reports/worker_reports.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
+#include "failover/last_known.hpp"
 #include "failover/log/decide.hpp"
 
 namespace twinspan::controllers {
@@ -40,11 +41,11 @@ class PrimarySight {
     bool held = false;
     BootTime holder_since{};
     WallTime holder_since_wall{};
-    std::optional<Position> primary_last_known;
+    LastKnown primary;
     std::string told;  // the decision as it was last logged
   };
 
-  Memory remember(const kube::Key& key, const Lease* lease, const CachedLink& link);
+  Memory remember(const kube::Key& key, const Lease* lease);
   void see_lease(const Lease& lease, const FailoverRules& rules, const Memory& memory, FailoverSeen& seen) const;
   MemberSeen see_member(const CachedLink& link, const std::string& name, const FailoverRules& rules, const Lease* lease,
                         const Memory& memory) const;

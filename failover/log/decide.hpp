@@ -74,7 +74,7 @@ struct FailoverSeen {
   std::string routed_to;
   bool endpoints_ready = false;  // EndpointSlices show the routed endpoint and no other
   std::string desired_reached;   // the value of desired_primary that was last reached: not acted upon again
-  std::optional<Position> primary_last_known;  // survives the operator: kept in the link's status
+  std::optional<Position> primary_last_known;  // survives the operator: every renewal of the lease says it
   bool paused = false;
   std::string ns, link;             // for the commands that messages name
   std::optional<PromoteWord> word;  // a person's, whatever epoch it is for

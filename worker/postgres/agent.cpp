@@ -63,7 +63,11 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       store_(lease_client_, clock_, {options_.ns, lease_name(options_.link)}),
       keeper_(store_, clock_, {options_.endpoint, instance_, options_.lease},
               {[this](BootTime fence_at) { guard_.extend(fence_at); }, [this] { changed_.raise(); },
-               [this](bool succeeded) { metrics_.renewal(succeeded); }, [this] { return fit_for_lease(); }}),
+               [this](bool succeeded) { metrics_.renewal(succeeded); }, [this] { return fit_for_lease(); },
+               [this] {
+                 const Local local = local_.copy();
+                 return local.writable ? local.received : std::nullopt;
+               }}),
       watch_(watch_client_, clock_, {options_.ns, options_.link}, {options_.ns, lease_name(options_.link)},
              {[this](const auto& link) { link_changed(link); },
               [this](const StoredLease& lease, BootTime received_at) { keeper_.observed(lease, received_at); },

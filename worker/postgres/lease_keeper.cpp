@@ -172,6 +172,7 @@ void LeaseKeeper::carry_out(const Take& take, const std::stop_token& stop) {
     if (known && mine(*known) && known->epoch == take.epoch) {
       record.promoted = known->promoted;
       record.epochs = known->epochs;
+      record.end = known->end;
     }
   }
   const LeaseTiming timing = this->timing();
@@ -216,6 +217,7 @@ void LeaseKeeper::renew(const Mark* mark, const std::stop_token& stop) {
     record.epochs = mark->epochs;
   }
   record.release.reset();
+  if (const auto end = hooks_.end ? hooks_.end() : std::nullopt; end) record.end = std::max(record.end, end);
   const LeaseTiming timing = this->timing();
   const BootTime sent = clock_.boot_now();
   std::optional<BootTime> bound;

@@ -41,6 +41,9 @@ class LeaseKeeper {
     // Whether this agent may take or renew the lease now, asked before each request. While it is unfit, because its
     // disk hangs or its database can't be stopped, the lease is let run out: the guard fences, and another may take it.
     std::function<bool()> fit;
+    // How far the log of the database here goes that accepts writes; nullopt: it doesn't, or that is not known. Every
+    // renewal says it: who decides after the holder is gone may not have heard it itself.
+    std::function<std::optional<Position>()> end;
   };
   struct View {
     std::optional<LeaseRecord> record;

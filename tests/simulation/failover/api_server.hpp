@@ -18,7 +18,6 @@ struct LinkObject {
   DurabilityRule durability;
   std::chrono::milliseconds lease_duration{5000};  // that goes with the assignment
   std::optional<Assignment> assignment;
-  std::map<std::string, Position> positions;  // status.endpoints[].position
   std::optional<PromoteWord> word;
 };
 

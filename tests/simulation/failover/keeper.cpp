@@ -59,6 +59,7 @@ void Agent::keeper_turn() {
   LeaseRecord record = *observation_.record();
   record.promoted |= mark_;
   if (mark_) record.epochs = volume_->memory.epochs;
+  if (opened_ && measured_) record.end = std::max(record.end, std::optional(Position{volume_->log.end()}));
   record.release.reset();
   write_lease(record, false);
 }
@@ -72,6 +73,7 @@ void Agent::take(const TakeLease& action) {
   const auto& known = observation_.record();
   record.promoted = known && lease_names_me() && known->epoch == action.epoch && known->promoted;
   if (record.promoted) record.epochs = known->epochs;
+  if (record.promoted) record.end = known->end;
   died_ = false;
   ordered_ = true;
   write_lease(record, true);

@@ -40,7 +40,7 @@ void Operator::start() {
   claims_ = {};
   link_learned_ = policy_learned_ = lease_learned_ = claims_learned_ = 0;
   lease_since_ = holder_since_ = now();
-  primary_last_known_.reset();
+  primary_ = {};
   heard_.clear();
   writing_ = 0;
   said_ = {};
@@ -162,19 +162,16 @@ MemberSeen Operator::sight_of(const std::string& endpoint) const {
   return member;
 }
 
-// How far the primary was: its own last word, or what an earlier operator wrote down.
+// How far the primary was: its own last word to this operator, or the one that stands in its lease.
 void Operator::remember_position() {
   if (!lease_.object) return;
   const LeaseRecord& record = lease_.object->record;
+  if (record.promoted && record.end) primary_.hear(record.epoch, *record.end);
   if (record.held() && record.promoted) {
     const auto heard = heard_.find(record.holder_endpoint);
     if (heard != heard_.end() && heard->second.report && heard->second.report->received)
-      primary_last_known_ = heard->second.report->received;
+      primary_.hear(record.epoch, *heard->second.report->received);
   }
-  if (primary_last_known_) return;
-  const std::string last = record.held() || !record.release ? record.holder_endpoint : record.release->endpoint;
-  const auto written = link_.object->positions.find(last);
-  if (written != link_.object->positions.end()) primary_last_known_ = written->second;
 }
 
 FailoverSeen Operator::gather(const LeaseObject* confirmed, Epoch known_then) {
@@ -185,7 +182,7 @@ FailoverSeen Operator::gather(const LeaseObject* confirmed, Epoch known_then) {
   seen.source = link_.object->endpoints.front();
   seen.assignment = link_.object->assignment;
   seen.word = link_.object->word;
-  seen.primary_last_known = primary_last_known_;
+  seen.primary_last_known = primary_.position();
   seen.routing = Routing::kTo;
   seen.endpoints_ready = true;
   seen.lease_confirmed = confirmed != nullptr;
@@ -338,12 +335,6 @@ void Operator::keep_house() {
           [this](const ApiState& state) { note_lease(state.lease, false); });
     return;
   }
-  if (!cluster_.network.chance(0.02)) return;
-  LinkObject next = *link_.object;
-  for (const auto& [endpoint, heard] : heard_)
-    if (heard.report && heard.report->received) next.positions[endpoint] = *heard.report->received;
-  write([this, next, version = link_.version] { return cluster_.api.put(version, next); },
-        [this](const ApiState& state) { note(link_, link_learned_, state.link, false); });
 }
 
 }  // namespace twinspan::simulation

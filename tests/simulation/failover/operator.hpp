@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent.hpp"
+#include "failover/last_known.hpp"
 
 namespace twinspan::simulation {
 
@@ -64,7 +65,7 @@ class Operator {
   Stored<Claims> claims_;
   Micros link_learned_ = 0, policy_learned_ = 0, lease_learned_ = 0, claims_learned_ = 0;
   Micros lease_since_ = 0, holder_since_ = 0;
-  std::optional<Position> primary_last_known_;
+  LastKnown primary_;
   std::map<std::string, Heard> heard_;
   uint64_t tokens_ = 0;
   uint64_t writing_ = 0;

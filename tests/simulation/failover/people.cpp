@@ -46,12 +46,7 @@ void Misfortune::by_people(Fault fault) {
       });
       break;
     case Fault::kPolicyDeleted: delete_policy(); break;
-    case Fault::kStatusDeleted:
-      edit_link([](LinkObject& link) {
-        link.assignment.reset();
-        link.positions.clear();
-      });
-      break;
+    case Fault::kStatusDeleted: edit_link([](LinkObject& link) { link.assignment.reset(); }); break;
     case Fault::kStatusRestored: restore_status(); break;
     case Fault::kLeaseDeleted:
       if (api.state().lease.object) api.remove(Kind::kLease);
@@ -91,10 +86,7 @@ void Misfortune::restore_status() {
   if (!old.link.object) return;
   // Open: an agent with nothing believes an assignment of the first primary that comes from a backup.
   if (old.link.object->assignment && old.link.object->assignment->cause == Cause::kInitial) return;
-  edit_link([&](LinkObject& link) {
-    link.assignment = old.link.object->assignment;
-    link.positions = old.link.object->positions;
-  });
+  edit_link([&](LinkObject& link) { link.assignment = old.link.object->assignment; });
 }
 
 void Misfortune::free_lease() {

@@ -29,6 +29,27 @@ TEST(LeaseObject, ReadsBackWhatItWrites) {
   EXPECT_EQ(next["metadata"]["resourceVersion"], "14");
 }
 
+TEST(LeaseObject, SaysHowFarItsHoldersLogWentInItsOwnEpoch) {
+  LeaseRecord record{"12", "east", "uid-1", {4}, true, std::nullopt};
+  record.end = Position{0x3000148};
+  Json object = object_of(record, false);
+  EXPECT_EQ(object["metadata"]["annotations"]["twinspan.dev/position"], "4 0/3000148");
+  EXPECT_EQ(parse_lease(object)->record, record);
+  record.end.reset();  // not known for once: what was said stays
+  EXPECT_EQ(parse_lease(object_of(record, false, object))->record.end, Position{0x3000148});
+  object["spec"]["holderIdentity"] = "";  // by hand: its last holder had that much
+  EXPECT_EQ(parse_lease(object)->record.end, Position{0x3000148});
+  object["spec"]["leaseTransitions"] = 5;
+  EXPECT_FALSE(parse_lease(object)->record.end);
+  object["metadata"]["annotations"]["twinspan.dev/promoted"] = "5";
+  EXPECT_FALSE(parse_lease(object)->record.end) << "said of the epoch before";
+  for (const char* nonsense : {"5 ", "5", "5 east", "5 0/0/0", ""}) {
+    object["metadata"]["annotations"]["twinspan.dev/position"] = nonsense;
+    ASSERT_TRUE(parse_lease(object));
+    EXPECT_FALSE(parse_lease(object)->record.end) << nonsense;
+  }
+}
+
 // A newer program's cause, or a hand's: readable by everybody as a lease that nobody released, and has to stand.
 TEST(LeaseObject, AReleaseThatIsNotUnderstoodIsNone) {
   EXPECT_FALSE(parse_lease(Json::object()));

@@ -429,11 +429,53 @@ TEST(LinkStatus, WhatChangedDecidesHowSoonItIsWritten) {
   EXPECT_EQ(urgency([](World& w) { w.report("west").received = Position{0x6000000}; }), Urgency::kLazy);
   EXPECT_EQ(urgency([](World& w) { w.report("west").lag_bytes = 100; }), Urgency::kLazy);
   EXPECT_EQ(urgency([](World& w) { w.report("west").lag_seconds = 0.01; }), Urgency::kNone);
-  EXPECT_EQ(urgency([](World& w) { w.report("west").lag_seconds = 0.3; }), Urgency::kSoon);
+  EXPECT_EQ(urgency([](World& w) { w.report("west").lag_seconds = 0.3; }), Urgency::kLazy);
   EXPECT_EQ(urgency([](World& w) { w.report("west").lag_seconds = 5; }), Urgency::kNow);  // a condition turned
   EXPECT_EQ(urgency([](World& w) { w.report("west").state = MemberState::kCloning; }), Urgency::kNow);
   EXPECT_EQ(urgency([](World& w) { w.lease->record.epoch = {8}; }), Urgency::kNow);
   EXPECT_EQ(urgency([](World& w) { w.link->metadata.generation = 4; }), Urgency::kNow);
+}
+
+TEST(LinkStatus, NumbersWithinAMessageAreNumbers) {
+  const auto urgency = [](const std::string& before, const std::string& after) {
+    api::LinkStatus one, other;
+    one.conditions.emplace_back().message = before;
+    other.conditions.emplace_back().message = after;
+    return urgency_of(one, other);
+  };
+  EXPECT_EQ(urgency("west is 12 MiB behind", "west is 12 MiB behind"), Urgency::kNone);
+  EXPECT_EQ(urgency("west is 12 MiB behind", "west is 1.5 MiB behind"), Urgency::kLazy);
+  EXPECT_EQ(urgency("at 0/5000148 (12%).", "at 1/A00 (1%)."), Urgency::kLazy);
+  EXPECT_EQ(urgency("12 of 12", "9 of 12"), Urgency::kLazy);
+  EXPECT_EQ(urgency("west is 12 MiB behind", "west is 12 GiB behind"), Urgency::kSoon);
+  EXPECT_EQ(urgency("west-2 is silent", "west-3 is silent"), Urgency::kSoon);
+  EXPECT_EQ(urgency("it took 5.", "it took 5"), Urgency::kSoon);
+}
+
+// A status is written at once where something turned; numbers that go on moving are written less and less often, but
+// never more than kPauseMost apart, and soon again after a while without.
+TEST(StatusPace, WhatGoesOnMovingIsWrittenEveryHalfMinute) {
+  using std::chrono::milliseconds, std::chrono::seconds;
+  StatusPace pace;
+  BootTime now{std::chrono::hours(1)};
+  std::vector<int64_t> at;
+  for (const BootTime end = now + seconds(200); now < end; now += milliseconds(500))
+    if (pace.wait(Urgency::kLazy, now).count() == 0) {
+      pace.wrote(Urgency::kLazy, now);
+      at.push_back(std::chrono::duration_cast<seconds>(now.time_since_epoch()).count() - 3600);
+    }
+  EXPECT_EQ(at, (std::vector<int64_t>{0, 2, 6, 14, 30, 60, 90, 120, 150, 180}));
+  EXPECT_EQ(pace.wait(Urgency::kNow, now).count(), 0);
+  EXPECT_EQ(pace.wait(Urgency::kSoon, now).count(), 0);
+  pace.wrote(Urgency::kSoon, now);  // a message in between: numbers went along
+  EXPECT_EQ(pace.wait(Urgency::kSoon, now), milliseconds(1000));
+  EXPECT_EQ(pace.wait(Urgency::kLazy, now), StatusPace::kPauseMost);
+  pace.wrote(Urgency::kNow, now);  // something turned: whoever looks now sees numbers move
+  EXPECT_EQ(pace.wait(Urgency::kLazy, now), StatusPace::kPauseLeast);
+  for (int i = 0; i < 10; ++i) pace.wrote(Urgency::kLazy, now);
+  now += 2 * StatusPace::kPauseMost;
+  pace.wrote(Urgency::kLazy, now);
+  EXPECT_EQ(pace.wait(Urgency::kLazy, now), StatusPace::kPauseLeast);
 }
 
 TEST(LinkStatus, ThePatchNeverNamesTheAssignmentAndDeletesWhatIsGone) {

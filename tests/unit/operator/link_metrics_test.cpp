@@ -19,7 +19,7 @@ class LinkMetrics : public ::testing::Test {
          {"spec", {{"linkRef", {{"name", "orders"}}}}},
          {"status", status}});
   }
-  std::string text(bool links = true) { return all_metrics_text(cluster, backups, links); }
+  std::string text(bool links = true) { return all_metrics_text(cluster, backups, newer, links); }
   bool says(const std::string& line) { return text().find(line + "\n") != std::string::npos; }
 
   SystemClock clock;
@@ -31,6 +31,7 @@ class LinkMetrics : public ::testing::Test {
   kube::Client client{nowhere()};  // never asked
   controllers::Cluster cluster{client, clock, {}};
   controllers::BackupCaches backups{client, cluster, {}};
+  NewerRows newer = [](const kube::Key&) { return std::nullopt; };
   int version = 0;
 };
 
@@ -45,6 +46,27 @@ TEST_F(LinkMetrics, FailoverPossibleIsAbsentWhileItIsNotKnown) {
   policy({{"possible", "Unknown"}});
   EXPECT_EQ(text().find(name), std::string::npos);
   EXPECT_TRUE(says(std::string("twinspan_failover_running") + kLabels + " 0"));
+}
+
+TEST_F(LinkMetrics, NumbersThatTheStatusDoesNotSayYetCount) {
+  const Json endpoint = {
+      {"name", "west"}, {"role", "Replica"}, {"state", "Streaming"}, {"lagBytes", 5}, {"lagSeconds", 1.0}};
+  cluster.wrote(kube::kReplicationLinks,
+                {{"apiVersion", "twinspan.dev/v1alpha1"},
+                 {"kind", "ReplicationLink"},
+                 {"metadata", {{"name", "orders"}, {"namespace", "shop"}, {"uid", "u"}, {"resourceVersion", "1"}}},
+                 {"spec", {{"engine", "Postgres"}, {"source", {{"name", "east"}}}, {"targets", {{{"name", "west"}}}}}},
+                 {"status", {{"endpoints", {endpoint}}}}});
+  const std::string lag = R"(twinspan_replication_lag_bytes{namespace="shop",link="orders",endpoint="west"} )";
+  EXPECT_TRUE(says(lag + "5")) << text();
+  newer = [](const kube::Key&) {
+    api::EndpointStatus row;
+    row.name = "west";
+    row.role = "Replica";
+    row.lag_bytes = 7;
+    return std::optional(std::vector{row});
+  };
+  EXPECT_TRUE(says(lag + "7")) << text();
 }
 
 TEST_F(LinkMetrics, SeriesOfLinksAreLeftOutOnRequest) {

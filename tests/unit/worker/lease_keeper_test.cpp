@@ -89,11 +89,13 @@ class Keeper : public ::testing::Test {
   FakeStore store{clock};
   std::atomic<int64_t> fence_at{0};
   std::atomic<bool> fit{true};
-  LeaseKeeper keeper{store,
-                     clock,
-                     {"east", "uid-1", {}},
-                     {[this](BootTime at) { fence_at = at.time_since_epoch().count(); }, [] {}, [](bool) {},
-                      [this] { return fit.load(); }}};
+  std::atomic<uint64_t> end{0};  // 0: not known
+  LeaseKeeper keeper{
+      store,
+      clock,
+      {"east", "uid-1", {}},
+      {[this](BootTime at) { fence_at = at.time_since_epoch().count(); }, [] {}, [](bool) {},
+       [this] { return fit.load(); }, [this] { return end == 0 ? std::nullopt : std::optional(Position{end}); }}};
 
   void SetUp() override {
     keeper.observed(store.now(), clock.boot_now());
@@ -140,6 +142,25 @@ TEST_F(Keeper, RenewsWhenItIsTimeAndKeepsThePromotion) {
   ASSERT_TRUE(eventually([&] { return store.now().record.version != before; }));
   EXPECT_TRUE(store.now().record.promoted);
   EXPECT_EQ(store.now().record.epoch, Epoch{1});
+}
+
+TEST_F(Keeper, EveryRenewalSaysHowFarTheLogGoes) {
+  const auto renewed = [&] {
+    const std::string before = store.now().record.version;
+    clock.advance(milliseconds(1001));
+    return eventually([&] { return store.now().record.version != before; });
+  };
+  ASSERT_TRUE(take({1}));
+  EXPECT_FALSE(store.now().record.end);
+  end = 100;
+  ASSERT_TRUE(keeper.mark_promoted());
+  ASSERT_TRUE(eventually([&] { return store.now().record.end == Position{100}; }));
+  end = 200;
+  ASSERT_TRUE(renewed());
+  EXPECT_EQ(store.now().record.end, Position{200});
+  end = 0;  // the database does not answer: it had that much
+  ASSERT_TRUE(renewed());
+  EXPECT_EQ(store.now().record.end, Position{200});
 }
 
 TEST_F(Keeper, HasNoRightOnceItsTimeIsOverWhateverTheLeaseSays) {
