@@ -335,6 +335,10 @@ void Operator::keep_house() {
           [this](const ApiState& state) { note_lease(state.lease, false); });
     return;
   }
+  // The status is written now and then: another version of the link, by which whoever else writes it is in conflict.
+  if (!cluster_.network.chance(0.02)) return;
+  write([this, next = *link_.object, version = link_.version] { return cluster_.api.put(version, next); },
+        [this](const ApiState& state) { note(link_, link_learned_, state.link, false); });
 }
 
 }  // namespace twinspan::simulation
