@@ -226,6 +226,28 @@ def idle(operator, seconds):
             "residentMiB": round(operator.process.resident_mib(), 1)}
 
 
+def busy(server, program, arguments, count, seconds=60):
+    """Every worker writes without end, and says so whenever it is asked: what it costs to keep all statuses and metrics true."""
+    operator = machinery.Operator(program, server, [*arguments, "--pretend-busy"])
+    try:
+        operator.wait(operator.ready, 120, 0.05)
+        time.sleep(90)  # statuses are written less and less often, in the end every 30 s
+        metrics, servers, cpu, began = operator.metrics(), server.cpu_seconds(), operator.process.cpu_seconds(), time.monotonic()
+        time.sleep(seconds)
+        elapsed, after, spent = time.monotonic() - began, operator.metrics(), server.cpu_seconds()
+        lag = [value for name, value in operator.metrics(links=True).items() if name.startswith("twinspan_replication_lag_bytes{")]
+        return {"seconds": round(elapsed, 1),
+                "writesPerSecond": round((machinery.writes(after) - machinery.writes(metrics)) / elapsed, 1),
+                "looksPerSecond": round((machinery.reconciles(after) - machinery.reconciles(metrics)) / elapsed, 1),
+                "secondsBetweenWritesOfALink": round(count * elapsed / max(1, machinery.writes(after) - machinery.writes(metrics)), 1),
+                "cpuShare": round((operator.process.cpu_seconds() - cpu) / elapsed, 2),
+                "serversShareOfMachine": round(sum(spent[name] - servers[name] for name in spent) / elapsed / len(os.sched_getaffinity(0)), 2),
+                "seriesOfLag": len(lag), "peakMiB": round(operator.process.peak_mib(), 1),
+                "reconcileErrors": machinery.reconcile_errors(after)}
+    finally:
+        operator.stop()
+
+
 def changes(server, operator, count, how_many):
     """One spec change at a time, from the sending of the PATCH until a watch has seen the status speak of it."""
     watch = machinery.StatusWatch(server, PATH, version_now(server))
@@ -364,6 +386,7 @@ def measure(source, options, count, policies):
         finally:
             operator.stop()
         if not policies:  # the policies that are reviewed are new ones
+            result["busy"] = busy(server, program, options.operator_argument, count)
             result["admission"] = admission(server, program, options.operator_argument, count, options.changes)
         return result
     finally:
@@ -402,6 +425,9 @@ def show(result):
     figures.table("spec change until its status is seen, milliseconds", figures.SUMMARY_COLUMNS,
                   [figures.summary_row("from sending", result["change"]["milliseconds"]),
                    figures.summary_row("from the answer", result["change"]["millisecondsAfterAnswer"])])
+    if "busy" in result:
+        one = result["busy"]
+        figures.table("every link busy", ["", ""], [[name, value] for name, value in one.items()])
     if "admission" in result:
         one = result["admission"]
         figures.table("admission, milliseconds", figures.SUMMARY_COLUMNS,
@@ -432,6 +458,7 @@ def run(source, options):
         "ofRuns": "of every number of all cold or warm starts; the numbers beside it are those of the median run",
         "listAloneSeconds": "the API server's own time for the list a warm start begins with, to a client that throws it away",
         "idle": "after that, nothing changes",
+        "busy": "another start, where each worker says other positions and lag whenever it is asked (a millisecond each, sixteen at once); after 90 s",
         "change": "PATCH of one spec sent until a watch saw the status that speaks of it, one at a time",
         "cpuSeconds": "utime + stime of the operator in the phase", "peakMiB": "VmHWM since its start",
         "serversShareOfMachine": "CPU time of kube-apiserver and etcd by the time that all cores had",

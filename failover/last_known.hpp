@@ -1,4 +1,5 @@
-// How far a primary's log went at least, by the furthest of what was heard of it. What it wrote after that is not known.
+// How far a primary's log went at least, by the furthest of what was heard of it. What it wrote after that is not
+// known.
 #pragma once
 #include <algorithm>
 #include <optional>

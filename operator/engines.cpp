@@ -15,13 +15,18 @@ using api::Engine;
 using controllers::PostgresLinks, controllers::PostgresMover, controllers::PretendedLinks, controllers::S3Links,
     controllers::S3Mover;
 
+controllers::WorkerReports::ProbeFactory make_probe_factory(const Clock& clock, bool pretend_busy) {
+  if (!pretend_busy) return controllers::http_status_probe;
+  return [&clock](const controllers::Target& target) { return controllers::pretended_probe(target, clock); };
+}
+
 controllers::LinkEngines make_link_engines(const LinkEngineNeeds& needs) {
   controllers::LinkEngines links;
   links.set(Engine::kPostgres, std::make_unique<PostgresLinks>(needs.clock, needs.render));
   links.set(Engine::kS3, std::make_unique<S3Links>(needs.clock, needs.render));
   if (needs.pretend_workers)
     for (const Engine engine : {Engine::kPostgres, Engine::kS3})
-      links.set(engine, std::make_unique<PretendedLinks>(needs.clock));
+      links.set(engine, std::make_unique<PretendedLinks>(needs.clock, needs.pretend_busy));
   return links;
 }
 

@@ -11,9 +11,11 @@ namespace twinspan {
 struct LinkEngineNeeds {
   const Clock& clock;
   controllers::RenderConfig render;
-  bool pretend_workers = false;  // benchmarks of the operator alone
+  bool pretend_workers = false, pretend_busy = false;  // benchmarks of the operator alone
 };
 
+// How workers are asked.
+controllers::WorkerReports::ProbeFactory make_probe_factory(const Clock& clock, bool pretend_busy);
 controllers::LinkEngines make_link_engines(const LinkEngineNeeds& needs);
 
 struct PrimaryMoverNeeds {

@@ -56,8 +56,9 @@ class Operator {
         failover_caches_(client_, cluster_, options.watch_namespaces),
         backup_caches_(client_, cluster_, options.watch_namespaces),
         events_(client_, clock, "twinspan-operator", identity_),
-        reports_({}, clock),
-        link_engines_(make_link_engines({clock, render_config(options), options.pretend_workers})),
+        reports_({}, clock, make_probe_factory(clock, options.pretend_busy)),
+        link_engines_(
+            make_link_engines({clock, render_config(options), options.pretend_workers, options.pretend_busy})),
         links_(client_, cluster_, reports_, events_, clock, link_engines_, options.links_rolling_most),
         movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
@@ -142,7 +143,7 @@ class Operator {
     failover_caches_.on_change_of_link([this](const kube::Key& link) { failover_controller_.queue().add(link); });
     backup_caches_.on_change_of_link([this](const kube::Key& link) { backup_controller_.queue().add(link); });
     backup_caches_.on_change_of_restore([this](const kube::Key& restore) { restore_controller_.queue().add(restore); });
-    if (options_.pretend_workers) return;
+    if (options_.pretend_workers && !options_.pretend_busy) return;
     reports_.add_listener([this](const kube::Key& link, const std::string&,
                                  const std::optional<controllers::Seen>& before, const controllers::Seen& after) {
       if (failovers_.is_news(link, before, after)) failover_controller_.queue().add(link);
@@ -266,7 +267,7 @@ class Operator {
   // Runs the reconcilers as long as `block` blocks.
   template <class Block>
   void reconcile_until(Block block) {
-    if (!options_.pretend_workers) reports_.start();
+    if (!options_.pretend_workers || options_.pretend_busy) reports_.start();
     link_controller_.start();
     failover_controller_.start();
     leads_ = true;

@@ -111,6 +111,8 @@ void add_election_and_work(CLI::App& app, Options& options, Texts& texts) {
       ->capture_default_str();
   // For benchmarks of the operator alone: every worker is taken to run and stream, and only statuses are written.
   app.add_flag("--pretend-workers", options.pretend_workers)->group("");
+  // And that they write without end: each says other positions whenever it is asked.
+  app.add_flag("--pretend-busy", options.pretend_busy)->group("")->needs("--pretend-workers");
 }
 
 }  // namespace

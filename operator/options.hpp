@@ -43,7 +43,7 @@ struct Options {
   } webhook;
   int link_workers = 4;
   int failover_workers = 4;
-  bool pretend_workers = false;
+  bool pretend_workers = false, pretend_busy = false;
 };
 
 // Either what to run with, or what to print before leaving with `code` (help, version, a wrong flag).
