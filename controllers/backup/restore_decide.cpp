@@ -78,8 +78,9 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   if (!seen.source)
     return waits(std::move(look), fmt::format("link {} is gone, whose spec the new one's would be: create it again",
                                               seen.schedule->spec.link_ref.name));
+  // Where there is no primary the last one's word stands; one that is there may write another by now.
   if (const auto& primary = seen.source->status.primary;
-      primary && !primary->empty() && seen.schedule->status.archiver != *primary)
+      primary && !primary->empty() && seen.writes != seen.schedule->status.timeline)
     return waits(std::move(look),
                  fmt::format("BackupSchedule {} does not know yet what timeline {} writes", schedule, *primary));
   look.status.phase = RestorePhase::kFetching;

@@ -27,7 +27,7 @@ void LinkSeen::doubt_unheard() {
     MemberView& member = endpoint.member;
     if (!member.report || member.failures == 0 || member.report->role != Role::kReplica) continue;
     const EndpointSeen* upstream = find(member.report->upstream);
-    if (upstream == nullptr || upstream->member.failures > 0 || !upstream->member.report) continue;
+    if (upstream == nullptr || upstream->member.failures > 0 || !upstream->member.fresh()) continue;
     const MemberReport& sender = *upstream->member.report;
     if (!sender.sql_healthy.value_or(false)) continue;  // it knows of nobody
     const auto sent_to = sender.downstreams.find(endpoint.name);

@@ -25,13 +25,11 @@ struct MemberView {
   std::string error;
   bool doubted = false;  // doubt_unheard(): what it last said is over
 
-  // A report old enough to be doubted is not used: what it said is Unknown then.
+  // A report old enough to be doubted is not used, whoever is to blame for its age: what it said is Unknown then.
   static constexpr std::chrono::milliseconds kTrusted{3000};
   // This operator has only just begun to ask: what an earlier one wrote down still stands.
   bool pending() const { return !report && failures == 0 && age < kTrusted; }
-  const MemberReport* fresh() const {
-    return report && !doubted && (failures == 0 || age < kTrusted) ? &*report : nullptr;
-  }
+  const MemberReport* fresh() const { return report && !doubted && age < kTrusted ? &*report : nullptr; }
 };
 
 struct EndpointSeen {

@@ -51,7 +51,7 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
     endpoint.pod = cluster.pods.find(object(pod_name(name, endpoint.name)));
     endpoint.claim = cluster.claims.find(object(claim_name(name, endpoint.name)));
     endpoint.tls = cluster.secrets.find(object(tls_secret_name(name, endpoint.name)));
-    endpoint.member = view_of(reports.latest(key, endpoint.name), now);
+    endpoint.member = view_of(reports.latest(key, endpoint.name), endpoint.pod.get(), now);
   }
   seen.ca_bundle = cluster.config_maps.find(object(ca_bundle_name(name)));
   seen.owner = cluster.secrets.find(object(owner_secret_name(*link)));

@@ -236,7 +236,9 @@ class Planner : PlanBuilder {
   void remove_volume(const EndpointSeen& endpoint) {
     const EndpointSeen* primary = seen_.find(seen_.primary());
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
-    if (!report || report->generation < link_.generation_in_force() || report->downstreams.contains(endpoint.name))
+    // Who did not see its own slots has none to tell of.
+    if (!report || !report->sql_healthy.value_or(false) || report->generation < link_.generation_in_force() ||
+        report->downstreams.contains(endpoint.name))
       return wait(WaitFor::kEndpointRemoval,
                   fmt::format("the volume of {} is deleted once the primary has dropped its slot", endpoint.name));
     if (!may_be_deleted(whose(*endpoint.claim, claimant_))) return;  // handed over: it stays a person's

@@ -320,6 +320,7 @@ struct Restoring {
   std::optional<api::ReplicationLink> made;
   std::optional<BackupReport::Restored> said;
   std::map<std::string, bool> claims;
+  std::optional<int64_t> writes = 3;
 
   Restoring() {
     world.schedule.status.stanza = "orders-12345678-77";
@@ -332,8 +333,8 @@ struct Restoring {
     restore.spec.target.latest = true;
   }
   RestoreLook step() {
-    const RestoreLook look =
-        decide_restore({&restore, &world.schedule, &world.link, made ? &*made : nullptr, said, claims, world.now});
+    const RestoreLook look = decide_restore(
+        {&restore, &world.schedule, &world.link, made ? &*made : nullptr, writes, said, claims, world.now});
     restore.status = look.status;
     if (look.create) {
       made = *look.create;
@@ -406,10 +407,14 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
     EXPECT_FALSE(look.create);
     EXPECT_TRUE(look.status.message->starts_with(words)) << *look.status.message;
   }
-  Restoring moved;
-  moved.world.link.status.primary = "west";
-  EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows the former timeline only";
-  EXPECT_FALSE(moved.made);
+  for (const std::optional<int64_t> writes : {std::optional<int64_t>(), std::optional<int64_t>(4)}) {
+    Restoring moved;
+    moved.writes = writes;
+    EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows a former timeline only";
+    EXPECT_FALSE(moved.made);
+    moved.world.link.status.primary = "";
+    EXPECT_EQ(moved.step().status.phase, RestorePhase::kFetching) << "without a primary the last one's word stands";
+  }
   Restoring going;
   going.made = going.world.link;
   going.made->metadata.deletion_timestamp = "2026-11-29T11:59:59Z";

@@ -249,6 +249,11 @@ TEST_F(RemovedEndpoint, KeepsItsVolumeUntilItsSlotIsGone) {
   world_.link->spec.deletion_policy = api::DeletionPolicy::kDelete;
   world_.owner->owner = "link-uid";
   for (World::Member& member : world_.members) member.claim->owner = "link-uid";
+  for (const std::optional<bool> healthy : {std::optional<bool>(), std::optional(false)}) {
+    world_.report("east").sql_healthy = healthy;
+    EXPECT_EQ(lines(world_.plan()), Lines{}) << "a primary that does not see its slots has none to tell of";
+  }
+  world_.report("east").sql_healthy = true;
   EXPECT_EQ(lines(world_.plan()), Lines{"Remove PersistentVolumeClaim orders-old-data"});
   world_["old"].claim->handed_to = "orders";
   EXPECT_EQ(lines(world_.plan()), Lines{}) << "a person's volume, whatever the policy says";
