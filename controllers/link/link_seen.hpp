@@ -87,6 +87,8 @@ struct LinkSeen {
   // The endpoint that accepts writes, by the lease's word alone: held, promoted in this epoch, and not run out. Empty:
   // none.
   std::string primary() const;
+  // Until that is nobody, where the lease is not renewed meanwhile; zero: there is none.
+  std::chrono::milliseconds primary_left() const;
   // Assignment and lease agree: no primary is being made or moved.
   bool settled() const;
   // A replica that does not answer is believed for a moment, but not where whom it streamed from answers and sends to

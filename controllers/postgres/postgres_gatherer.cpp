@@ -100,6 +100,7 @@ LinkSeen pretend_link(const std::shared_ptr<const CachedLink>& link, const Clock
     report.state = primary ? MemberState::kRunning : MemberState::kStreaming;
     report.lag_seconds = primary ? std::nullopt : std::optional(0.0);
     report.generation = link->metadata.generation;
+    report.sql_healthy = true;
     endpoint.member.report = std::move(report);
   }
   return seen;

@@ -32,6 +32,7 @@ class Planner : PlanBuilder {
   LinkPlan upkeep() {
     plan_.acceptance = next_acceptance(seen_, config_);
     drop_finalizer();
+    end_of_the_lease();
     if (link_.spec.paused) return std::move(plan_);
     permissions();
     secrets();
@@ -44,6 +45,14 @@ class Planner : PlanBuilder {
   }
 
  private:
+  // It runs out without a word. A holder that renews and is heard needs no clock: what ends it is news.
+  void end_of_the_lease() {
+    const EndpointSeen* holder = seen_.find(seen_.primary());
+    if (seen_.primary_left().count() == 0) return;
+    const bool renews = holder && holder->member.fresh() && 2 * seen_.lease_unchanged_for < seen_.lease->duration;
+    if (!renews) check_at(seen_.now + seen_.primary_left());
+  }
+
   void permissions() {
     const bool account = keep(kube::kServiceAccounts, seen_.account, render_account(link_));
     const bool role = keep(kube::kRoles, seen_.role, render_role(link_));

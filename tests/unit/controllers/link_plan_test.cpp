@@ -15,6 +15,27 @@ TEST(LinkPlan, ASettledLinkNeedsNothing) {
   EXPECT_EQ(plan.next_check, std::chrono::days(60));  // the certificates
 }
 
+// Nothing tells that a lease runs out: a look that sees it stand, or its holder silent, asks for another at its end.
+TEST(LinkPlan, AnEndOfTheLeaseThatNothingTellsOfIsLookedFor) {
+  using std::chrono::milliseconds;
+  for (const bool heard : {false, true})
+    for (const bool paused : {false, true})
+      for (const milliseconds stood : {milliseconds(0), milliseconds(2499), milliseconds(2500), milliseconds(5999)}) {
+        World world;
+        if (!heard) world["east"].view.age = MemberView::kTrusted;
+        world.link->spec.paused = paused;
+        world.lease_unchanged_for = stood;
+        ASSERT_EQ(world.seen().primary(), "east");
+        const auto next = world.plan().next_check;
+        if (heard && stood < milliseconds(2500))
+          EXPECT_TRUE(!next || *next > std::chrono::minutes(1));
+        else
+          EXPECT_EQ(next, milliseconds(6000) - stood);
+        world.lease_unchanged_for = milliseconds(6000);
+        EXPECT_EQ(world.seen().primary(), "");
+      }
+}
+
 // Earlier versions left one, which kept namespaces from ending once the operator was gone.
 TEST(LinkPlan, AFormerFinalizerIsDroppedFromEveryLink) {
   for (const bool paused : {false, true})
