@@ -97,7 +97,10 @@ class Planner : PlanBuilder {
     if (seen_.owner_secret.due) named ? step(LookForOwner{}) : step(MakeOwner{});
     if (state == State::kUsable) return;
     if (!named) return check_at(seen_.now + OwnerSecret::kAwaitedLook);  // until the cache shows it
-    check_at(seen_.now + (state == State::kUnknown ? std::chrono::milliseconds(50) : OwnerSecret::kAwaitedLook));
+    owner_usable_ = false;
+    // Nobody has looked so far, or nobody answered: nothing is said of it.
+    if (state == State::kUnknown) return check_at(seen_.now + std::chrono::milliseconds(50));
+    check_at(seen_.now + OwnerSecret::kAwaitedLook);
     plan_.owner_awaited = fmt::format(
         "spec.postgres.ownerSecretRef.name: Secret {} {}: it is awaited with the keys username and "
         "password, Twinspan does not make it",
@@ -151,7 +154,7 @@ class Planner : PlanBuilder {
       const Json meta = render_meta(link_, "v1", "Pod", pod, endpoint.name, true);
       if (standing(kube::kPods, endpoint.pod, meta) == Standing::kForeign) continue;
       if (!endpoint.pod) {
-        if (!may_run_ || needs_of_others(endpoint) || (first && !plan_.owner_awaited.empty())) continue;
+        if (!may_run_ || needs_of_others(endpoint) || (first && !owner_usable_)) continue;
         const PodSource source = pod_source(seen_, endpoint);
         step(Create{kube::kPods, render_pod(*source.link, *source.endpoint, config_)}, "PodCreated", "pod " + pod);
         wait(WaitFor::kPodStart, fmt::format("pod {} is being created", pod));
@@ -258,7 +261,8 @@ class Planner : PlanBuilder {
   }
 
   const RenderConfig& config_;
-  bool may_run_ = false;  // nothing that agents need or write is somebody else's
+  bool owner_usable_ = true;  // the Secret that the spec names
+  bool may_run_ = false;      // nothing that agents need or write is somebody else's
 };
 
 }  // namespace
