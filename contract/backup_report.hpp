@@ -43,6 +43,11 @@ struct BackupReport {
   bool operator==(const BackupReport&) const = default;
 };
 
+// Whether it is the one that writes what is stored there, so that its timeline is known.
+inline bool writes(const BackupReport& report, const std::string& stanza) {
+  return report.stanza == stanza && report.timeline > 0;
+}
+
 Json to_json(const BackupReport& report);
 // Whatever it can't read counts as not said.
 BackupReport backup_report_of(const Json& details);

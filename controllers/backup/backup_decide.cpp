@@ -118,10 +118,6 @@ std::optional<api::BackupRun> look_after(const std::vector<Backup>& backups, con
   return running;
 }
 
-bool writes(const MemberSeen& member, const api::BackupAssignment& assignment) {
-  return member.backup.stanza == assignment.stanza && member.backup.timeline > 0;
-}
-
 api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignment& assignment) {
   api::Condition ready;
   ready.type = "Ready";
@@ -142,7 +138,7 @@ api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignme
     }
   const MemberSeen* archiver = find(seen, assignment.archiver);
   const bool heard = archiver && archiver->backup.stanza == assignment.stanza;
-  const bool stores = archiver && archiver->backup.ready && writes(*archiver, assignment);
+  const bool stores = archiver && archiver->backup.ready && writes(archiver->backup, assignment.stanza);
   ready.status = api::ConditionStatus::kUnknown;
   if (!heard) {
     ready.reason = "Waiting";
@@ -195,7 +191,7 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     run_on_schedule(schedule, backups, seen, look);
     status.stanza = stanza;
     const MemberSeen* member = find(seen, archiver);
-    if (member && writes(*member, *look.assignment))
+    if (member && writes(member->backup, look.assignment->stanza))
       status.timeline = member->backup.timeline;
     else if (status.archiver != archiver)
       status.timeline.reset();  // the former one's, which a restore must not follow

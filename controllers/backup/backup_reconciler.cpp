@@ -7,6 +7,7 @@
 #include "api/endpoints.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/cluster/reference.hpp"
+#include "controllers/link/link_gatherer.hpp"
 #include "core/log.hpp"
 #include "core/merge_patch.hpp"
 
@@ -39,11 +40,11 @@ Json manifest_of(const api::ReplicationLink& link) {
 
 std::map<std::string, MemberSeen> BackupReconciler::members_of(const api::ReplicationLink& link) const {
   std::map<std::string, MemberSeen> members;
+  const BootTime now = clock_.boot_now();
   for (const auto& [endpoint, field] : api::endpoint_places(link)) {
-    const auto seen = reports_.latest(key_of(link.metadata), endpoint->name);
-    if (!seen || !seen->report || seen->failures > 0) continue;
-    const MemberReport& report = *seen->report;
-    members[endpoint->name] = {report.system_id, backup_report_of(report.details)};
+    const MemberView view = view_of(reports_.latest(key_of(link.metadata), endpoint->name), now);
+    if (const MemberReport* report = view.fresh())
+      members[endpoint->name] = {report->system_id, backup_report_of(report->details)};
   }
   return members;
 }
@@ -167,13 +168,19 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
 
 Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, const std::stop_token& stop) {
   const auto restore = caches_.restore(key);
-  if (!restore || is_over(restore->status)) return kube::Requeue::none();
+  if (!restore) return kube::Requeue::none();
   RestoreSeen seen;
   seen.restore = &*restore;
   const auto schedule = caches_.schedule({key.ns, restore->spec.from.schedule_ref.name});
   seen.schedule = schedule.get();
   const auto source = schedule ? cluster_.links.find({key.ns, schedule->spec.link_ref.name}) : nullptr;
   seen.source = source && source->actionable ? &*source : nullptr;
+  if (seen.source && schedule->status.stanza) {
+    const auto members = members_of(*source);
+    const auto primary = members.find(source->status.primary.value_or(""));
+    if (primary != members.end() && writes(primary->second.backup, *schedule->status.stanza))
+      seen.writes = primary->second.backup.timeline;
+  }
   const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
   seen.made = made ? &*made : nullptr;
   if (source)
@@ -200,7 +207,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
     if (!created && created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
     if (created) cluster_.wrote(kube::kReplicationLinks, *created);
   }
-  if (look.assign)
+  if (look.assign || look.detach)
     if (auto written =
             write_to_link(*made, alone("restore", made->status.restore), alone("restore", look.assign), stop);
         !written)

@@ -12,6 +12,9 @@ namespace {
 
 using api::RestorePhase;
 
+// What was committed a moment ago is stored a little later: at the latest after a minute, where the bucket answers.
+constexpr std::chrono::minutes kWaitsForLog{10};
+
 RestoreLook failed(RestoreLook look, std::string message) {
   look.status.phase = RestorePhase::kFailed;
   look.status.message = std::move(message);
@@ -78,8 +81,9 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   if (!seen.source)
     return waits(std::move(look), fmt::format("link {} is gone, whose spec the new one's would be: create it again",
                                               seen.schedule->spec.link_ref.name));
+  // Where there is no primary the last one's word stands; one that is there may write another by now.
   if (const auto& primary = seen.source->status.primary;
-      primary && !primary->empty() && seen.schedule->status.archiver != *primary)
+      primary && !primary->empty() && seen.writes != seen.schedule->status.timeline)
     return waits(std::move(look),
                  fmt::format("BackupSchedule {} does not know yet what timeline {} writes", schedule, *primary));
   look.status.phase = RestorePhase::kFetching;
@@ -93,9 +97,11 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
 
 api::RestoreAssignment assignment_of(const RestoreSeen& seen, const api::RestoreStatus& status) {
   const api::RestoreTarget& target = seen.restore->spec.target;
+  const WallTime began = parse_rfc3339(status.started_at.value_or("")).value_or(seen.now);
   return {seen.restore->metadata.name,     status.stanza.value_or(""),
           status.timeline.value_or(0),     target.latest.value_or(false) ? std::nullopt : target.time,
-          seen.schedule->spec.destination, seen.schedule->spec.encryption};
+          seen.schedule->spec.destination, seen.schedule->spec.encryption,
+          to_rfc3339(began + kWaitsForLog)};
 }
 
 RestoreLook attach(const api::ReplicationLink& link, RestoreLook look, WallTime now) {
@@ -146,19 +152,34 @@ bool is_over(const api::RestoreStatus& status) {
   return status.phase == RestorePhase::kCompleted || status.phase == RestorePhase::kFailed;
 }
 
-RestoreLook decide_restore(const RestoreSeen& seen) {
-  RestoreLook look{seen.restore->status, std::nullopt, std::nullopt};
+namespace {
+
+bool made_it(const RestoreSeen& seen) {
+  const auto& link = seen.restore->status.link;
+  return seen.made && is_ours(*seen.made, *seen.restore) && (!link || *link == seen.made->metadata.uid);
+}
+
+RestoreLook go_on(const RestoreSeen& seen) {
+  RestoreLook look;
+  look.status = seen.restore->status;
   if (is_over(look.status) || seen.restore->metadata.deleting()) return look;
   if (look.status.phase == RestorePhase::kPending) return begin(seen, std::move(look));
-  if (seen.made && is_ours(*seen.made, *seen.restore) &&
-      (!look.status.link || *look.status.link == seen.made->metadata.uid))
-    return follow(seen, std::move(look));
+  if (made_it(seen)) return follow(seen, std::move(look));
   if (look.status.link) return failed(std::move(look), "the new link was deleted meanwhile");
   if (seen.made)
     return failed(std::move(look), fmt::format("spec.to.newLink.name: link {} exists, another name is expected",
                                                seen.restore->spec.to.new_link.name));
   if (!seen.source) return waits(std::move(look), "the link is gone whose spec the new one's would be");
   look.create = new_link(seen);
+  return look;
+}
+
+}  // namespace
+
+RestoreLook decide_restore(const RestoreSeen& seen) {
+  RestoreLook look = go_on(seen);
+  // Whatever was begun: who is done with the repository has no business there.
+  look.detach = is_over(look.status) && made_it(seen) && seen.made->status.restore.has_value();
   return look;
 }
 

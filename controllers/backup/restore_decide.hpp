@@ -16,6 +16,7 @@ struct RestoreSeen {
   const api::BackupSchedule* schedule = nullptr;  // nullptr: there is none
   const api::ReplicationLink* source = nullptr;   // the schedule's link, by the spec in force
   const api::ReplicationLink* made = nullptr;     // the link of the new one's name
+  std::optional<int64_t> writes;                  // the timeline of `source`'s primary in the stanza, by its word
   std::optional<BackupReport::Restored> said;     // by the agent of its source
   std::map<std::string, bool> earlier_claims;     // the new link's by name, made before it; true: on its way out
   WallTime now{};
@@ -25,6 +26,7 @@ struct RestoreLook {
   api::RestoreStatus status;
   std::optional<api::ReplicationLink> create;    // the new link
   std::optional<api::RestoreAssignment> assign;  // its status.restore
+  bool detach = false;                           // its status.restore goes, and with it the right to read the bucket
 };
 
 RestoreLook decide_restore(const RestoreSeen& seen);

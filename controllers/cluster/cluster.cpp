@@ -16,19 +16,12 @@ kube::ReflectorOptions of_links() {
   return options;
 }
 
-bool renewal_only(const std::shared_ptr<const Lease>& before, const std::shared_ptr<const Lease>& after) {
-  if (!before || !after) return false;
-  LeaseRecord record = before->record;
-  record.version = after->record.version;
-  return record == after->record && before->uid == after->uid && before->terminating == after->terminating;
-}
-
 template <class T>
 bool same_for_decisions(const T&, const T&) {
   return false;
 }
 bool same_for_decisions(const std::shared_ptr<const Lease>& before, const std::shared_ptr<const Lease>& after) {
-  return renewal_only(before, after);
+  return before && after && is_mere_renewal(*before, *after);
 }
 
 }  // namespace

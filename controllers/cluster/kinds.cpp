@@ -219,6 +219,13 @@ Result<Lease> decode_lease(const Json& json, BootTime now) {
   return lease;
 }
 
+bool is_mere_renewal(const Lease& before, const Lease& after) {
+  LeaseRecord record = before.record;
+  record.version = after.record.version;
+  return record == after.record && before.uid == after.uid && before.terminating == after.terminating &&
+         after.seen_at - before.seen_at < before.duration;
+}
+
 std::string stable_hash(std::string_view bytes) {
   uint64_t hash = 14695981039346656037u;
   for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;

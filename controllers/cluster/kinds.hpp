@@ -93,6 +93,10 @@ struct Lease : Owned {
   int64_t division = 0;  // kDivisionAnnotation
 };
 
+// Whether nobody's decision changes by the later version. One that comes after the earlier had run out changes them:
+// whoever looked in between took it for given up.
+bool is_mere_renewal(const Lease& before, const Lease& after);
+
 struct StatefulSet : Owned {
   std::string origin;    // as a pod's
   int64_t replicas = 0;  // wanted

@@ -14,6 +14,14 @@ MemberView view_of(const std::optional<Seen>& seen, BootTime now) {
   return view;
 }
 
+MemberView view_of(const std::optional<Seen>& seen, const Pod* pod, BootTime now) {
+  MemberView view = view_of(seen, now);
+  if (!may_be_asked(pod)) view.age = std::max(view.age, MemberView::kTrusted);
+  return view;
+}
+
+bool may_be_asked(const Pod* pod) { return pod && !pod->ip.empty() && !pod->finished(); }
+
 void gather_common(LinkSeen& seen, const Cluster& cluster, const Clock& clock) {
   const kube::Key key = key_of(seen.link->metadata);
   const auto object = [&](std::string name) { return kube::Key{key.ns, std::move(name)}; };

@@ -1,12 +1,13 @@
 #include "controllers/link/link_reconciler.hpp"
 
 #include "controllers/cluster/names.hpp"
+#include "controllers/link/link_gatherer.hpp"
 #include "core/log.hpp"
 
 namespace twinspan::controllers {
 
 LinkMember link_member(const std::string& name, const Pod* pod, const std::string& certificate_name) {
-  if (!pod || pod->ip.empty() || pod->finished()) return {name, std::nullopt};
+  if (!may_be_asked(pod)) return {name, std::nullopt};
   return {name, LinkMember::Contact{pod->ip, certificate_name, pod->uid}};
 }
 
@@ -30,7 +31,7 @@ LinkReconciler::News LinkReconciler::news(const kube::Key& link, const std::opti
   // A member that stays silent is looked at again and again, until its report is too old to be trusted, and then no
   // more.
   if (after.failures > 0) return when(before->failures == 0 || before->error != after.error || after.failures <= 20);
-  if (before->failures > 0) return News::kNow;
+  if (before->failures > 0 || trust_turned(*before, after, MemberView::kTrusted)) return News::kNow;
   const auto engine = cluster_.engine_of(link);
   const LinkEngine* its = engine ? engines_.find(*engine) : nullptr;
   if (!its || !after.report) return News::kNone;

@@ -11,10 +11,13 @@ const EndpointSeen* LinkSeen::find(std::string_view name) const {
 }
 
 std::string LinkSeen::primary() const {
-  if (!lease || !lease->record.promoted) return {};
+  return primary_left().count() > 0 ? lease->record.holder_endpoint : std::string();
+}
+
+std::chrono::milliseconds LinkSeen::primary_left() const {
+  if (!lease || !lease->record.promoted || !lease->record.held()) return {};
   // A second more than the lease lasts: a watch event may be late, and the holder renews well before.
-  if (lease_unchanged_for > lease->duration + std::chrono::seconds(1)) return {};
-  return lease->record.holder_endpoint;
+  return std::max(lease->duration + std::chrono::seconds(1) - lease_unchanged_for, std::chrono::milliseconds(0));
 }
 
 bool LinkSeen::settled() const {
@@ -27,7 +30,7 @@ void LinkSeen::doubt_unheard() {
     MemberView& member = endpoint.member;
     if (!member.report || member.failures == 0 || member.report->role != Role::kReplica) continue;
     const EndpointSeen* upstream = find(member.report->upstream);
-    if (upstream == nullptr || upstream->member.failures > 0 || !upstream->member.report) continue;
+    if (upstream == nullptr || upstream->member.failures > 0 || !upstream->member.fresh()) continue;
     const MemberReport& sender = *upstream->member.report;
     if (!sender.sql_healthy.value_or(false)) continue;  // it knows of nobody
     const auto sent_to = sender.downstreams.find(endpoint.name);

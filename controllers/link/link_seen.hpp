@@ -25,13 +25,11 @@ struct MemberView {
   std::string error;
   bool doubted = false;  // doubt_unheard(): what it last said is over
 
-  // A report old enough to be doubted is not used: what it said is Unknown then.
+  // A report old enough to be doubted is not used, whoever is to blame for its age: what it said is Unknown then.
   static constexpr std::chrono::milliseconds kTrusted{3000};
   // This operator has only just begun to ask: what an earlier one wrote down still stands.
   bool pending() const { return !report && failures == 0 && age < kTrusted; }
-  const MemberReport* fresh() const {
-    return report && !doubted && (failures == 0 || age < kTrusted) ? &*report : nullptr;
-  }
+  const MemberReport* fresh() const { return report && !doubted && age < kTrusted ? &*report : nullptr; }
 };
 
 struct EndpointSeen {
@@ -89,6 +87,8 @@ struct LinkSeen {
   // The endpoint that accepts writes, by the lease's word alone: held, promoted in this epoch, and not run out. Empty:
   // none.
   std::string primary() const;
+  // Until that is nobody, where the lease is not renewed meanwhile; zero: there is none.
+  std::chrono::milliseconds primary_left() const;
   // Assignment and lease agree: no primary is being made or moved.
   bool settled() const;
   // A replica that does not answer is believed for a moment, but not where whom it streamed from answers and sends to

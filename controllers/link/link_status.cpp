@@ -72,6 +72,7 @@ std::string why_unheard(const EndpointSeen& member, const std::string& pod) {
   if (member.pod->terminating) return fmt::format("pod {} is stopping", pod);
   if (!member.pod->trouble.empty()) return fmt::format("pod {} does not run: {}", pod, member.pod->trouble);
   if (!member.member.error.empty()) return fmt::format("its agent does not answer: {}", member.member.error);
+  if (member.member.report) return "what its agent said last is too old to count";
   return fmt::format("pod {} is starting", pod);
 }
 

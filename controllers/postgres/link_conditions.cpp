@@ -113,7 +113,8 @@ class Judge {
     if (const api::Condition* known = api::find_condition(seen_.link->status.conditions, "DurabilityMet");
         known && primary && primary->member.pending())
       return {known->status, known->reason, known->message};
-    if (!report) return unknown("PrimaryNotHeard", "the primary does not say which replicas commits wait for");
+    if (!report || !report->sql_healthy || report->sql_failures >= kProbesFailed)
+      return unknown("PrimaryNotHeard", "the primary does not say which replicas commits wait for");
     int64_t answering = 0;
     for (const auto& [name, downstream] : report->downstreams) answering += downstream.commits_wait_for_it();
     if (answering >= wanted.replicas)

@@ -51,7 +51,7 @@ LinkSeen gather_link(const std::shared_ptr<const CachedLink>& link, const Cluste
     endpoint.pod = cluster.pods.find(object(pod_name(name, endpoint.name)));
     endpoint.claim = cluster.claims.find(object(claim_name(name, endpoint.name)));
     endpoint.tls = cluster.secrets.find(object(tls_secret_name(name, endpoint.name)));
-    endpoint.member = view_of(reports.latest(key, endpoint.name), now);
+    endpoint.member = view_of(reports.latest(key, endpoint.name), endpoint.pod.get(), now);
   }
   seen.ca_bundle = cluster.config_maps.find(object(ca_bundle_name(name)));
   seen.owner = cluster.secrets.find(object(owner_secret_name(*link)));
@@ -100,6 +100,7 @@ LinkSeen pretend_link(const std::shared_ptr<const CachedLink>& link, const Clock
     report.state = primary ? MemberState::kRunning : MemberState::kStreaming;
     report.lag_seconds = primary ? std::nullopt : std::optional(0.0);
     report.generation = link->metadata.generation;
+    report.sql_healthy = true;
     endpoint.member.report = std::move(report);
   }
   return seen;

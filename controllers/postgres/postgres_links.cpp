@@ -11,6 +11,7 @@
 #include "controllers/link/link_gatherer.hpp"
 #include "controllers/link/link_status.hpp"
 #include "controllers/postgres/acceptance.hpp"
+#include "controllers/postgres/link_conditions.hpp"
 #include "controllers/postgres/postgres_gatherer.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
 #include "controllers/postgres/postgres_status.hpp"
@@ -128,7 +129,9 @@ bool PostgresLinks::is_news(const MemberReport& a, const MemberReport& b) const 
          a.timeline != b.timeline || a.upstream != b.upstream || a.epoch != b.epoch || a.holds_lease != b.holds_lease ||
          a.restart_pending != b.restart_pending || a.generation != b.generation ||
          tenths(a.lag_seconds) != tenths(b.lag_seconds) || percent(a.progress) != percent(b.progress) ||
-         !same_downstreams(a, b) || a.parameters != b.parameters || a.details != b.details;
+         !same_downstreams(a, b) || a.sql_healthy != b.sql_healthy ||
+         (a.sql_failures >= kProbesFailed) != (b.sql_failures >= kProbesFailed) || a.parameters != b.parameters ||
+         a.details != b.details;
 }
 
 }  // namespace twinspan::controllers

@@ -187,13 +187,11 @@ std::vector<PodLabel> PostgresMover::reader_labels(const MoveFacts& facts, const
   for (const MemberSeen& member : seen.members) {
     const kube::Key pod_key{key.ns, pod_name(key.name, member.name)};
     const auto pod = cluster_.pods.find(pod_key);
-    if (!pod || pod->terminating || pod->link != key.name) continue;
-    const MemberReport* report = member.report && member.failures == 0 ? &*member.report : nullptr;
-    // A lag that is not known is no lag within a bound.
-    const bool reads = report && report->role == Role::kReplica && report->accepts_reads &&
-                       (!bound || (report->lag_seconds && *report->lag_seconds <= *bound));
-    const std::string wanted = reads ? "true" : "false";
-    if (pod->reads == wanted || (pod->reads.empty() && !reads)) continue;
+    if (!pod || pod->terminating || pod->link != key.name || !sight_.asks(key, member.name)) continue;
+    const std::optional<bool> reads = may_be_read(member, bound);
+    if (!reads) continue;
+    const std::string wanted = *reads ? "true" : "false";
+    if (pod->reads == wanted || (pod->reads.empty() && !*reads)) continue;
     labels.push_back({pod_key, pod->uid, std::string(kReadsLabel), wanted});
   }
   return labels;

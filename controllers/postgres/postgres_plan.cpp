@@ -32,6 +32,7 @@ class Planner : PlanBuilder {
   LinkPlan upkeep() {
     plan_.acceptance = next_acceptance(seen_, config_);
     drop_finalizer();
+    end_of_the_lease();
     if (link_.spec.paused) return std::move(plan_);
     permissions();
     secrets();
@@ -44,6 +45,14 @@ class Planner : PlanBuilder {
   }
 
  private:
+  // It runs out without a word. A holder that renews and is heard needs no clock: what ends it is news.
+  void end_of_the_lease() {
+    const EndpointSeen* holder = seen_.find(seen_.primary());
+    if (seen_.primary_left().count() == 0) return;
+    const bool renews = holder && holder->member.fresh() && 2 * seen_.lease_unchanged_for < seen_.lease->duration;
+    if (!renews) check_at(seen_.now + seen_.primary_left());
+  }
+
   void permissions() {
     const bool account = keep(kube::kServiceAccounts, seen_.account, render_account(link_));
     const bool role = keep(kube::kRoles, seen_.role, render_role(link_));
@@ -88,7 +97,10 @@ class Planner : PlanBuilder {
     if (seen_.owner_secret.due) named ? step(LookForOwner{}) : step(MakeOwner{});
     if (state == State::kUsable) return;
     if (!named) return check_at(seen_.now + OwnerSecret::kAwaitedLook);  // until the cache shows it
-    check_at(seen_.now + (state == State::kUnknown ? std::chrono::milliseconds(50) : OwnerSecret::kAwaitedLook));
+    owner_usable_ = false;
+    // Nobody has looked so far, or nobody answered: nothing is said of it.
+    if (state == State::kUnknown) return check_at(seen_.now + std::chrono::milliseconds(50));
+    check_at(seen_.now + OwnerSecret::kAwaitedLook);
     plan_.owner_awaited = fmt::format(
         "spec.postgres.ownerSecretRef.name: Secret {} {}: it is awaited with the keys username and "
         "password, Twinspan does not make it",
@@ -142,7 +154,7 @@ class Planner : PlanBuilder {
       const Json meta = render_meta(link_, "v1", "Pod", pod, endpoint.name, true);
       if (standing(kube::kPods, endpoint.pod, meta) == Standing::kForeign) continue;
       if (!endpoint.pod) {
-        if (!may_run_ || needs_of_others(endpoint) || (first && !plan_.owner_awaited.empty())) continue;
+        if (!may_run_ || needs_of_others(endpoint) || (first && !owner_usable_)) continue;
         const PodSource source = pod_source(seen_, endpoint);
         step(Create{kube::kPods, render_pod(*source.link, *source.endpoint, config_)}, "PodCreated", "pod " + pod);
         wait(WaitFor::kPodStart, fmt::format("pod {} is being created", pod));
@@ -236,7 +248,9 @@ class Planner : PlanBuilder {
   void remove_volume(const EndpointSeen& endpoint) {
     const EndpointSeen* primary = seen_.find(seen_.primary());
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
-    if (!report || report->generation < link_.generation_in_force() || report->downstreams.contains(endpoint.name))
+    // Who did not see its own slots has none to tell of.
+    if (!report || !report->sql_healthy.value_or(false) || report->generation < link_.generation_in_force() ||
+        report->downstreams.contains(endpoint.name))
       return wait(WaitFor::kEndpointRemoval,
                   fmt::format("the volume of {} is deleted once the primary has dropped its slot", endpoint.name));
     if (!may_be_deleted(whose(*endpoint.claim, claimant_))) return;  // handed over: it stays a person's
@@ -247,7 +261,8 @@ class Planner : PlanBuilder {
   }
 
   const RenderConfig& config_;
-  bool may_run_ = false;  // nothing that agents need or write is somebody else's
+  bool owner_usable_ = true;  // the Secret that the spec names
+  bool may_run_ = false;      // nothing that agents need or write is somebody else's
 };
 
 }  // namespace

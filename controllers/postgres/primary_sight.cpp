@@ -14,8 +14,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kTrusted{2000};  // older reports are not acted upon
-
 void hear_word(const CachedLink& link, FailoverSeen& seen) {
   const auto word = link.metadata.annotations.find(std::string(kPromoteAnnotation));
   if (word == link.metadata.annotations.end()) return;
@@ -125,7 +123,8 @@ MemberSeen PrimarySight::see_member(const CachedLink& link, const std::string& n
   member.report = latest->report;
   member.failures = latest->failures;
   member.silent_for = duration_cast<milliseconds>(now - latest->received_at);
-  member.fresh = latest->report && now - latest->received_at < kTrusted && latest->asked_at >= memory.holder_since;
+  member.fresh =
+      latest->report && now - latest->received_at < kReportTrusted && latest->asked_at >= memory.holder_since;
   return member;
 }
 

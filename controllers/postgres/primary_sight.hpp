@@ -28,6 +28,10 @@ class PrimarySight {
   // the policy's status can't be read.
   Result<FailoverSeen> gather(const MoveFacts& facts, const FailoverRules& rules, const RoutingSeen& routing,
                               const std::shared_ptr<const Lease>& lease, std::optional<Epoch> confirmed);
+  // Whether a member is asked at all, so far: its pod may be there for longer than this operator.
+  bool asks(const kube::Key& link, const std::string& member) const {
+    return reports_.latest(link, member).has_value();
+  }
   // When the sign that began a change arrived here.
   WallTime detected(const kube::Key& link, const FailoverSeen& seen) const;
   // Whether this is another decision than the last that was told.

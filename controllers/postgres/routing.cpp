@@ -91,6 +91,14 @@ RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::
   return seen;
 }
 
+std::optional<bool> may_be_read(const MemberSeen& member, const std::optional<double>& bound) {
+  if (member.failures > 0) return false;
+  if (!member.report || member.silent_for >= kReportTrusted) return std::nullopt;
+  const MemberReport& report = *member.report;
+  return report.role == Role::kReplica && report.accepts_reads &&
+         (!bound || (report.lag_seconds && *report.lag_seconds <= *bound));
+}
+
 bool readers_may_change(bool primary_moves, std::chrono::milliseconds step_for) {
   return !primary_moves || step_for >= std::chrono::seconds(5);
 }

@@ -14,6 +14,8 @@
 
 namespace twinspan::controllers {
 
+inline constexpr std::chrono::milliseconds kReportTrusted{2000};  // older reports are not acted upon
+
 // `to` empty: withdrawn. Server-side apply of it is the flip: one change.
 Json render_primary_service(const api::FailoverPolicy& policy, const api::PolicyService& service,
                             const std::string& to);
@@ -36,6 +38,10 @@ struct RoutingSeen {
 RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::string, ServiceFacts>& services,
                          const std::map<std::string, std::vector<SliceFacts>>& slices, const std::string& pod,
                          const std::vector<KnownForeign>& known = {});
+
+// Whether clients may read from a member, whose replay lag may be `bound` seconds. nullopt: this operator has not asked
+// it lately, which says nothing of the member, and changes nothing. A lag that is not known is no lag within a bound.
+std::optional<bool> may_be_read(const MemberSeen& member, const std::optional<double>& bound);
 
 // Whether the Replicas Services may change now. kube-proxy carries out a change at once, and one that follows it up to
 // a second later: while the primary moves, nothing may come shortly before the flip. A change that is stuck doesn't

@@ -51,6 +51,12 @@ bool Seen::operator==(const Seen& other) const {
          failures == other.failures && error == other.error;
 }
 
+bool trust_turned(const Seen& before, const Seen& after, std::chrono::milliseconds trusted) {
+  if (!before.report || !after.report) return false;
+  if (after.received_at - before.received_at >= trusted || after.told_at - before.told_at >= trusted) return true;
+  return before.received_at - before.told_at < trusted && after.received_at - after.told_at >= trusted;
+}
+
 struct WorkerReports::Impl {
   Impl(ReportsConfig c, const Clock& k, ProbeFactory f) : config(c), clock(k), make_probe(std::move(f)) {}
 

@@ -27,6 +27,10 @@ struct Seen {
   bool operator==(const Seen&) const;
 };
 
+// Whether a reader that trusts what was said for `trusted` has to look again though no word of it differs: it was too
+// old meanwhile, or is repeated by a member that hangs and has just become too old.
+bool trust_turned(const Seen& before, const Seen& after, std::chrono::milliseconds trusted);
+
 struct ReportsConfig {
   size_t threads = 16;  // polls at once; at most half of them for members that did not answer
   std::chrono::milliseconds steady_interval{500};  // from the end of one poll to the next

@@ -28,8 +28,7 @@ std::optional<FlowReport> BucketSight::said_by(const kube::Key& link, const Leas
   for (int64_t ordinal = 0; ordinal < static_cast<int64_t>(kS3SharesMax); ++ordinal) {
     if (s3_lease_name(link.name, ordinal) != holder.holder_endpoint) continue;
     const auto latest = reports_.latest(link, s3_member(ordinal));
-    // What it says again and again without measuring is as old as its first saying.
-    if (!latest || !latest->report || now - std::min(latest->received_at, latest->told_at) >= kTrusted ||
+    if (!latest || !latest->report || age_of_words(*latest, now) >= kTrusted ||
         latest->report->instance != holder.holder_instance)
       return std::nullopt;
     auto said = parse_flow_report(member_of(latest->report->details, "failover"));

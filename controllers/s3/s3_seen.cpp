@@ -36,6 +36,13 @@ std::optional<std::string> taken_by_others(const CachedLink& link, const Cluster
 
 }  // namespace
 
+// What it says again and again without measuring is as old as its first saying.
+std::chrono::milliseconds age_of_words(const Seen& said, BootTime now) {
+  const bool measures = said.report && !text_of(member_of(said.report->details, "failover"), "measuredAt").empty();
+  const BootTime at = measures ? std::min(said.received_at, said.told_at) : said.received_at;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - at);
+}
+
 std::chrono::milliseconds share_may_be_held_for(const Lease& lease) {
   return kube::may_be_held_for(lease.record.held(), lease.duration, kShareLeaseDuration);
 }
@@ -73,7 +80,9 @@ S3Seen gather_s3(const std::shared_ptr<const CachedLink>& link, const Cluster& c
     EndpointSeen& worker = seen.common.endpoints.emplace_back();
     worker.name = s3_member(static_cast<int64_t>(i));
     worker.pod = cluster.pods.find({key.ns, seen.pod_of(i)});
-    worker.member = view_of(reports.latest(key, worker.name), seen.boot_now);
+    const auto said = reports.latest(key, worker.name);
+    worker.member = view_of(said, worker.pod.get(), seen.boot_now);
+    if (said && said->report) worker.member.age = std::max(worker.member.age, age_of_words(*said, seen.boot_now));
   }
   seen.common.endpoints.front().tls = cluster.secrets.find({key.ns, tls_secret_name(key.name, kS3Member)});
   // Leases outlive the workers that held them, until it is certain that nobody holds them any more.

@@ -21,6 +21,9 @@ struct S3Seen {
   void set_foreign_aside();  // as LinkSeen's
 };
 
+// How old what a worker says is, a worker that hangs and repeats itself included.
+std::chrono::milliseconds age_of_words(const Seen& said, BootTime now);
+
 // From seen_at on, by anybody (kube/lease.hpp).
 std::chrono::milliseconds share_may_be_held_for(const Lease& lease);
 

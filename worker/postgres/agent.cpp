@@ -294,7 +294,8 @@ bool Agent::turn() {
     log::info("decided", {{"plan", name}, {"epoch", view.lease ? view.lease->epoch.value : 0}});
     last_action_ = name;
   }
-  MemberReport report = member_report({local, desired.get(), view, action, options_.address, disk_.waiting()});
+  MemberReport report =
+      member_report({local, desired.get(), view, action, options_.address, disk_.waiting(), clock_.boot_now()});
   metrics_.report(report);
   const bool ready = is_ready(report, desired ? desired->lag_seconds_max : 0);
   board_.publish(std::move(report), ready);

@@ -10,10 +10,18 @@
 namespace twinspan::worker {
 namespace {
 
-MemberState replica_state(const Local& local, const Desired* desired) {
+// What the last probe that succeeded saw counts for so long.
+constexpr std::chrono::seconds kSeenCounts{3};
+
+// PostgreSQL answered, and has not for a while: neither its lag nor whether it streams is known.
+bool unmeasured(const StatusInput& input) { return input.local.seen && input.now - input.local.seen_at >= kSeenCounts; }
+
+MemberState replica_state(const StatusInput& input) {
+  const Local& local = input.local;
   if (!local.seen) return MemberState::kStarting;
+  if (unmeasured(input)) return MemberState::kUnknown;
   if (!postgres::is_streaming(*local.seen)) return MemberState::kDisconnected;
-  const uint64_t bound = desired != nullptr ? desired->lag_bytes_max : 0;
+  const uint64_t bound = input.desired != nullptr ? input.desired->lag_bytes_max : 0;
   return bound > 0 && local.lag_bytes.value_or(0) > bound ? MemberState::kCatchingUp : MemberState::kStreaming;
 }
 
@@ -72,7 +80,7 @@ MemberState state_of(const StatusInput& input) {
     case ProcessState::kPrimaryRunning:
       if (local.writable && input.disk_waiting >= kDiskSaid) return MemberState::kFailed;  // no commit ends
       return local.writable ? MemberState::kRunning : MemberState::kStarting;
-    case ProcessState::kReplicaRunning: return replica_state(local, input.desired);
+    case ProcessState::kReplicaRunning: return replica_state(input);
     case ProcessState::kStopped: break;
   }
   if (local.data == DataShape::kNone) return local.trouble.empty() ? MemberState::kEmpty : MemberState::kFailed;
@@ -133,6 +141,8 @@ std::string message_of(const StatusInput& input) {
         "its WAL receiver hangs: for {:.0f} s it has read nothing from {}; PostgreSQL is restarted after "
         "30 s",
         local.seen->receiver->silent_seconds, local.following);
+  if (local.process == ProcessState::kReplicaRunning && unmeasured(input))
+    return "PostgreSQL does not answer: how far it is behind is not known";
   if (!local.configuration_trouble.empty()) return local.configuration_trouble;
   return "";
 }
@@ -163,7 +173,7 @@ MemberReport member_report(const StatusInput& input) {
   report.receiver_stopped = view.receiver_stopped;
   report.frozen_for = frozen_for(view);
   report.upstream = local.following;
-  if (report.role == Role::kReplica) {
+  if (report.role == Role::kReplica && !unmeasured(input)) {
     report.lag_seconds = local.lag_seconds;
     report.lag_bytes = local.lag_bytes;
   }
@@ -175,10 +185,10 @@ MemberReport member_report(const StatusInput& input) {
       down.sync_state = sender.sync_state;
       down.flushed = sender.flushed;
       down.replayed = sender.replayed;
-      if (sender.replayed)
+      if (sender.replayed && !unmeasured(input))
         down.lag_bytes =
             local.seen->received > *sender.replayed ? local.seen->received.value - sender.replayed->value : 0;
-      down.lag_seconds = sender.lag_seconds;
+      if (!unmeasured(input)) down.lag_seconds = sender.lag_seconds;
       report.downstreams[sender.application] = std::move(down);
     }
   }

@@ -17,6 +17,7 @@ struct StatusInput {
   const MemberAction& action;
   std::string address;
   std::chrono::nanoseconds disk_waiting{0};  // DiskProbe::waiting()
+  BootTime now{};
 };
 
 MemberReport member_report(const StatusInput& input);

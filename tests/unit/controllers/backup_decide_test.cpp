@@ -320,6 +320,7 @@ struct Restoring {
   std::optional<api::ReplicationLink> made;
   std::optional<BackupReport::Restored> said;
   std::map<std::string, bool> claims;
+  std::optional<int64_t> writes = 3;
 
   Restoring() {
     world.schedule.status.stanza = "orders-12345678-77";
@@ -332,14 +333,15 @@ struct Restoring {
     restore.spec.target.latest = true;
   }
   RestoreLook step() {
-    const RestoreLook look =
-        decide_restore({&restore, &world.schedule, &world.link, made ? &*made : nullptr, said, claims, world.now});
+    const RestoreLook look = decide_restore(
+        {&restore, &world.schedule, &world.link, made ? &*made : nullptr, writes, said, claims, world.now});
     restore.status = look.status;
     if (look.create) {
       made = *look.create;
       made->metadata.uid = "new";
     }
     if (look.assign) made->status.restore = look.assign;
+    if (look.detach) made->status.restore.reset();
     return look;
   }
 };
@@ -355,6 +357,7 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   ASSERT_TRUE(told.assign);
   EXPECT_EQ(told.assign->timeline, 3) << "every restore names its timeline";
   EXPECT_EQ(told.assign->time, "2026-11-29T11:00:00Z");
+  EXPECT_EQ(told.assign->until, to_rfc3339(all.world.now + std::chrono::minutes(10)));
   for (const auto& [step, phase] : {std::pair{BackupReport::Step::kFetching, RestorePhase::kFetching},
                                     {BackupReport::Step::kRecovering, RestorePhase::kRecovering},
                                     {BackupReport::Step::kRestored, RestorePhase::kRecovering}}) {
@@ -382,6 +385,31 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted) << "over is over";
 }
 
+// Its agents read the repository's Secrets for as long as status.restore is there: never longer than it goes on.
+TEST(RestoreDecide, TheLinkLetsGoOfTheRepositoryExactlyWhenItIsOver) {
+  for (const auto phase : {RestorePhase::kFetching, RestorePhase::kRecovering, RestorePhase::kAttaching,
+                           RestorePhase::kCompleted, RestorePhase::kFailed})
+    for (const bool attached : {false, true})
+      for (const bool others : {false, true}) {
+        Restoring all;
+        all.step();
+        if (attached) all.step();
+        all.restore.status.phase = phase;
+        if (others) all.made->metadata.annotations.clear();
+        const bool over = phase == RestorePhase::kCompleted || phase == RestorePhase::kFailed;
+        const RestoreLook look = all.step();
+        EXPECT_EQ(look.detach, over && attached && !others) << to_string(phase) << attached << others;
+        EXPECT_FALSE(over && look.assign);
+      }
+  Restoring failing;
+  failing.step();
+  failing.step();
+  failing.said = {"before", BackupReport::Step::kFailed, "2026-11-29T11:00:00Z can't be restored"};
+  EXPECT_TRUE(failing.step().detach) << "in the look that ends it";
+  EXPECT_FALSE(failing.made->status.restore);
+  EXPECT_FALSE(failing.step().assign) << "it is not told again";
+}
+
 TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
   const std::vector<std::pair<std::function<void(Restoring&)>, std::string>> wrong{
       {[](Restoring& r) {
@@ -406,10 +434,14 @@ TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
     EXPECT_FALSE(look.create);
     EXPECT_TRUE(look.status.message->starts_with(words)) << *look.status.message;
   }
-  Restoring moved;
-  moved.world.link.status.primary = "west";
-  EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows the former timeline only";
-  EXPECT_FALSE(moved.made);
+  for (const std::optional<int64_t> writes : {std::optional<int64_t>(), std::optional<int64_t>(4)}) {
+    Restoring moved;
+    moved.writes = writes;
+    EXPECT_EQ(moved.step().status.phase, RestorePhase::kPending) << "the schedule knows a former timeline only";
+    EXPECT_FALSE(moved.made);
+    moved.world.link.status.primary = "";
+    EXPECT_EQ(moved.step().status.phase, RestorePhase::kFetching) << "without a primary the last one's word stands";
+  }
   Restoring going;
   going.made = going.world.link;
   going.made->metadata.deletion_timestamp = "2026-11-29T11:59:59Z";

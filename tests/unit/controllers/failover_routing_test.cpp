@@ -106,6 +106,34 @@ TEST(Routing, ReadersRestWhileThePrimaryMovesButNotForEver) {
   EXPECT_TRUE(readers_may_change(true, std::chrono::milliseconds(5000)));
 }
 
+TEST(Routing, ReadersGoWhereItIsKnownAndNothingChangesWhereNobodyAsked) {
+  using std::chrono::milliseconds;
+  for (const int failures : {0, 1})
+    for (const milliseconds silent : {milliseconds(0), milliseconds(1999), milliseconds(2000), milliseconds(60000)})
+      for (const bool heard : {false, true})
+        for (const Role role : {Role::kReplica, Role::kPrimary})
+          for (const bool accepts : {false, true})
+            for (const std::optional<double> lag : {std::optional<double>(), std::optional(5.0), std::optional(5.1)})
+              for (const std::optional<double> bound : {std::optional<double>(), std::optional(5.0)}) {
+                MemberSeen member;
+                member.failures = failures;
+                member.silent_for = silent;
+                if (heard) {
+                  member.report.emplace();
+                  member.report->role = role;
+                  member.report->accepts_reads = accepts;
+                  member.report->lag_seconds = lag;
+                }
+                const bool within = !bound || (lag && *lag <= *bound);
+                std::optional<bool> expected = role == Role::kReplica && accepts && within;
+                if (failures > 0)
+                  expected = false;
+                else if (!heard || silent >= milliseconds(2000))
+                  expected.reset();
+                EXPECT_EQ(may_be_read(member, bound), expected);
+              }
+}
+
 TEST(Routing, AnEndpointThatIsNotReadyReceivesNothing) {
   const Json slice = Json::parse(
       R"({"metadata": {"labels": {"kubernetes.io/service-name": "orders-rw", "twinspan.dev/link": "orders"}},

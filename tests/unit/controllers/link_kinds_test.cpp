@@ -25,6 +25,26 @@ TEST(LinkKinds, ALeaseIsReadAsTheAgentsWriteIt) {
   EXPECT_EQ(lease->link, "orders");
 }
 
+// Nobody is called for a renewal, unless whoever looked in between took the lease for given up.
+TEST(LinkKinds, ARenewalIsNewsExactlyWhereTheLeaseHadRunOut) {
+  using std::chrono::milliseconds;
+  const Lease before = *decode_lease(lease_json(), BootTime(std::chrono::seconds(3)));  // lasts five seconds
+  for (const milliseconds later : {milliseconds(0), milliseconds(1000), milliseconds(4999)}) {
+    Lease after = before;
+    after.record.version = "10";
+    after.seen_at += later;
+    EXPECT_TRUE(is_mere_renewal(before, after)) << later.count();
+    after.record.epoch = {8};
+    EXPECT_FALSE(is_mere_renewal(before, after)) << "another epoch is news at any time";
+  }
+  for (const milliseconds later : {milliseconds(5000), milliseconds(6001), milliseconds(3600000)}) {
+    Lease after = before;
+    after.record.version = "10";
+    after.seen_at += later;
+    EXPECT_FALSE(is_mere_renewal(before, after)) << later.count();
+  }
+}
+
 TEST(LinkKinds, APodsTroubleIsWhatPeopleLookFor) {
   const auto trouble = [](const char* status) {
     return decode_pod({{"metadata", {{"name", "p"}}}, {"status", Json::parse(status)}})->trouble;

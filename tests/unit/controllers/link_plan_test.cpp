@@ -15,6 +15,27 @@ TEST(LinkPlan, ASettledLinkNeedsNothing) {
   EXPECT_EQ(plan.next_check, std::chrono::days(60));  // the certificates
 }
 
+// Nothing tells that a lease runs out: a look that sees it stand, or its holder silent, asks for another at its end.
+TEST(LinkPlan, AnEndOfTheLeaseThatNothingTellsOfIsLookedFor) {
+  using std::chrono::milliseconds;
+  for (const bool heard : {false, true})
+    for (const bool paused : {false, true})
+      for (const milliseconds stood : {milliseconds(0), milliseconds(2499), milliseconds(2500), milliseconds(5999)}) {
+        World world;
+        if (!heard) world["east"].view.age = MemberView::kTrusted;
+        world.link->spec.paused = paused;
+        world.lease_unchanged_for = stood;
+        ASSERT_EQ(world.seen().primary(), "east");
+        const auto next = world.plan().next_check;
+        if (heard && stood < milliseconds(2500))
+          EXPECT_TRUE(!next || *next > std::chrono::minutes(1));
+        else
+          EXPECT_EQ(next, milliseconds(6000) - stood);
+        world.lease_unchanged_for = milliseconds(6000);
+        EXPECT_EQ(world.seen().primary(), "");
+      }
+}
+
 // Earlier versions left one, which kept namespaces from ending once the operator was gone.
 TEST(LinkPlan, AFormerFinalizerIsDroppedFromEveryLink) {
   for (const bool paused : {false, true})
@@ -213,7 +234,8 @@ TEST(LinkPlan, ANamedOwnerSecretIsAwaitedAndNeverMade) {
         // Data that exist are served also without the Secret.
         if (!first || state == State::kUsable) wanted.push_back("Create Pod orders-west-0");
         EXPECT_EQ(lines(plan), wanted) << static_cast<int>(state) << due << first;
-        EXPECT_EQ(plan.owner_awaited.empty(), state == State::kUsable);
+        EXPECT_EQ(plan.owner_awaited.empty(), state == State::kUsable || state == State::kUnknown)
+            << "nothing is said of a Secret that nobody has looked at";
         if (state == State::kMissing) {
           EXPECT_NE(plan.owner_awaited.find("spec.postgres.ownerSecretRef.name: Secret shop-db"), std::string::npos);
           EXPECT_LE(plan.next_check, OwnerSecret::kAwaitedLook);
@@ -249,6 +271,11 @@ TEST_F(RemovedEndpoint, KeepsItsVolumeUntilItsSlotIsGone) {
   world_.link->spec.deletion_policy = api::DeletionPolicy::kDelete;
   world_.owner->owner = "link-uid";
   for (World::Member& member : world_.members) member.claim->owner = "link-uid";
+  for (const std::optional<bool> healthy : {std::optional<bool>(), std::optional(false)}) {
+    world_.report("east").sql_healthy = healthy;
+    EXPECT_EQ(lines(world_.plan()), Lines{}) << "a primary that does not see its slots has none to tell of";
+  }
+  world_.report("east").sql_healthy = true;
   EXPECT_EQ(lines(world_.plan()), Lines{"Remove PersistentVolumeClaim orders-old-data"});
   world_["old"].claim->handed_to = "orders";
   EXPECT_EQ(lines(world_.plan()), Lines{}) << "a person's volume, whatever the policy says";

@@ -5,6 +5,7 @@
 #include "api/conditions.hpp"
 #include "api/declared_objects.hpp"
 #include "contract/declared_objects.hpp"
+#include "controllers/link/link_gatherer.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
 #include "controllers/postgres/postgres_status.hpp"
 #include "link_world.hpp"
@@ -113,6 +114,10 @@ const Case kCases[] = {
      "False PrimaryNotRunning", "False Stalled", "True Failed"},
     {"ReplicaUnheard", [](World& w) { silence(w, "west"); }, "False ReplicasNotStreaming", "True ReplicasNotStreaming",
      "False NotStalled"},
+    {"ReplicaNotAskedForLong", [](World& w) { w["west"].view.age = MemberView::kTrusted; },
+     "False ReplicasNotStreaming", "True ReplicasNotStreaming", "False NotStalled"},
+    {"PrimaryNotAskedForLong", [](World& w) { w["east"].view.age = MemberView::kTrusted; }, "Unknown PrimaryNotHeard",
+     "True PrimaryNotHeard", "False NotStalled"},
     {"ReplicaUnheardForAMoment",
      [](World& w) {
        w["west"].view.failures = 1;
@@ -288,8 +293,43 @@ TEST(LinkStatus, SyncDurabilityCountsReplicasThatConfirm) {
   EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "False TooFewReplicas");
   world.report("east").downstreams["west"] = {"streaming", "potential", {}, {}, {}, {}};
   EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "False TooFewReplicas");
+  world.report("east").sql_failures = 3;
+  EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard") << "what it saw is old";
+  world.report("east").sql_failures = 0;
+  world.report("east").sql_healthy.reset();
+  EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard") << "it saw nothing yet";
   silence(world, "east");
   EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard");
+}
+
+// The one rule of what a member said: it counts while it is young, whoever is to blame for its age.
+TEST(MemberView, CountsExactlyWhileItIsYoungAndUndoubted) {
+  using std::chrono::milliseconds;
+  for (const bool heard : {false, true})
+    for (const bool doubted : {false, true})
+      for (const int failures : {0, 1, 9})
+        for (const milliseconds age :
+             {milliseconds(0), milliseconds(2999), milliseconds(3000), milliseconds(86400000)}) {
+          MemberView view;
+          if (heard) view.report.emplace();
+          view.doubted = doubted;
+          view.failures = failures;
+          view.age = age;
+          EXPECT_EQ(view.fresh() != nullptr, heard && !doubted && age < milliseconds(3000));
+          EXPECT_EQ(view.pending(), !heard && failures == 0 && age < milliseconds(3000));
+        }
+}
+
+// What an earlier operator wrote down stands until a pod answers, and only of a pod that can.
+TEST(MemberView, OfAPodThatCanNotBeAskedNothingIsPending) {
+  Pod pod;
+  pod.phase = "Running";
+  EXPECT_FALSE(view_of(std::nullopt, nullptr, BootTime{}).pending());
+  EXPECT_FALSE(view_of(std::nullopt, &pod, BootTime{}).pending()) << "it has no address";
+  pod.ip = "10.0.0.1";
+  EXPECT_TRUE(view_of(std::nullopt, &pod, BootTime{}).pending());
+  pod.phase = "Failed";
+  EXPECT_FALSE(view_of(std::nullopt, &pod, BootTime{}).pending());
 }
 
 TEST(LinkStatus, StorageLowNamesWhoseVolumeAndNeverGuesses) {

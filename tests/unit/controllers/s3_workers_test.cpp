@@ -48,6 +48,17 @@ std::string condition(const api::LinkStatus& status, const char* type) {
   return found ? std::string(to_string(found->status)) + " " + found->reason + ": " + found->message : "";
 }
 
+// The same words for three seconds are no words, where a worker says when it measured.
+TEST(S3Workers, AWorkerThatRepeatsItselfIsAsOldAsItsWords) {
+  Seen said;
+  said.report.emplace();
+  said.told_at = BootTime{} + seconds(10);
+  said.received_at = BootTime{} + seconds(19);
+  EXPECT_EQ(age_of_words(said, BootTime{} + seconds(20)), seconds(1)) << "one that does not say when it measured";
+  said.report->details = {{"failover", {{"measuredAt", "2026-11-29T10:00:00Z"}}}};
+  EXPECT_EQ(age_of_words(said, BootTime{} + seconds(20)), seconds(10));
+}
+
 TEST(S3Workers, ShowTheWorstLagAndSums) {
   S3Seen seen = three_workers();
   details_of(seen, 1)["endpoints"][1]["lagSeconds"] = 40;

@@ -276,6 +276,30 @@ TEST_F(WorkerReportsTest, AForgottenMemberIsAskedNoMore) {
   EXPECT_EQ(agents_.asked("orders-east-0"), asked);
 }
 
+// Whoever trusts words for three seconds is to look again when they get too old, and when they are young again.
+TEST(TrustTurned, IsToldWhenWordsBecomeTooOldAndWhenTheyAreYoungAgain) {
+  using std::chrono::milliseconds;
+  const milliseconds trusted{3000};
+  const BootTime start = BootTime{} + std::chrono::hours(1);
+  const auto seen = [&](int64_t told, int64_t received) {
+    Seen one;
+    one.report = report_of("east");
+    one.told_at = start + milliseconds(told);
+    one.received_at = start + milliseconds(received);
+    return one;
+  };
+  EXPECT_FALSE(trust_turned(seen(0, 500), seen(0, 1000), trusted));
+  EXPECT_FALSE(trust_turned(seen(0, 2000), seen(0, 2999), trusted));
+  EXPECT_TRUE(trust_turned(seen(0, 2500), seen(0, 3000), trusted)) << "it repeats itself";
+  EXPECT_FALSE(trust_turned(seen(0, 3000), seen(0, 3500), trusted)) << "that was told";
+  EXPECT_TRUE(trust_turned(seen(0, 3500), seen(4000, 4000), trusted)) << "it says something new again";
+  EXPECT_TRUE(trust_turned(seen(0, 500), seen(3500, 3500), trusted)) << "nobody asked for so long";
+  EXPECT_FALSE(trust_turned(seen(500, 500), seen(3499, 3499), trusted));
+  Seen first;
+  first.received_at = start;
+  EXPECT_FALSE(trust_turned(first, seen(9000, 9000), trusted)) << "the first report is news of another kind";
+}
+
 TEST_F(WorkerReportsTest, StopEndsPollsUnderWay) {
   agents_.hang("orders-east-0", true);
   const auto reports = start();

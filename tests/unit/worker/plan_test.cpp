@@ -247,6 +247,25 @@ TEST(MemberStatus, NamesWhatAReplicaDoes) {
   EXPECT_EQ(report(Local{}).state, MemberState::kEmpty);
 }
 
+// A replica that streamed when it was last looked at may be anything by now.
+TEST(MemberStatus, WhatPostgresqlSaidLongAgoIsNotSaidOfNow) {
+  Local local = streaming();
+  local.seen->in_recovery = true;
+  local.seen_at = BootTime{} + std::chrono::hours(1);
+  MemberView view;
+  const auto said = [&](std::chrono::milliseconds later) {
+    return member_report(
+        {local, nullptr, view, Wait{WaitReason::kReplica}, "10.0.0.2", std::chrono::seconds(0), local.seen_at + later});
+  };
+  for (const auto& [later, known] : {std::pair{0, true}, {2999, true}, {3000, false}, {3600000, false}}) {
+    const MemberReport report = said(std::chrono::milliseconds(later));
+    EXPECT_EQ(report.state, known ? MemberState::kStreaming : MemberState::kUnknown) << later;
+    EXPECT_EQ(report.lag_seconds.has_value(), known) << later;
+    EXPECT_EQ(report.lag_bytes.has_value(), known) << later;
+    EXPECT_EQ(report.message.empty(), known) << later;
+  }
+}
+
 Local without_log() {
   Local local = streaming();
   local.seen->receiver.reset();

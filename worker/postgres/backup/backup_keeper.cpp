@@ -15,6 +15,11 @@ std::string socket_of(const postgres::Layout& layout) { return layout.run_dir + 
 
 }  // namespace
 
+// Whoever stores now and what is wanted besides may change without a new configuration.
+bool same_place(const api::BackupAssignment& a, const api::BackupAssignment& b) {
+  return a.stanza == b.stanza && a.destination == b.destination && a.encryption == b.encryption;
+}
+
 std::string archive_command_of(const postgres::Layout& layout) {
   return fmt::format("{} store {} %p # pgbackrest", archive_program(), socket_of(layout));
 }
@@ -74,12 +79,6 @@ std::optional<PgBackRest> BackupKeeper::program() const {
   return PgBackRest(c_.children, ready_->config, ready_->assignment.stanza);
 }
 
-// Whoever stores now and what is wanted besides may change without a new configuration.
-bool BackupKeeper::usable(const Ready& ready, const api::BackupAssignment& wanted) const {
-  return ready.assignment.stanza == wanted.stanza && ready.assignment.destination == wanted.destination &&
-         ready.assignment.encryption == wanted.encryption;
-}
-
 void BackupKeeper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     look_after(c_.standing(), stop);
@@ -94,20 +93,16 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
       MutexLock lock(mutex_);
       ready_.reset();
     }
+    asked_for_.reset();
     tell([](BackupReport& report) { report = {}; });
     return;
   }
   const api::BackupAssignment& wanted = *now.desired->backup;
   const bool archiver = wanted.archiver == now.desired->settings.endpoint;
-  if (auto made = make_ready(wanted, archiver && now.may_store, stop); !made) {
-    if (!stop.stop_requested())
-      tell([&](BackupReport& report) {
-        report.stanza = wanted.stanza;
-        report.ready = false;
-        report.trouble = made.error().message;
-      });
-    return;
-  }
+  const bool ready = make_ready(wanted, archiver && now.may_store, stop);
+  if (stop.stop_requested()) return;
+  tell_reached(wanted, ready);
+  if (!ready) return;
   const Local local = c_.local.copy();
   const bool archiving = local.seen && local.seen->archiving;
   const bool writes = now.may_store && local.seen && !local.seen->in_recovery;
@@ -121,41 +116,71 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     attempt(wanted, stop);
 }
 
-Status BackupKeeper::make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop) {
-  std::optional<Ready> ready;
-  {
-    MutexLock lock(mutex_);
-    if (ready_ && !usable(*ready_, wanted)) ready_.reset();
-    ready = ready_;
+// Of a repository that was asked for before nothing counts, nor what it refused.
+std::optional<BackupKeeper::Ready> BackupKeeper::known(const api::BackupAssignment& wanted, bool may_store) {
+  MutexLock lock(mutex_);
+  if (!asked_for_ || !same_place(*asked_for_, wanted)) {
+    ready_.reset();
+    reaching_.passed();
+    storing_.passed();
+    again_at_ = {};
+    asked_for_ = wanted;
   }
+  if (std::exchange(asked_to_store_, may_store) != may_store) again_at_ = {};
+  return ready_;
+}
+
+// Whether the repository can be used, by what was read last where nobody answers.
+bool BackupKeeper::make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop) {
+  std::optional<Ready> ready = known(wanted, may_store);
   const BootTime now = c_.clock.boot_now();
-  if (!ready || now - refreshed_at_ >= kRefresh) {
+  if (now < again_at_) return usable_;
+  const Status made = reach(wanted, may_store, ready, stop);
+  if (stop.stop_requested()) return false;
+  MutexLock lock(mutex_);
+  made ? reaching_.passed() : reaching_.failed(made.error(), now);
+  again_at_ = reaching_.again_at();
+  if (ready) ready_ = ready;
+  return usable_ = ready && (ready->there || !may_store) && (made || made.error().retryable);
+}
+
+Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, std::optional<Ready>& ready,
+                           const std::stop_token& stop) {
+  const BootTime now = c_.clock.boot_now();
+  if (!ready || now >= refresh_at_) {
     const backup::Instance instance{wanted.stanza, c_.layout.pgdata(), c_.layout.run_dir, c_.postgres_port,
                                     c_.layout.run_dir + "/backup"};
     const auto config = c_.access.write(wanted.destination, wanted.encryption, instance, stop);
-    if (!config) return std::unexpected(config.error());
-    refreshed_at_ = now;
+    if (!config) {
+      Error error = config.error();
+      // No word on the Secret: it may be there, and our rights to it may come a moment after the wish.
+      error.retryable = error.code != Code::kNotFound && error.code != Code::kInvalid;
+      return std::unexpected(std::move(error));
+    }
+    refresh_at_ = now + kRefresh;
     ready = Ready{wanted, *config, ready && ready->there};
   }
-  if (may_store && !ready->there) {
-    const PgBackRest program(c_.children, ready->config, wanted.stanza);
-    if (auto made = program.run_checked({"stanza-create"}, {}, stop); !made) return std::unexpected(made.error());
-    if (auto stored = store_histories(program, stop); !stored) return stored;
-    ready->there = true;
-    log::info("the repository is there", {{"stanza", wanted.stanza}, {"bucket", wanted.destination.s3.bucket}});
-  }
-  const bool complete = ready->there || !may_store;
+  if (ready->there || !may_store) return {};
+  const PgBackRest program(c_.children, ready->config, wanted.stanza);
+  if (auto made = program.run_checked({"stanza-create"}, {}, stop); !made) return std::unexpected(made.error());
+  if (auto stored = store_histories(program, stop); !stored) return stored;
+  ready->there = true;
+  log::info("the repository is there", {{"stanza", wanted.stanza}, {"bucket", wanted.destination.s3.bucket}});
+  return {};
+}
+
+void BackupKeeper::tell_reached(const api::BackupAssignment& wanted, bool ready) {
+  std::string words;
   {
     MutexLock lock(mutex_);
-    ready_ = std::move(ready);
+    words = reaching_.words().empty() ? storing_.words() : reaching_.words();
   }
   tell([&](BackupReport& report) {
     if (report.stanza != wanted.stanza) report = {};
     report.stanza = wanted.stanza;
-    if (!report.ready) report.trouble.clear();  // what storing says stays its own
-    report.ready = complete;
+    report.ready = ready;
+    report.trouble = words;
   });
-  return {};
 }
 
 }  // namespace twinspan::worker

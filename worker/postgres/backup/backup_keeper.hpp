@@ -14,6 +14,7 @@
 #include "engines/postgres/archive/listener.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
+#include "worker/postgres/backup/lasting_trouble.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/backup/restore_data.hpp"
@@ -25,6 +26,9 @@ namespace twinspan::worker {
 
 // archive_command of a member, which asks the keeper. pgBackRest refuses a backup where the word is missing.
 std::string archive_command_of(const postgres::Layout& layout);
+
+// Whether both store the same in the same repository, by the same Secrets.
+bool same_place(const api::BackupAssignment& a, const api::BackupAssignment& b);
 
 class BackupKeeper {
  public:
@@ -59,8 +63,11 @@ class BackupKeeper {
 
   void run(const std::stop_token& stop);
   void look_after(const Standing& now, const std::stop_token& stop);
-  Status make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop);
-  bool usable(const Ready& ready, const api::BackupAssignment& wanted) const;
+  std::optional<Ready> known(const api::BackupAssignment& wanted, bool may_store);
+  bool make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop);
+  Status reach(const api::BackupAssignment& wanted, bool may_store, std::optional<Ready>& ready,
+               const std::stop_token& stop);
+  void tell_reached(const api::BackupAssignment& wanted, bool ready);
   // backup_attempt.cpp
   void attempt(const api::BackupAssignment& wanted, const std::stop_token& stop);
   Status take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop);
@@ -88,10 +95,14 @@ class BackupKeeper {
   mutable Mutex mutex_;
   std::optional<Ready> ready_ GUARDED_BY(mutex_);
   BackupReport report_ GUARDED_BY(mutex_);
+  LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
   std::optional<api::BackupRun> attempted_ GUARDED_BY(mutex_);  // under way
   std::stop_source stop_attempt_ GUARDED_BY(mutex_);
   std::stop_source stop_storing_ GUARDED_BY(mutex_);
-  BootTime refreshed_at_{};  // the Secrets were read; of the keeper's thread
+  // Of the keeper's thread: what it asks for, when the Secrets are read again, and when what failed is tried again.
+  std::optional<api::BackupAssignment> asked_for_;
+  bool asked_to_store_ = false, usable_ = false;
+  BootTime refresh_at_{}, again_at_{};
   Signal wake_;
   postgres::StoreListener listener_;
   RoleThread thread_{"backups"};

@@ -59,7 +59,7 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
       view.left_behind = is_left_behind(name_of_file(file));
       view.archiver = now.desired->backup->archiver == now.desired->settings.endpoint;
       MutexLock lock(mutex_);
-      view.ready = ready_ && usable(*ready_, *now.desired->backup) && (ready_->there || !view.archiver);
+      view.ready = ready_ && same_place(ready_->assignment, *now.desired->backup) && (ready_->there || !view.archiver);
     }
     const StoreStep step = decide_store(view, name_of_file(file));
     if (step == StoreStep::kEnd) return postgres::StoreAnswer::kEnding;
@@ -106,8 +106,18 @@ std::optional<postgres::StoreAnswer> BackupKeeper::try_to_store(StoreStep step, 
                                              : compare(*pgbackrest, wanted.stanza, file, own.get_token());
   if (own.stop_requested() && !done) return std::nullopt;
   const std::string name = name_of_file(file);
+  std::string words;
+  {
+    MutexLock lock(mutex_);
+    if (done)
+      storing_.passed();
+    else
+      storing_.failed({done.error().code, fmt::format("{}: {}", name, done.error().message), done.error().retryable},
+                      c_.clock.boot_now());
+    words = storing_.words().empty() ? reaching_.words() : storing_.words();
+  }
   tell([&](BackupReport& report) {
-    report.trouble = done ? "" : fmt::format("{}: {}", name, done.error().message);
+    report.trouble = words;
     report.waiting = done && *done ? "" : name;
     if (done && *done) report.stored = name;
   });
