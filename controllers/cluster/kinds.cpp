@@ -222,6 +222,7 @@ Result<Lease> decode_lease(const Json& json, BootTime now) {
 bool is_mere_renewal(const Lease& before, const Lease& after) {
   LeaseRecord record = before.record;
   record.version = after.record.version;
+  record.end = after.record.end;  // moves with the log
   return record == after.record && before.uid == after.uid && before.terminating == after.terminating &&
          after.seen_at - before.seen_at < before.duration;
 }

@@ -32,6 +32,7 @@ TEST(LinkKinds, ARenewalIsNewsExactlyWhereTheLeaseHadRunOut) {
   for (const milliseconds later : {milliseconds(0), milliseconds(1000), milliseconds(4999)}) {
     Lease after = before;
     after.record.version = "10";
+    after.record.end = Position{1000};  // the log goes on
     after.seen_at += later;
     EXPECT_TRUE(is_mere_renewal(before, after)) << later.count();
     after.record.epoch = {8};
