@@ -73,6 +73,21 @@ expect("a protected link is not deleted", answer.returncode != 0 and "twinspan.d
 kubectl("annotate", "replicationlink", "orders", "twinspan.dev/protected-")
 expect("and is, once it is protected no more", kubectl("delete", "replicationlink", "orders", "--timeout=20s").returncode == 0)
 
+# What people do to the authority: it is made again and trusted again, by itself.
+unwise = json.loads(json.dumps(good))
+unwise["spec"]["source"]["postgres"]["managed"]["parameters"] = {"port": "5433"}
+answer = apply(unwise)
+expect("the settings that are the agent's are refused", "parameters[port]" in answer.stderr, answer.stderr)
+before = bundles()
+kubectl("delete", "secret", "twinspan-ca")
+until("a lost authority is written again", lambda: kubectl("get", "secret", "twinspan-ca").returncode == 0)
+expect("the API server trusts it all the time", bundles() == before and "parameters[port]" in apply(unwise).stderr, apply(unwise).stderr)
+for kind in ("validatingwebhookconfiguration", "mutatingwebhookconfiguration"):
+    kubectl("patch", kind, "twinspan", "--type=json", "-p", '[{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]')
+until("a bundle that a hand took away is written again", lambda: bundles() == before)
+until("and still refuses", lambda: "parameters[port]" in apply(unwise).stderr)
+clear()
+
 refused, warned, others = try_at_apply(all_bad(), apply, clear)
 wrong += others
 print(f"webhooks: {refused} of {refused + warned} wrong manifests refused by kubectl apply, {warned} admitted with a warning")
