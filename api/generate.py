@@ -187,8 +187,8 @@ DOCS = {
 }
 # Objects kept as JSON: they are Kubernetes' own shapes and only handed on.
 FREE = {"resources"}
-# Kept as JSON as well, as people wrote them, so that no pod is replaced for the way we would write them; but read once as what they
-# are, so that what the schema refuses is refused here too. Their structs are for who judges them only (placement_types.hpp).
+# Kept as JSON as well, as people wrote them, so that no pod is replaced for the way we would write them. Their structs are for
+# who judges them (placement_types.hpp, api/validate_placement.cpp): a link that runs goes on where they are found wrong.
 CHECKED = {"affinity", "tolerations[]", "topologySpreadConstraints[]"}
 # Plain members though the schema gives no default, and what absence means. Settings of an engine: every field's default, and
 # an object of another engine must not get them written into its spec. What an endpoint leaves out: the link's, which a
@@ -254,7 +254,8 @@ class Generator:
             if schema.get("x-kubernetes-preserve-unknown-fields") or leaf in FREE:
                 return "Json", ""
             if leaf in CHECKED:
-                return "Json", f"{{.parses = read_as<{self.checked(schema, path)}>}}"
+                self.look_at(schema, path)
+                return "Json", ""
             if "additionalProperties" in schema:
                 inner, rule = self.value(schema["additionalProperties"], path + "{}")
                 bounds = (("minProperties", "min_items"), ("maxProperties", "max_items"))
@@ -294,11 +295,10 @@ class Generator:
             return "bool", ""
         self.fail(path, f"type {kind} is not handled")
 
-    def checked(self, schema, path):
+    def look_at(self, schema, path):
         before = set(self.structs) | set(self.enums)
-        name = self.struct(schema, path)
+        self.struct(schema, path)
         self.names_apart |= (set(self.structs) | set(self.enums)) - before
-        return name
 
     def with_items(self, parts, rule):
         if rule:

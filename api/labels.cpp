@@ -17,9 +17,7 @@ constexpr size_t kAnnotationsBytesMost = 192 << 10;
 
 // Letters, digits, '-', '_' and '.', the first and the last one a letter or a digit.
 bool is_name(std::string_view text) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   return !text.empty() && text.size() <= kNameMost && plain(text.front()) && plain(text.back()) &&
          std::all_of(text.begin(), text.end(), [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.'; });
 }
@@ -58,8 +56,7 @@ void check_added_labels(const Map& labels, const MapField& field, Errors& errors
   for (const auto& [key, value] : labels) {
     const std::string at = place(field, key);
     if (!is_qualified_name(key)) errors.push_back({at, "the key must be " + std::string(kQualifiedName)});
-    if (!is_label_value(value))
-      errors.push_back({at, "is \"" + value + "\", must be " + std::string(kLabelValue)});
+    if (!is_label_value(value)) errors.push_back({at, "is \"" + value + "\", must be " + std::string(kLabelValue)});
   }
 }
 
@@ -74,7 +71,7 @@ void check_added_annotations(const Map& annotations, const MapField& field, Erro
   }
   if (bytes > kAnnotationsBytesMost)
     errors.push_back({field(""), "are " + std::to_string(bytes) + " bytes together, must be at most " +
-                                 std::to_string(kAnnotationsBytesMost)});
+                                     std::to_string(kAnnotationsBytesMost)});
 }
 
 }  // namespace twinspan::api

@@ -13,7 +13,8 @@ namespace twinspan::api {
 // it: it is not to be had.
 bool is_reserved_variable(std::string_view name);
 
-// `field`: where a part stands that is taken out of a PodTemplate by `part`, which is compared: "spec.postgres.managed".
+// `field`: where a part stands that is taken out of a PodTemplate by `part`, which is compared:
+// "spec.postgres.managed".
 using PodTemplateField = std::function<std::string(const std::function<Json(const PodTemplate&)>& part)>;
 void check_pod_template(const PodTemplate& added, const PodTemplateField& field, std::vector<FieldError>& errors);
 

@@ -36,8 +36,6 @@ struct Rule {
   size_t min_items = 0, max_items = std::numeric_limits<size_t>::max();  // of a list or map
   bool unique = false;
   const Rule* items = nullptr;
-  Status (*parses)(const Json&,
-                   const Path&) = nullptr;  // of an object that is kept as it is: whether it is what it should be
 };
 
 // kInvalid "FIELD: is VALUE, must be EXPECTED"; long values are cut.
@@ -110,13 +108,6 @@ Status read_optional(const Json& json, const Path& at, std::string_view key, std
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return {};
   return read(*found, Path{&at, key}, out.emplace(), rule);
-}
-
-// Whether it can be read as a T.
-template <class T>
-Status read_as(const Json& json, const Path& at) {
-  T out;
-  return read(json, at, out, Rule{});
 }
 
 template <class T, class Key>

@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 #include "api/labels.hpp"
 #include "api/patterns.hpp"
@@ -52,6 +54,17 @@ class PlacementCheck {
       refuse(field + ".minDomains", "means nothing unless whenUnsatisfiable is DoNotSchedule, leave it out");
     if (one.label_selector) selector(*one.label_selector, field + ".labelSelector");
     label_keys(one.match_label_keys, one.label_selector, field + ".matchLabelKeys");
+  }
+
+  // What the schema has of it, for those who have it from elsewhere: of a version before, or past the API server.
+  template <class T>
+  std::optional<T> read(Result<T> parsed, const std::string& field) {
+    if (parsed) return std::move(*parsed);
+    const std::string& words = parsed.error().message;  // "nodeAffinity.…: is …", of the whole "the object: is …"
+    const size_t end = words.find(": ");
+    const bool whole = words.starts_with("the object: ");
+    refuse(whole ? field : field + "." + words.substr(0, end), words.substr(end + 2));
+    return std::nullopt;
   }
 
   void refuse(std::string field, std::string message) { errors_.push_back({std::move(field), std::move(message)}); }
@@ -130,13 +143,7 @@ class PlacementCheck {
   void label_keys(const std::vector<std::string>& keys, const std::optional<LabelSelector>& beside,
                   const std::string& field) {
     if (!keys.empty() && !beside) refuse(field, "means nothing without labelSelector, leave it out");
-    for (size_t i = 0; i < keys.size(); ++i) {
-      key(keys[i], item(field, i));
-      if (!beside) continue;
-      bool there = beside->match_labels.contains(keys[i]);
-      for (const LabelRequirement& one : beside->match_expressions) there = there || one.key == keys[i];
-      if (there) refuse(item(field, i), "stands in labelSelector as well");
-    }
+    for (size_t i = 0; i < keys.size(); ++i) key(keys[i], item(field, i));
   }
 
   void selector(const LabelSelector& selector, const std::string& field) {
@@ -171,23 +178,24 @@ class PlacementCheck {
 
 }  // namespace
 
-// The parsers have read every part once: what can't be read was refused there.
 void check_placement(const PlacementSpec& placement, const PlacementField& field, Errors& errors) {
   PlacementCheck check(errors);
   if (!placement.node_selector.empty()) check.labels(placement.node_selector, field("nodeSelector") + ".nodeSelector");
-  if (!placement.affinity.is_null())
-    if (const auto affinity = parse_affinity(placement.affinity))
-      check.affinity(*affinity, field("affinity") + ".affinity");
-  for (size_t i = 0; i < placement.tolerations.size(); ++i)
-    if (const auto one = parse_toleration(placement.tolerations[i]))
-      check.toleration(*one, item(field("tolerations") + ".tolerations", i));
-  std::map<std::pair<std::string, WhenUnsatisfiable>, size_t> seen;
+  if (!placement.affinity.is_null()) {
+    const std::string at = field("affinity") + ".affinity";
+    if (const auto affinity = check.read(parse_affinity(placement.affinity), at)) check.affinity(*affinity, at);
+  }
+  for (size_t i = 0; i < placement.tolerations.size(); ++i) {
+    const std::string at = item(field("tolerations") + ".tolerations", i);
+    if (const auto one = check.read(parse_toleration(placement.tolerations[i]), at)) check.toleration(*one, at);
+  }
+  std::set<std::pair<std::string, WhenUnsatisfiable>> seen;
   for (size_t i = 0; i < placement.topology_spread_constraints.size(); ++i) {
-    const auto one = parse_topology_spread(placement.topology_spread_constraints[i]);
-    if (!one) continue;
     const std::string at = item(field("topologySpreadConstraints") + ".topologySpreadConstraints", i);
+    const auto one = check.read(parse_topology_spread(placement.topology_spread_constraints[i]), at);
+    if (!one) continue;
     check.spread(*one, at);
-    if (!seen.emplace(std::pair(one->topology_key, one->when_unsatisfiable), i).second)
+    if (!seen.emplace(one->topology_key, one->when_unsatisfiable).second)
       check.refuse(at, "topologyKey and whenUnsatisfiable stand there twice");
   }
 }

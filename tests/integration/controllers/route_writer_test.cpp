@@ -9,16 +9,17 @@ namespace {
 
 class Routes : public ::testing::Test {
  protected:
-  Routes() : cluster(*rig.client, rig.clock, {}), caches(*rig.client, cluster, {}), writer(*rig.client, caches, rig.clock) {
+  Routes()
+      : cluster(*rig.client, rig.clock, {}), caches(*rig.client, cluster, {}), writer(*rig.client, caches, rig.clock) {
     rig.stop_operator();
     cluster.start();
     caches.start();
     EXPECT_TRUE(rig.eventually([&] { return cluster.synced() && caches.synced(); }));
-    const auto made = rig.client->create(
-        kube::kFailoverPolicies, {{"apiVersion", "twinspan.dev/v1alpha1"},
-                                  {"kind", "FailoverPolicy"},
-                                  {"metadata", {{"name", "orders"}, {"namespace", "shop"}}},
-                                  {"spec", {{"linkRef", {{"name", "orders"}}}}}});
+    const auto made =
+        rig.client->create(kube::kFailoverPolicies, {{"apiVersion", "twinspan.dev/v1alpha1"},
+                                                     {"kind", "FailoverPolicy"},
+                                                     {"metadata", {{"name", "orders"}, {"namespace", "shop"}}},
+                                                     {"spec", {{"linkRef", {{"name", "orders"}}}}}});
     EXPECT_TRUE(made);
     policy = api::parse_failover_policy(*made).value();
     policy.spec.services.emplace_back().name = "orders-rw";

@@ -9,9 +9,9 @@ namespace {
 
 TEST(Labels, KeysAreQualifiedNames) {
   const std::string long_name(63, 'a'), long_prefix = "p." + std::string(251, 'a');
-  for (const std::string& good : {std::string("a"), std::string("team"), std::string("Team_1.x-y"),
-                                  std::string("example.com/team"), std::string("a/b"), long_name,
-                                  std::string(63, 'a') + "/" + long_name})
+  for (const std::string& good :
+       {std::string("a"), std::string("team"), std::string("Team_1.x-y"), std::string("example.com/team"),
+        std::string("a/b"), long_name, std::string(63, 'a') + "/" + long_name})
     EXPECT_TRUE(is_qualified_name(good)) << good;
   for (const std::string& bad :
        {std::string(""), std::string("-a"), std::string("a-"), std::string("a b"), std::string("a/"), std::string("/a"),
@@ -31,7 +31,8 @@ TEST(Labels, ValuesAreShortNamesOrNothing) {
 std::string refused(void (*check)(const std::map<std::string, std::string>&, const MapField&, std::vector<FieldError>&),
                     const std::map<std::string, std::string>& added) {
   std::vector<FieldError> errors;
-  check(added, [](const auto&) { return "at"; }, errors);
+  check(
+      added, [](const auto&) { return "at"; }, errors);
   std::string out;
   for (const FieldError& error : errors) out += error.field + " ";
   return out;

@@ -7,11 +7,10 @@
 namespace twinspan::api {
 namespace {
 
-// What parsing or judging says of a placement: the fields below `managed`, or what the parser says.
+// Whom judging names. A spec that holds it is read all the same: whoever runs by it goes on.
 std::string refused(const char* placement) {
-  const Json json = Json::parse(placement);
-  const auto managed = parse_managed_postgres(json);
-  if (!managed) return managed.error().message.substr(0, managed.error().message.find(": "));
+  const auto managed = parse_managed_postgres(Json::parse(placement));
+  if (!managed) return managed.error().message;
   std::vector<FieldError> errors;
   check_placement(
       {managed->node_selector, managed->affinity, managed->tolerations, managed->topology_spread_constraints},
@@ -32,9 +31,9 @@ std::string of_node(const std::string& requirement) {
 }
 
 std::string of_pods(const std::string& term) {
-  return refused((R"({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [)" + term +
-                  "]}}}")
-                     .c_str());
+  return refused(
+      (R"({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [)" + term + "]}}}")
+          .c_str());
 }
 
 constexpr const char* kNode =
@@ -57,13 +56,14 @@ TEST(Placement, NodesAreComparedAsTheOperatorSays) {
         R"({"key": "cores", "operator": "Gt", "values": ["7"]})", R"({"key": "c", "operator": "Lt", "values": ["-1"]})",
         R"({"key": "disk", "operator": "Exists", "values": []})"})
     EXPECT_EQ(of_node(good), "") << good;
-  for (const char* bad : {R"({"key": "disk", "operator": "In"})", R"({"key": "disk", "operator": "NotIn"})",
-                          R"({"key": "disk", "operator": "Exists", "values": ["a"]})",
-                          R"({"key": "cores", "operator": "Gt", "values": ["7", "8"]})",
-                          R"({"key": "cores", "operator": "Gt"})", R"({"key": "cores", "operator": "Lt", "values": ["7a"]})"})
+  for (const char* bad :
+       {R"({"key": "disk", "operator": "In"})", R"({"key": "disk", "operator": "NotIn"})",
+        R"({"key": "disk", "operator": "Exists", "values": ["a"]})",
+        R"({"key": "cores", "operator": "Gt", "values": ["7", "8"]})", R"({"key": "cores", "operator": "Gt"})",
+        R"({"key": "cores", "operator": "Lt", "values": ["7a"]})"})
     EXPECT_EQ(of_node(bad), std::string(kNode) + ".values") << bad;
   EXPECT_EQ(of_node(R"({"key": "a b", "operator": "Exists"})"), std::string(kNode) + ".key");
-  EXPECT_EQ(of_node(R"({"operator": "Exists"})").substr(0, 9), "affinity.") << "the schema's own rules name it as well";
+  EXPECT_EQ(of_node(R"({"operator": "Exists"})"), std::string(kNode) + ".key") << "the schema's own rules, too";
 }
 
 TEST(Placement, FieldsOfNodesAreTheirNamesOnly) {
@@ -92,7 +92,8 @@ TEST(Placement, PodsAreChosenByLabelsThatCanBe) {
   for (const auto& [bad, field] : std::vector<std::pair<const char*, const char*>>{
            {R"({"topologyKey": "a b"})", ".topologyKey"},
            {R"({"topologyKey": "z", "namespaces": ["Shop"]})", ".namespaces[0]"},
-           {R"({"topologyKey": "z", "labelSelector": {"matchLabels": {"a b": "c"}}})", ".labelSelector.matchLabels[a b]"},
+           {R"({"topologyKey": "z", "labelSelector": {"matchLabels": {"a b": "c"}}})",
+            ".labelSelector.matchLabels[a b]"},
            {R"({"topologyKey": "z", "namespaceSelector": {"matchLabels": {"a": "-"}}})",
             ".namespaceSelector.matchLabels[a]"},
            {R"({"topologyKey": "z", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}})",
@@ -101,8 +102,6 @@ TEST(Placement, PodsAreChosenByLabelsThatCanBe) {
                {"key": "a", "operator": "In", "values": ["b c"]}]}})",
             ".labelSelector.matchExpressions[0].values[0]"},
            {R"({"topologyKey": "z", "matchLabelKeys": ["a"]})", ".matchLabelKeys"},
-           {R"({"topologyKey": "z", "labelSelector": {"matchLabels": {"a": "b"}}, "mismatchLabelKeys": ["a"]})",
-            ".mismatchLabelKeys[0]"},
            {R"({"topologyKey": "z", "labelSelector": {}, "matchLabelKeys": ["a"], "mismatchLabelKeys": ["a"]})",
             ".mismatchLabelKeys[0]"}})
     EXPECT_EQ(of_pods(bad), std::string(kPods) + field) << bad;
@@ -121,9 +120,10 @@ TEST(Placement, TolerationsAreThoseOfAPod) {
            {R"({"key": "db", "value": "a b"})", "value"},
            {R"({"key": "db", "operator": "Exists", "value": "a"})", "value"},
            {R"({"key": "db", "operator": "Exists", "tolerationSeconds": 5})", "tolerationSeconds"}})
-    EXPECT_EQ(refused((std::string(R"({"tolerations": [)") + bad + "]}").c_str()), "m.tolerations[0]." + std::string(field))
+    EXPECT_EQ(refused((std::string(R"({"tolerations": [)") + bad + "]}").c_str()),
+              "m.tolerations[0]." + std::string(field))
         << bad;
-  EXPECT_EQ(refused(R"({"tolerations": [{"key": "db", "effect": "Never"}]})"), "tolerations[0].effect");
+  EXPECT_EQ(refused(R"({"tolerations": [{"key": "db", "effect": "Never"}]})"), "m.tolerations[0].effect");
 }
 
 TEST(Placement, SpreadIsThatOfAPod) {
@@ -135,8 +135,8 @@ TEST(Placement, SpreadIsThatOfAPod) {
   EXPECT_EQ(of(R"(, "whenUnsatisfiable": "DoNotSchedule", "matchLabelKeys": ["a"]})"), at + "matchLabelKeys");
   EXPECT_EQ(of(R"(, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"a": "-"}}})"),
             at + "labelSelector.matchLabels[a]");
-  EXPECT_EQ(of(R"(, "whenUnsatisfiable": "Never"})"), "topologySpreadConstraints[0].whenUnsatisfiable");
-  EXPECT_EQ(of("}"), "topologySpreadConstraints[0].whenUnsatisfiable");
+  EXPECT_EQ(of(R"(, "whenUnsatisfiable": "Never"})"), at + "whenUnsatisfiable");
+  EXPECT_EQ(of("}"), at + "whenUnsatisfiable");
   EXPECT_EQ(of(R"(, "whenUnsatisfiable": "DoNotSchedule"}, {"maxSkew": 2, "topologyKey": "zone",
                    "whenUnsatisfiable": "DoNotSchedule"})"),
             "m.topologySpreadConstraints[1]");
