@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes api/types.hpp and api/types.cpp from the schemas in crds/.
+"""Writes api/types.hpp, api/placement_types.hpp and api/types.cpp from the schemas in crds/.
 
 usage: generate.py OUTPUT_DIR CRD...
 
@@ -25,6 +25,25 @@ SHAPES = {
     "*.postgres.managed.storage": "PostgresStorage",
     "*.postgres.managed.podTemplate": "PodTemplate",
     "*.podTemplate.env[]": "EnvVariable",
+    "*.affinity": "Affinity",
+    "*.affinity.nodeAffinity": "NodeAffinity",
+    "*.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": "NodeSelector",
+    "*.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[]": "PreferredNodes",
+    "*.nodeSelectorTerms[]": "NodeSelectorTerm",
+    "*.preference": "NodeSelectorTerm",
+    "*.nodeSelectorTerms[].matchExpressions[]": "NodeRequirement",
+    "*.preference.matchExpressions[]": "NodeRequirement",
+    "*.matchFields[]": "NodeRequirement",
+    "*.affinity.podAffinity": "PodAffinity",
+    "*.affinity.podAntiAffinity": "PodAffinity",
+    "*.requiredDuringSchedulingIgnoredDuringExecution[]": "PodAffinityTerm",
+    "*.podAffinityTerm": "PodAffinityTerm",
+    "*.preferredDuringSchedulingIgnoredDuringExecution[]": "PreferredPods",
+    "*.labelSelector": "LabelSelector",
+    "*.namespaceSelector": "LabelSelector",
+    "*Selector.matchExpressions[]": "LabelRequirement",
+    "*.tolerations[]": "Toleration",
+    "*.topologySpreadConstraints[]": "TopologySpread",
     "*.postgres.external": "ExternalPostgres",
     "*.postgres.external.tls": "ExternalTls",
     "ReplicationLink.spec.postgres": "PostgresSettings",
@@ -133,6 +152,15 @@ ENUMS = {
     "*.status.import.phase": "ImportPhase",
     "*.services[].template.type": "ServiceType",
     "*.services[].template.externalTrafficPolicy": "ExternalTrafficPolicy",
+    "*.nodeSelectorTerms[].matchExpressions[].operator": "NodeOperator",
+    "*.preference.matchExpressions[].operator": "NodeOperator",
+    "*.matchFields[].operator": "NodeOperator",
+    "*Selector.matchExpressions[].operator": "LabelOperator",
+    "*.tolerations[].operator": "TolerationOperator",
+    "*.tolerations[].effect": "TaintEffect",
+    "*.whenUnsatisfiable": "WhenUnsatisfiable",
+    "*.nodeAffinityPolicy": "NodeInclusion",
+    "*.nodeTaintsPolicy": "NodeInclusion",
     "*.standby": "Standby",
     "*.diverged": "Diverged",
     "*.s3.detect": "Detect",
@@ -158,7 +186,10 @@ DOCS = {
     "Condition": "One condition, as the conventions of the Kubernetes API have it.",
 }
 # Objects kept as JSON: they are Kubernetes' own shapes and only handed on.
-FREE = {"resources", "affinity", "tolerations[]", "topologySpreadConstraints[]"}
+FREE = {"resources"}
+# Kept as JSON as well, as people wrote them, so that no pod is replaced for the way we would write them. Their structs are for
+# who judges them (placement_types.hpp, api/validate_placement.cpp): a link that runs goes on where they are found wrong.
+CHECKED = {"affinity", "tolerations[]", "topologySpreadConstraints[]"}
 # Plain members though the schema gives no default, and what absence means. Settings of an engine: every field's default, and
 # an object of another engine must not get them written into its spec. What an endpoint leaves out: the link's, which a
 # default that the API server fills in would hide.
@@ -187,7 +218,7 @@ PATTERNS = {
 }
 
 
-KEYWORDS = {"import", "template"}
+KEYWORDS = {"import", "operator", "template"}
 
 
 def snake(name):
@@ -208,6 +239,7 @@ class Generator:
         self.structs = {}  # name -> {"fields": [...], "doc": ..., "paths": [...]}; in order of dependency
         self.enums = {}  # name -> values
         self.roots = []  # (kind, spec struct, status struct)
+        self.names_apart = set()  # of structs and enums that only what is CHECKED has
 
     def fail(self, path, why):
         sys.exit(f"generate.py: {path}: {why}")
@@ -220,6 +252,9 @@ class Generator:
             return "std::string", ""
         if kind == "object":
             if schema.get("x-kubernetes-preserve-unknown-fields") or leaf in FREE:
+                return "Json", ""
+            if leaf in CHECKED:
+                self.look_at(schema, path)
                 return "Json", ""
             if "additionalProperties" in schema:
                 inner, rule = self.value(schema["additionalProperties"], path + "{}")
@@ -259,6 +294,11 @@ class Generator:
         if kind == "boolean":
             return "bool", ""
         self.fail(path, f"type {kind} is not handled")
+
+    def look_at(self, schema, path):
+        before = set(self.structs) | set(self.enums)
+        self.struct(schema, path)
+        self.names_apart |= (set(self.structs) | set(self.enums)) - before
 
     def with_items(self, parts, rule):
         if rule:
@@ -345,15 +385,21 @@ class Generator:
         return ["  template <class Self, class Each>", "  static void for_each_member(Self& self, const Each& each) {",
                 *(f"    each(self.{name});" for name in names), "  }"]
 
-    def header(self):
-        out = ["// Generated by api/generate.py from crds/. Do not edit.", "#pragma once", "#include <cstdint>", "#include <map>",
-               "#include <nlohmann/json.hpp>", "#include <optional>", "#include <string>", "#include <string_view>", "#include <vector>", "",
-               '#include "api/meta.hpp"', '#include "core/json.hpp"', '#include "core/result.hpp"', "", "namespace twinspan::api {", ""]
+    def header_apart(self):
+        out = ["// Generated by api/generate.py from crds/. Do not edit.", "#pragma once", '#include "api/types.hpp"', "", "namespace twinspan::api {", ""]
+        return "\n".join(out + self.declarations(apart=True) + ["}  // namespace twinspan::api", ""])
+
+    def declarations(self, apart):
+        out = []
         for name, values in self.enums.items():
+            if (name in self.names_apart) != apart:
+                continue
             out += [f"enum class {name} {{ {', '.join('k' + value for value in values)} }};",
                     f"std::string_view to_string({name} value);",
                     f"std::optional<{name}> parse_{snake(name)}(std::string_view text);", ""]
         for name, struct in self.structs.items():
+            if (name in self.names_apart) != apart:
+                continue
             out += self.comment(struct["doc"]) + [f"struct {name} {{"]
             for field in struct["fields"]:
                 cpp_type = f"std::optional<{field['type']}>" if field["need"] == "optional" else field["type"]
@@ -364,6 +410,13 @@ class Generator:
             out += ["", *self.members(field["member"] for field in struct["fields"]),
                     f"  bool operator==(const {name}&) const = default;", "};",
                     f"Result<{name}> parse_{snake(name)}(const Json& json);", f"Json to_json(const {name}& value);", ""]
+        return out
+
+    def header(self):
+        out = ["// Generated by api/generate.py from crds/. Do not edit.", "#pragma once", "#include <cstdint>", "#include <map>",
+               "#include <nlohmann/json.hpp>", "#include <optional>", "#include <string>", "#include <string_view>", "#include <vector>", "",
+               '#include "api/meta.hpp"', '#include "core/json.hpp"', '#include "core/result.hpp"', "", "namespace twinspan::api {", ""]
+        out += self.declarations(apart=False)
         for kind, crd, spec, status, doc in self.roots:
             names = crd["spec"]["names"]
             version = [v["name"] for v in crd["spec"]["versions"] if v["storage"]][0]
@@ -380,6 +433,7 @@ class Generator:
 
     def source(self):
         out = ["// Generated by api/generate.py from crds/. Do not edit.", '#include "api/types.hpp"', "", '#include "api/managed_defaults.hpp"', '#include "api/patterns.hpp"',
+               '#include "api/placement_types.hpp"',
                '#include "api/reader.hpp"', "", "namespace twinspan::api {", ""]
         for name, values in self.enums.items():
             out += [f"std::string_view to_string({name} value) {{", "  switch (value) {"]
@@ -434,7 +488,7 @@ def main():
     for path in sys.argv[2:]:
         generator.root(yaml.safe_load(pathlib.Path(path).read_text()))
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in (("types.hpp", generator.header()), ("types.cpp", generator.source())):
+    for name, text in (("types.hpp", generator.header()), ("placement_types.hpp", generator.header_apart()), ("types.cpp", generator.source())):
         file = output / name
         # What is the same keeps its time: nothing that includes it is compiled again.
         if not file.exists() or file.read_text() != text:

@@ -1,5 +1,6 @@
 #include "api/managed_defaults.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -29,10 +30,34 @@ Json merged_parameters(const Json& common, const Json& own) {
   return out;
 }
 
+// By name, in the order in which the link has them; what only the endpoint has follows.
+Json merged_env(const Json& common, const Json& own) {
+  if (!common.is_array() || !own.is_array()) return merged(common, own, 0);
+  Json out = common;
+  for (const Json& one : own) {
+    const auto same = std::find_if(
+        out.begin(), out.end(), [&](const Json& other) { return member_of(other, "name") == member_of(one, "name"); });
+    if (same == out.end())
+      out.push_back(one);
+    else
+      *same = one;
+  }
+  return out;
+}
+
+// null where neither says anything.
+Json merged_template(const Json& common, const Json& own) {
+  if (!common.is_object() || !own.is_object()) return merged(common, own, 0);
+  Json out = merged(common, own, 2);
+  out["env"] = merged_env(member_of(common, "env"), member_of(own, "env"));
+  return out;
+}
+
 Json complete(const Json& common, const Json& own) {
   Json out = merged(common, own, 1);
   out["parameters"] = merged_parameters(member_of(common, "parameters"), member_of(own, "parameters"));
   out["resources"] = merged(member_of(common, "resources"), member_of(own, "resources"), 2);
+  out["podTemplate"] = merged_template(member_of(common, "podTemplate"), member_of(own, "podTemplate"));
   Json storage = member_of(common, "storage");
   // An emptyDir has no class, whichever the volumes of others have.
   if (storage.is_object() && member_of(member_of(own, "storage"), "ephemeral") == Json(true))

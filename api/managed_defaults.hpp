@@ -10,10 +10,10 @@ namespace twinspan::api {
 
 struct Path;  // api/reader.hpp
 
-// Completes every managed endpoint of `spec`, read from `json`, by what it leaves out: parameters, resources and
-// storage are taken over key by key, everything else as a whole. Said is also what is empty (`tolerations: []`). An
-// endpoint that is neither managed nor external, nor of another engine, becomes a managed one. Whoever reads a link
-// sees complete endpoints only.
+// Completes every managed endpoint of `spec`, read from `json`, by what it leaves out: parameters, resources, storage
+// and podTemplate are taken over key by key (its env by name), everything else as a whole. Said is also what is empty
+// (`tolerations: []`). An endpoint that is neither managed nor external, nor of another engine, becomes a managed one.
+// Whoever reads a link sees complete endpoints only.
 Status inherit_managed(const Json& json, const Path& at, LinkSpec& spec);
 
 // The spec with what its endpoints have, and without where they have it from: read again it is the same, also beside

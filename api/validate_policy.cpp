@@ -1,5 +1,10 @@
+#include <arpa/inet.h>
+
+#include <charconv>
+
 #include "api/endpoints.hpp"
 #include "api/engine_rules.hpp"
+#include "api/labels.hpp"
 #include "api/patterns.hpp"
 #include "api/validate.hpp"
 #include "core/cron.hpp"
@@ -10,6 +15,41 @@ namespace {
 
 using Errors = std::vector<FieldError>;
 
+// "10.0.0.0/8" or "fd00::/8", as the API server reads them.
+bool is_cidr(const std::string& text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return false;
+  const std::string address = text.substr(0, slash), bits = text.substr(slash + 1);
+  unsigned char parsed[16];
+  const bool four = inet_pton(AF_INET, address.c_str(), parsed) == 1;
+  if (!four && inet_pton(AF_INET6, address.c_str(), parsed) != 1) return false;
+  int length = 0;
+  const auto [end, wrong] = std::from_chars(bits.data(), bits.data() + bits.size(), length);
+  return wrong == std::errc() && end == bits.data() + bits.size() && length >= 0 && length <= (four ? 32 : 128);
+}
+
+void check_template(const PolicyService& service, const std::string& field, Errors& errors) {
+  const ServiceTemplate& added = *service.template_;
+  if (!service.external_names.empty()) errors.push_back({field, "means nothing with externalNames, leave it out"});
+  const auto below = [&](const char* part) { return [=](const std::string&) { return field + part; }; };
+  check_added_labels(added.labels, below(".labels"), errors);
+  check_added_annotations(added.annotations, below(".annotations"), errors);
+  const std::string only = "means nothing unless type is LoadBalancer, leave it out";
+  const bool balanced = added.type == ServiceType::kLoadBalancer;
+  if (added.load_balancer_class && !balanced) errors.push_back({field + ".loadBalancerClass", only});
+  if (added.load_balancer_class && !is_qualified_name(*added.load_balancer_class))
+    errors.push_back({field + ".loadBalancerClass", "is \"" + *added.load_balancer_class +
+                                                        "\", must be a name such as internal or example.com/internal"});
+  if (!added.load_balancer_source_ranges.empty() && !balanced)
+    errors.push_back({field + ".loadBalancerSourceRanges", only});
+  for (size_t i = 0; i < added.load_balancer_source_ranges.size(); ++i)
+    if (const std::string& range = added.load_balancer_source_ranges[i]; !is_cidr(range))
+      errors.push_back({field + ".loadBalancerSourceRanges[" + std::to_string(i) + "]",
+                        "is \"" + range + "\", must be a CIDR block such as 10.0.0.0/8"});
+  if (added.external_traffic_policy && added.type == ServiceType::kClusterIP)
+    errors.push_back({field + ".externalTrafficPolicy", "means nothing where type is ClusterIP, leave it out"});
+}
+
 void check_services(const FailoverPolicy& policy, Errors& errors) {
   std::set<std::string_view> seen;
   for (size_t i = 0; i < policy.spec.services.size(); ++i) {
@@ -19,6 +59,7 @@ void check_services(const FailoverPolicy& policy, Errors& errors) {
       errors.push_back({field + ".name", "\"" + service.name + "\" stands there twice"});
     if (service.max_lag_seconds && service.selects != Selects::kReplicas)
       errors.push_back({field + ".maxLagSeconds", "only for a Service that selects Replicas, leave it out"});
+    if (service.template_) check_template(service, field + ".template", errors);
     if (!service.external_names.empty() && !service.selectors.empty())
       errors.push_back({field, "externalNames and selectors: one of the two, not both"});
   }
@@ -116,8 +157,23 @@ FieldError missing_link(const FailoverPolicy& policy) {
 }
 
 std::vector<FieldError> validate_change(const FailoverPolicy& before, const FailoverPolicy& after) {
-  if (before.spec.link_ref.name == after.spec.link_ref.name) return {};
-  return {{"spec.linkRef.name", "is immutable, create another policy"}};
+  Errors errors;
+  if (before.spec.link_ref.name != after.spec.link_ref.name)
+    errors.push_back({"spec.linkRef.name", "is immutable, create another policy"});
+  // Kubernetes refuses it. By way of another type it may.
+  const auto balanced = [](const PolicyService& service) {
+    return service.template_ && service.template_->type == ServiceType::kLoadBalancer;
+  };
+  for (size_t i = 0; i < after.spec.services.size(); ++i)
+    for (const PolicyService& then : before.spec.services) {
+      const PolicyService& now = after.spec.services[i];
+      if (then.name == now.name && balanced(then) && balanced(now) &&
+          then.template_->load_balancer_class != now.template_->load_balancer_class)
+        errors.push_back({"spec.services[" + std::to_string(i) + "].template.loadBalancerClass",
+                          "can't be changed while type is LoadBalancer: set type to ClusterIP first, which gives the "
+                          "address up, or name another Service"});
+    }
+  return errors;
 }
 
 }  // namespace twinspan::api

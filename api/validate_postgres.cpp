@@ -4,10 +4,13 @@
 
 #include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
+#include "api/labels.hpp"
 #include "api/managed_defaults.hpp"
 #include "api/pod_resources.hpp"
+#include "api/pod_template.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
+#include "api/validate_placement.hpp"
 #include "contract/names.hpp"
 #include "core/text.hpp"
 
@@ -48,6 +51,24 @@ Json amount(const Json& resources, const std::string& kind, const std::string& n
   return member_of(member_of(resources, kind), name);
 }
 
+void check_pods(const ReplicationLink& link, const EndpointPlace& place, Errors& errors) {
+  const ManagedPostgres& managed = *place.endpoint->postgres->managed;
+  check_placement(
+      {managed.node_selector, managed.affinity, managed.tolerations, managed.topology_spread_constraints},
+      [&](const std::string& named) {
+        return managed_field(link, place, [&](const ManagedPostgres& one) { return member_of(to_json(one), named); });
+      },
+      errors);
+  if (managed.pod_template)
+    check_pod_template(
+        *managed.pod_template,
+        [&](const auto& part) {
+          return managed_field(
+              link, place, [&](const ManagedPostgres& one) { return part(one.pod_template.value_or(PodTemplate())); });
+        },
+        errors);
+}
+
 void check_managed(const ReplicationLink& link, const EndpointPlace& place, Errors& errors) {
   const ManagedPostgres& managed = *place.endpoint->postgres->managed;
   const auto field = [&](auto part) { return managed_field(link, place, part); };
@@ -68,6 +89,7 @@ void check_managed(const ReplicationLink& link, const EndpointPlace& place, Erro
         return field([&](const auto& one) { return amount(one.resources, kind, name); }) + ".resources";
       },
       errors);
+  check_pods(link, place, errors);
   const ParameterBounds bounds{settings(link).durability.mode, static_cast<int64_t>(1 + link.spec.targets.size())};
   std::set<std::string> names;
   for (const auto& [name, value] : managed.parameters) {
@@ -90,6 +112,9 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
   check_initdb(settings(link).initdb, errors);
   check_objects(link, errors);
+  if (const auto& account = settings(link).service_account)
+    check_added_annotations(
+        account->annotations, [](const auto&) { return "spec.postgres.serviceAccount.annotations"; }, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

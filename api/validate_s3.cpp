@@ -1,6 +1,7 @@
 #include "api/validate_s3.hpp"
 
 #include "api/pod_resources.hpp"
+#include "api/validate_placement.hpp"
 #include "core/cron.hpp"
 #include "core/text.hpp"
 
@@ -90,6 +91,9 @@ void check_settings(const S3Settings& settings, Errors& errors) {
       errors.push_back({"spec.s3.verification.schedule", cron.error().message});
   check_resources(
       settings.resources, [](const auto&, const auto&) { return "spec.s3.resources"; }, errors);
+  check_placement(
+      {settings.node_selector, settings.affinity, settings.tolerations, settings.topology_spread_constraints},
+      [](const auto&) { return "spec.s3"; }, errors);
 }
 
 // Where each side is written to as it is, neither may hold the other's objects in another form.

@@ -48,6 +48,19 @@ std::string trouble_of(const Json& status) {
   return {};
 }
 
+// Those that the spec asks for; nobody else's count.
+Json added_annotations(const Json& annotations) {
+  Json added = Json::object();
+  const std::string keys = text_of(annotations, kAddedAnnotation);
+  for (size_t at = 0; at <= keys.size();) {
+    const size_t end = std::min(keys.find(',', at), keys.size());
+    const std::string key = keys.substr(at, end - at);
+    added[key] = member_of(annotations, key);
+    at = end + 1;
+  }
+  return added;
+}
+
 std::string decoded(const Json& data, const char* key) { return base64_decode(text_of(data, key)).value_or(""); }
 
 // Ten thousand links stay in memory: what nobody decides by (kubectl's copy of the manifest above all) does not.
@@ -238,7 +251,10 @@ std::string content_hash(const Json& object) {
   for (const char* key : {"rules", "roleRef", "subjects", "data"})
     if (const Json& part = member_of(object, key); !part.is_null()) owned[key] = part;
   if (text_of(object, "kind") == "PodDisruptionBudget") owned["spec"] = member_of(object, "spec");
-  const Json& labels = member_of(member_of(object, "metadata"), "labels");
+  const Json& meta = member_of(object, "metadata");
+  const Json& labels = member_of(meta, "labels");
+  if (const Json& annotations = member_of(meta, "annotations"); annotations.contains(std::string(kAddedAnnotation)))
+    owned["annotations"] = added_annotations(annotations);
   for (const std::string_view label : {kManagedByLabel, kLinkLabel, kEndpointLabel})
     owned[std::string(label)] = text_of(labels, label);
   // Of what a person handed over the label is theirs, and not rendered.

@@ -29,6 +29,11 @@ inline constexpr std::string_view kConnectionAnnotation = "twinspan.dev/connecti
 // On Secrets with certificates: when they are renewed (RFC 3339).
 inline constexpr std::string_view kRenewAtAnnotation = "twinspan.dev/renew-at";
 
+// On a Service: hash of what its policy's template adds to it. Absent: there is no template.
+inline constexpr std::string_view kTemplateAnnotation = "twinspan.dev/template";
+// On a ServiceAccount: the keys of the annotations that the link's spec asks for, joined by commas.
+inline constexpr std::string_view kAddedAnnotation = "twinspan.dev/annotations";
+
 std::string owner_secret_name(const api::ReplicationLink& link);
 kube::Key key_of(const api::ObjectMeta& meta);
 

@@ -21,23 +21,41 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+bool is_refusal(const Error& error) { return error.code == Code::kDenied || error.code == Code::kInvalid; }
+
+// What a step writes as a whole; nullopt: it does something else.
+std::optional<RefusedObject> object_of(const Step& step, const Error& error) {
+  const Json* object = nullptr;
+  if (const auto* apply = std::get_if<Apply>(&step.effect)) object = &apply->object;
+  if (const auto* create = std::get_if<Create>(&step.effect)) object = &create->object;
+  if (!object) return std::nullopt;
+  return RefusedObject{text_of(*object, "kind"), text_of(member_of(*object, "metadata"), "name"), error.message};
+}
+
 }  // namespace
 
 LinkEffects::LinkEffects(kube::Client& client, Cluster& cluster, kube::EventRecorder& events, const Clock& clock)
     : client_(client), cluster_(cluster), events_(events), clock_(clock), writer_(client, clock) {}
 
 Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const std::stop_token& stop) {
+  std::vector<RefusedObject> refused;
+  Status result;
   for (const Step& step : plan.steps) {
     if (stop.stop_requested()) return fail(Code::kCancelled, "stopping");
     if (auto done = carry_out(seen, step, stop); !done) {
       if (done.error().code == Code::kAlreadyExists) continue;  // left alone, and told in the status
       // What we knew of is gone, or its namespace is going: the next news tells.
       if (done.error().code == Code::kNotFound) return {};
-      if (done.error().code == Code::kDenied || done.error().code == Code::kInvalid)
-        events_.warning(reference_to(*seen.link), "Refused", done.error().message);
-      if (step.grows_volume_of.empty() || (done.error().code != Code::kDenied && done.error().code != Code::kInvalid))
-        return done;
-      note_volume(seen, step, &done.error());
+      if (!is_refusal(done.error())) return done;
+      events_.warning(reference_to(*seen.link), "Refused", done.error().message);
+      if (!step.grows_volume_of.empty()) {
+        note_volume(seen, step, &done.error());
+        continue;
+      }
+      if (auto object = object_of(step, done.error())) refused.push_back(std::move(*object));
+      if (result) result = done;
+      // A pod that is refused keeps no other from being made.
+      if (refused.empty() || refused.back().kind != kube::kPods.kind) break;
       continue;
     }
     note_volume(seen, step, nullptr);
@@ -52,7 +70,16 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const 
                                  {"reason", step.reason},
                                  {"detail", step.message}});
   }
-  return {};
+  note_refused(key_of(seen.link->metadata), std::move(refused));
+  return result;
+}
+
+void LinkEffects::note_refused(const kube::Key& link, std::vector<RefusedObject> refused) {
+  MutexLock lock(mutex_);
+  if (refused.empty())
+    refused_.erase(link);
+  else
+    refused_[link] = std::move(refused);
 }
 
 Status LinkEffects::carry_out(const LinkSeen& seen, const Step& step, const std::stop_token& stop) {
@@ -193,6 +220,7 @@ Recalled LinkEffects::recall(const CachedLink& link) const {
   recalled.foreign = writer_.foreign().of(key);
   recalled.refused_volumes = refused_volumes(key);
   MutexLock lock(mutex_);
+  if (const auto refused = refused_.find(key); refused != refused_.end()) recalled.refused = refused->second;
   const auto found = owners_.find(key);
   if (found == owners_.end() || found->second.secret != owner_secret_name(link)) return recalled;
   const bool usable = found->second.state == OwnerSecret::State::kUsable;
@@ -230,6 +258,7 @@ void LinkEffects::forget(const kube::Key& link) {
   MutexLock lock(mutex_);
   owners_.erase(link);
   refused_volumes_.erase(link);
+  refused_.erase(link);
 }
 
 }  // namespace twinspan::controllers

@@ -28,6 +28,7 @@ class LinkEffects {
 
  private:
   Status carry_out(const LinkSeen& seen, const Step& step, const std::stop_token& stop);
+  void note_refused(const kube::Key& link, std::vector<RefusedObject> refused);
   // Of what ObjectWriter wrote, or left alone.
   Status done(const kube::Resource& resource, ObjectWriter::Written written);
   Status patch(const Patch& step, const std::stop_token& stop);
@@ -54,6 +55,7 @@ class LinkEffects {
     BootTime until;
   };
   void note_volume(const LinkSeen& seen, const Step& step, const Error* error);
+  std::map<kube::Key, std::vector<RefusedObject>> refused_ GUARDED_BY(mutex_);
   std::map<kube::Key, OwnerFound> owners_ GUARDED_BY(mutex_);
   std::map<kube::Key, std::map<std::string, Refused>> refused_volumes_ GUARDED_BY(mutex_);
 };

@@ -62,10 +62,15 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
     for (const LinkEvent& event : look.events) tell(*link, event);
     tell_of_stalling(events_, *link, look.status);
   }
-  if (auto done = effects_.carry_out(look.seen, look.plan, stop); !done) return std::unexpected(done.error());
+  const Status done = effects_.carry_out(look.seen, look.plan, stop);
+  const bool refused = !done && (done.error().code == Code::kDenied || done.error().code == Code::kInvalid);
+  if (!done && !refused) return std::unexpected(done.error());
   if (effects_.refused_volumes(key) != look.seen.refused_volumes)
     return kube::Requeue::after(std::chrono::milliseconds(1));
-  return next_look(look.plan, *written);
+  kube::Requeue next = next_look(look.plan, *written);
+  // It is tried again; a trial that runs out meanwhile is seen all the same.
+  if (refused) next.failed = done.error();
+  return next;
 }
 
 void LinkReconciler::watch_members(const kube::Key& key, const LinkLook& look) {

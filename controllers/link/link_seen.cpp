@@ -43,6 +43,11 @@ void LinkSeen::recall(const Recalled& recalled) {
   foreign.insert(foreign.end(), recalled.foreign.begin(), recalled.foreign.end());
   owner_secret = recalled.owner_secret;
   refused_volumes = recalled.refused_volumes;
+  refused = recalled.refused;
+  for (EndpointSeen& endpoint : endpoints)
+    for (const RefusedObject& one : refused)
+      if (one.kind == kube::kPods.kind && one.name == pod_name(link->metadata.name, endpoint.name))
+        endpoint.refused = one.words;
 }
 
 void LinkSeen::set_common_aside() {

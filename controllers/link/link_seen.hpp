@@ -39,6 +39,7 @@ struct EndpointSeen {
   std::shared_ptr<const Claim> claim;
   std::shared_ptr<const Secret> tls;
   MemberView member;
+  std::string refused{};  // why Kubernetes did not take its pod, when that was tried last
 };
 
 // A person's Secret carries no label of ours: what is known of it was read some time ago.
@@ -57,11 +58,18 @@ struct RefusedVolume {
   bool operator==(const RefusedVolume&) const = default;
 };
 
+// Kubernetes did not let it be made or changed, when that was tried last.
+struct RefusedObject {
+  std::string kind, name;
+  std::string words;  // of Kubernetes
+};
+
 // What earlier looks found and no cache has.
 struct Recalled {
   std::vector<KnownForeign> foreign;
   OwnerSecret owner_secret;
   std::map<std::string, RefusedVolume> refused_volumes;
+  std::vector<RefusedObject> refused;
 };
 
 struct LinkSeen {
@@ -79,8 +87,9 @@ struct LinkSeen {
   int64_t primary_port = 5432;
   std::optional<Holdup> holdup;                          // why it has no primary
   std::map<std::string, RefusedVolume> refused_volumes;  // by endpoint, within the last minutes
-  bool fails_over = false;                               // a policy moves the primary by itself
-  RollTurn turn;                                         // to renew pods that another version of the operator made
+  std::vector<RefusedObject> refused;
+  bool fails_over = false;  // a policy moves the primary by itself
+  RollTurn turn;            // to renew pods that another version of the operator made
   WallTime now{};
 
   const EndpointSeen* find(std::string_view name) const;

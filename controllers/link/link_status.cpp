@@ -68,6 +68,7 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
 }  // namespace
 
 std::string why_unheard(const EndpointSeen& member, const std::string& pod) {
+  if (!member.pod && !member.refused.empty()) return fmt::format("pod {} was refused: {}", pod, member.refused);
   if (!member.pod) return fmt::format("pod {} does not exist yet", pod);
   if (member.pod->terminating) return fmt::format("pod {} is stopping", pod);
   if (!member.pod->trouble.empty()) return fmt::format("pod {} does not run: {}", pod, member.pod->trouble);

@@ -64,6 +64,12 @@ Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoin
 
 Json render_account(const api::ReplicationLink& link) {
   Json account = render_meta(link, "v1", "ServiceAccount", worker_account_name(link.metadata.name), "", true);
+  if (const auto& settings = link.spec.postgres.service_account; settings && !settings->annotations.empty()) {
+    Json& annotations = account["metadata"]["annotations"] = settings->annotations;
+    std::string keys;
+    for (const auto& [key, value] : settings->annotations) keys += (keys.empty() ? "" : ",") + key;
+    annotations[std::string(kAddedAnnotation)] = std::move(keys);
+  }
   annotate_hash(account);
   return account;
 }

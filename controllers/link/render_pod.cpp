@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/pod_template.hpp"
 #include "api/quantity.hpp"
 #include "controllers/cluster/kinds.hpp"
 #include "controllers/cluster/names.hpp"
@@ -74,6 +75,25 @@ Json volumes(const api::ReplicationLink& link, const api::Endpoint& endpoint, co
           owner};
 }
 
+// The spec has been judged (api/pod_template.hpp); whatever it says, ours stays.
+void add_template(Json& pod, const api::PodTemplate& added) {
+  Json& meta = pod["metadata"];
+  for (const auto& [key, value] : added.labels) meta["labels"].emplace(key, value);
+  for (const auto& [key, value] : added.annotations) meta["annotations"].emplace(key, value);
+  if (added.priority_class_name) pod["spec"]["priorityClassName"] = *added.priority_class_name;
+  for (const api::EnvVariable& one : added.env)
+    if (!api::is_reserved_variable(one.name))
+      pod["spec"]["containers"][0]["env"].push_back({{"name", one.name}, {"value", one.value}});
+}
+
+// Where no label or annotation is added, of the spec alone: pods that earlier versions made have that hash.
+std::string hash_of(const Json& pod, const api::ManagedPostgres& managed) {
+  std::string text = pod.at("spec").dump();
+  if (const auto& added = managed.pod_template; added && (!added->labels.empty() || !added->annotations.empty()))
+    text += Json::array({added->labels, added->annotations}).dump();
+  return stable_hash(text);
+}
+
 Json render_without_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
   const api::ManagedPostgres& managed = *endpoint.postgres->managed;
   Json pod = render_meta(link, "v1", "Pod", pod_name(link.metadata.name, endpoint.name), endpoint.name, true);
@@ -84,6 +104,7 @@ Json render_without_hash(const api::ReplicationLink& link, const api::Endpoint& 
   place(spec, link,
         {managed.node_selector, managed.affinity, managed.tolerations, managed.topology_spread_constraints});
   pod["spec"] = std::move(spec);
+  if (managed.pod_template) add_template(pod, *managed.pod_template);
   return pod;
 }
 
@@ -91,13 +112,13 @@ Json render_without_hash(const api::ReplicationLink& link, const api::Endpoint& 
 
 Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
   Json pod = render_without_hash(link, endpoint, config);
-  annotate_hash(pod, stable_hash(pod["spec"].dump()));
+  annotate_hash(pod, hash_of(pod, *endpoint.postgres->managed));
   annotate_origin(pod, config);
   return pod;
 }
 
 std::string pod_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
-  return stable_hash(render_without_hash(link, endpoint, config)["spec"].dump());
+  return hash_of(render_without_hash(link, endpoint, config), *endpoint.postgres->managed);
 }
 
 }  // namespace twinspan::controllers

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/endpoints.hpp"
 #include "api/validate.hpp"
 #include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/cluster/names.hpp"
@@ -51,6 +52,18 @@ std::string foreign_message(const CachedLink& link, const LinkPlan& plan) {
     out += (out.empty() ? "" : "; ") +
            foreign_message({one}, link.metadata.ns, link.metadata.name,
                            field.empty() ? "this link" : fmt::format("this link or its endpoint ({})", field));
+  }
+  return out;
+}
+
+std::string refused_objects(const CachedLink& link, const std::vector<RefusedObject>& refused) {
+  std::string out;
+  for (const RefusedObject& one : refused) {
+    std::string field = one.kind == kube::kStatefulSets.kind ? "spec.s3: " : "";
+    for (const api::EndpointPlace& place : api::endpoint_places(link))
+      if (one.kind == kube::kPods.kind && one.name == pod_name(link.metadata.name, place.endpoint->name))
+        field = place.field + ".postgres.managed: ";
+    out += fmt::format("{}{}{} {} was refused: {}", out.empty() ? "" : "; ", field, one.kind, one.name, one.words);
   }
   return out;
 }

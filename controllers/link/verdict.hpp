@@ -26,6 +26,8 @@ std::string refused_message(const CachedLink& link);
 // A verdict on readiness, given that others' objects are where the link's would be: it is not as the spec says.
 Verdict but_for_foreign(Verdict ready, const CachedLink& link, const LinkPlan& plan);
 std::string foreign_message(const CachedLink& link, const LinkPlan& plan);
+// Which objects Kubernetes did not take, where what they are made of stands, and its words.
+std::string refused_objects(const CachedLink& link, const std::vector<RefusedObject>& refused);
 
 // Whether what there is, is as the spec says, given the conditions Ready and Stalled.
 Verdict reconciling_verdict(const CachedLink& link, const LinkPlan& plan, const Verdict& ready, const Verdict& stalled);

@@ -7,6 +7,7 @@
 #include "api/accepted.hpp"
 #include "api/conditions.hpp"
 #include "api/endpoints.hpp"
+#include "controllers/cluster/condition_reasons.hpp"
 
 namespace twinspan::controllers {
 std::shared_ptr<const api::FailoverPolicy> accepted_policy(const api::FailoverPolicy& policy,
@@ -27,6 +28,30 @@ std::string refusal_of(const api::FailoverPolicy& policy, const std::vector<api:
                      api::to_string(errors), policy.status.accepted->generation);
 }
 
+namespace {
+
+void set(const api::FailoverPolicy& policy, const char* type, api::ConditionStatus value, const char* reason,
+         const std::string& message, WallTime now, api::PolicyStatus& status) {
+  // As it was written last: what was set for the spec in force has turned nothing.
+  api::remove_condition(status.conditions, type);
+  if (const api::Condition* before = api::find_condition(policy.status.conditions, type))
+    status.conditions.push_back(*before);
+  api::Condition wanted;
+  wanted.type = type;
+  wanted.status = value;
+  wanted.reason = reason;
+  wanted.message = message;
+  api::set_condition(status.conditions, std::move(wanted), policy.metadata.generation, now);
+}
+
+}  // namespace
+
+void note_refused_services(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
+                           api::PolicyStatus& status) {
+  if (refused.empty() || api::is_true(status.conditions, "Stalled")) return;
+  set(policy, "Stalled", api::ConditionStatus::kTrue, kServiceRefused, refused, now, status);
+}
+
 void judge_newest(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
                   api::PolicyStatus& status) {
   const int64_t generation = policy.metadata.generation;
@@ -35,20 +60,8 @@ void judge_newest(const api::FailoverPolicy& policy, const std::string& refused,
       status.accepted = api::accept(policy.spec, generation);
     return;
   }
-  const auto set = [&](const char* type, api::ConditionStatus value) {
-    // As it was written last: what was set for the spec in force has turned nothing.
-    api::remove_condition(status.conditions, type);
-    if (const api::Condition* before = api::find_condition(policy.status.conditions, type))
-      status.conditions.push_back(*before);
-    api::Condition wanted;
-    wanted.type = type;
-    wanted.status = value;
-    wanted.reason = "InvalidSpec";
-    wanted.message = refused;
-    api::set_condition(status.conditions, std::move(wanted), generation, now);
-  };
-  set("Ready", api::ConditionStatus::kFalse);
-  set("Stalled", api::ConditionStatus::kTrue);
+  set(policy, "Ready", api::ConditionStatus::kFalse, "InvalidSpec", refused, now, status);
+  set(policy, "Stalled", api::ConditionStatus::kTrue, "InvalidSpec", refused, now, status);
 }
 
 }  // namespace twinspan::controllers

@@ -19,6 +19,10 @@ std::shared_ptr<const api::FailoverPolicy> accepted_policy(const api::FailoverPo
 // For people: what is wrong with the newest spec, and what goes on.
 std::string refusal_of(const api::FailoverPolicy& policy, const std::vector<api::FieldError>& errors);
 
+// Into the status to be, that Services could not be written as a whole; `refused` empty: they could.
+void note_refused_services(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
+                           api::PolicyStatus& status);
+
 // Into the status to be, what becomes of the newest spec: accepted where `refused` is empty, else Ready=False and
 // Stalled=True say why not. Every other condition goes on telling the truth.
 void judge_newest(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,

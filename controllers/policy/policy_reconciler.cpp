@@ -158,6 +158,7 @@ Status PolicyReconciler::write_status(const Chosen& chosen, const PrimaryMover& 
                                       const std::stop_token& stop) {
   if (!chosen.policy) return {};
   const api::FailoverPolicy& policy = *chosen.policy;
+  note_refused_services(policy, routes_.refused(policy), clock_.wall_now(), move.status);
   judge_newest(policy, chosen.refused, clock_.wall_now(), move.status);
   if (move.status == policy.status) return {};
   {

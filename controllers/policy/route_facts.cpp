@@ -14,6 +14,8 @@ std::string label(const Json& json, std::string_view name) {
   return labels == json.at("metadata").end() ? "" : labels->value(std::string(name), "");
 }
 
+std::string hash_of(const api::ServiceTemplate& added) { return stable_hash(api::to_json(added).dump()); }
+
 }  // namespace
 
 Result<ServiceFacts> decode_service(const Json& json) try {
@@ -25,6 +27,7 @@ Result<ServiceFacts> decode_service(const Json& json) try {
   facts.publishes_not_ready = spec.value("publishNotReadyAddresses", false);
   facts.type = text_of(spec, "type");
   facts.external_name = text_of(spec, "externalName");
+  facts.template_hash = text_of(member_of(json.at("metadata"), "annotations"), kTemplateAnnotation);
   for (const Json& port : member_of(spec, "ports")) facts.ports.push_back(integer_of(port, "port"));
   return facts;
 } catch (const std::exception& wrong) {
@@ -71,6 +74,23 @@ Json render_route_meta(const api::FailoverPolicy& policy, const std::string& nam
                                         {"uid", policy.metadata.uid},
                                         {"controller", true},
                                         {"blockOwnerDeletion", true}}})}};
+}
+
+void add_template(Json& object, const api::PolicyService& service) {
+  if (!service.template_) return;
+  const api::ServiceTemplate& added = *service.template_;
+  Json &meta = object["metadata"], &spec = object["spec"];
+  for (const auto& [key, value] : added.labels) meta["labels"].emplace(key, value);
+  for (const auto& [key, value] : added.annotations) meta["annotations"].emplace(key, value);
+  meta["annotations"][std::string(kTemplateAnnotation)] = hash_of(added);
+  spec["type"] = to_string(added.type);
+  if (added.load_balancer_class) spec["loadBalancerClass"] = *added.load_balancer_class;
+  if (!added.load_balancer_source_ranges.empty()) spec["loadBalancerSourceRanges"] = added.load_balancer_source_ranges;
+  if (added.external_traffic_policy) spec["externalTrafficPolicy"] = to_string(*added.external_traffic_policy);
+}
+
+bool has_template(const ServiceFacts& there, const api::PolicyService& service) {
+  return there.template_hash == (service.template_ ? hash_of(*service.template_) : "");
 }
 
 bool is_foreign(const api::FailoverPolicy& policy, const Owned* there, const Foreign& object,

@@ -18,6 +18,7 @@ struct ServiceFacts : Owned {
   bool publishes_not_ready = false;
   std::vector<int64_t> ports;
   std::string type, external_name;
+  std::string template_hash;  // kTemplateAnnotation
   bool has_port(int64_t port) const { return std::find(ports.begin(), ports.end(), port) != ports.end(); }
 };
 Result<ServiceFacts> decode_service(const Json& json);
@@ -39,6 +40,12 @@ inline constexpr std::string_view kNobody = "twinspan-none";
 
 // metadata of what a policy names for its clients, which goes with the policy.
 Json render_route_meta(const api::FailoverPolicy& policy, const std::string& name);
+
+// What the policy's template of a Service adds to it: below what is ours already.
+void add_template(Json& object, const api::PolicyService& service);
+// Whether it has been added, and nothing else is left of an earlier one. By the hash alone: what others make of it
+// afterwards is never fought over, and comes back with the next change.
+bool has_template(const ServiceFacts& there, const api::PolicyService& service);
 
 // Whether an object that the policy names is somebody else's, by what the cache has of it (nullptr: nothing).
 bool is_foreign(const api::FailoverPolicy& policy, const Owned* there, const Foreign& object,

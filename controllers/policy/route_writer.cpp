@@ -1,5 +1,7 @@
 #include "controllers/policy/route_writer.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
@@ -24,6 +26,9 @@ Json others_keys(const Json& written, const Json& wanted) {
   return others;
 }
 
+// The words are Kubernetes' own: of its validation, of admission, of a quota.
+bool is_refusal(const Error& error) { return error.code == Code::kInvalid || error.code == Code::kDenied; }
+
 // A namespace that is going takes what was to be written with it.
 Status unless_gone(const Error& error) {
   if (error.code == Code::kNotFound) return {};
@@ -45,8 +50,30 @@ bool RouteWriter::worth_trying(const api::FailoverPolicy& policy, const Route& r
 
 Status RouteWriter::write(const api::FailoverPolicy& policy, const Route& route, const std::stop_token& stop) {
   if (!worth_trying(policy, route)) return {};
-  return text_of(route.object, "kind") == kube::kServices.kind ? service(policy, route.object, route.to, stop)
-                                                               : config_map(policy, route.object, route.to, stop);
+  if (text_of(route.object, "kind") != kube::kServices.kind) return config_map(policy, route.object, route.to, stop);
+  const Status written = service(policy, route.object, route.to, stop);
+  note({policy.metadata.ns, text_of(route.object.at("metadata"), "name")}, written);
+  return written;
+}
+
+void RouteWriter::note(const kube::Key& service, const Status& written) {
+  MutexLock lock(mutex_);
+  if (!written && is_refusal(written.error()))
+    refused_[service] = written.error().message;
+  else if (written)
+    refused_.erase(service);
+}
+
+std::string RouteWriter::refused(const api::FailoverPolicy& policy) const {
+  std::string out;
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < policy.spec.services.size(); ++i) {
+    const auto found = refused_.find({policy.metadata.ns, policy.spec.services[i].name});
+    if (found == refused_.end()) continue;
+    out += fmt::format("{}spec.services[{}]: Service {} was refused: {}", out.empty() ? "" : "; ", i, found->first.name,
+                       found->second);
+  }
+  return out;
 }
 
 Status RouteWriter::service(const api::FailoverPolicy& policy, Json wanted, const std::string& to,
@@ -54,10 +81,12 @@ Status RouteWriter::service(const api::FailoverPolicy& policy, Json wanted, cons
   const kube::Key key{policy.metadata.ns, text_of(wanted["metadata"], "name")};
   const auto there = caches_.service(key);
   // Of what kind a person's Service is, stays theirs as far as it can.
-  const bool alias = text_of(wanted["spec"], "type") == "ExternalName";
-  if (there && !alias && there->type != "ExternalName" && whose(*there, claimant(policy)) == Whose::kHandedOver)
+  const bool plain = text_of(wanted["spec"], "type") == "ClusterIP";
+  if (there && plain && there->type != "ExternalName" && whose(*there, claimant(policy)) == Whose::kHandedOver)
     wanted["spec"].erase("type");
   auto written = writer_.apply(kube::kServices, wanted, claimant(policy), there ? &*there : nullptr, stop);
+  if (!written && there && is_refusal(written.error()))
+    if (const Status turned = turn_alone(policy, *there, wanted, to, stop); !turned) return turned;
   if (!written) return unless_gone(written.error());
   if (!*written) return {};
   if (Json others = others_keys(**written, wanted); !others.empty()) {
@@ -67,6 +96,28 @@ Status RouteWriter::service(const api::FailoverPolicy& policy, Json wanted, cons
     *written = std::move(*cleared);
   }
   caches_.wrote_service(**written);
+  tell(policy, "service", key.name, to);
+  return {};
+}
+
+// Whatever else is refused, clients follow the primary.
+Status RouteWriter::turn_alone(const api::FailoverPolicy& policy, const ServiceFacts& there, const Json& wanted,
+                               const std::string& to, const std::stop_token& stop) {
+  const Whose its = whose(there, claimant(policy));
+  Json selector = member_of(wanted.at("spec"), "selector");
+  if (!selector.is_object() || selector == Json(there.selector)) return {};
+  if (its != Whose::kOurs && its != Whose::kHandedOver) return {};
+  for (const auto& [key, value] : there.selector)
+    if (!selector.contains(key)) selector[key] = nullptr;
+  const kube::Key key{policy.metadata.ns, text_of(wanted.at("metadata"), "name")};
+  Json spec = {{"selector", std::move(selector)}};
+  if (wanted["spec"].contains("publishNotReadyAddresses"))
+    spec["publishNotReadyAddresses"] = wanted["spec"]["publishNotReadyAddresses"];
+  const auto turned =
+      client_.merge_patch(kube::kServices, key, {{"metadata", {{"uid", there.uid}}}, {"spec", std::move(spec)}},
+                          kube::Subresource::kNone, stop);
+  if (!turned) return unless_gone(turned.error());
+  caches_.wrote_service(*turned);
   tell(policy, "service", key.name, to);
   return {};
 }

@@ -1,10 +1,12 @@
 // Writes what a policy names for its clients, Services and ConfigMaps, where it is not somebody else's. Any thread.
 #pragma once
+#include <map>
 #include <stop_token>
 #include <string>
 
 #include "controllers/cluster/object_writer.hpp"
 #include "controllers/policy/failover_caches.hpp"
+#include "core/guarded.hpp"
 #include "kube/client.hpp"
 
 namespace twinspan::controllers {
@@ -24,16 +26,24 @@ class RouteWriter {
   Status write(const api::FailoverPolicy& policy, const Route& route, const std::stop_token& stop);
   // Others' objects that were found where the policy wants its own.
   std::vector<KnownForeign> foreign(const api::FailoverPolicy& policy) const;
+  // For people: what Kubernetes refused of the policy's Services when they were written last; empty: nothing.
+  std::string refused(const api::FailoverPolicy& policy) const;
 
  private:
   bool worth_trying(const api::FailoverPolicy& policy, const Route& route) const;
   Status service(const api::FailoverPolicy& policy, Json wanted, const std::string& to, const std::stop_token& stop);
+  // Where the Service as a whole is refused, for its type or by whatever rule of its namespace.
+  Status turn_alone(const api::FailoverPolicy& policy, const ServiceFacts& there, const Json& wanted,
+                    const std::string& to, const std::stop_token& stop);
+  void note(const kube::Key& service, const Status& written);
   Status config_map(const api::FailoverPolicy& policy, const Json& wanted, const std::string& to,
                     const std::stop_token& stop);
 
   kube::Client& client_;
   FailoverCaches& caches_;
   ObjectWriter writer_;
+  mutable Mutex mutex_;
+  std::map<kube::Key, std::string> refused_ GUARDED_BY(mutex_);  // in Kubernetes' words
 };
 
 }  // namespace twinspan::controllers

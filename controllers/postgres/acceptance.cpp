@@ -235,7 +235,8 @@ class Trials {
   // A pod that Kubernetes says does not run may yet (a new node, a registry that is back), but service does not wait
   // for that.
   seconds patience(const EndpointSeen& who) const {
-    const bool stuck = who.pod && !who.pod->terminating && !who.pod->trouble.empty() && !who.member.fresh();
+    const bool troubled = who.pod ? !who.pod->terminating && !who.pod->trouble.empty() : !who.refused.empty();
+    const bool stuck = troubled && !who.member.fresh();
     return stuck && commits_wait_for(who) ? std::min(rules_.blocked, rules_.patience) : rules_.patience;
   }
 

@@ -43,6 +43,7 @@ class Judge {
   Verdict stalled() const {
     if (seen_.link->invalid) return yes("InvalidSpec", refused_message(*seen_.link));
     if (!plan_.foreign.empty()) return yes(kForeignObject, foreign_message(*seen_.link, plan_));
+    if (!seen_.refused.empty()) return yes("ObjectRefused", refused_objects(*seen_.link, seen_.refused));
     if (!plan_.owner_awaited.empty()) return yes("OwnerSecretMissing", plan_.owner_awaited);
     for (const auto state : {MemberState::kDiverged, MemberState::kFailed})
       for (const api::EndpointStatus& row : rows_)

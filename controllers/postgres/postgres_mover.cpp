@@ -153,13 +153,22 @@ std::vector<Route> PostgresMover::routes_of(const MoveFacts& facts, const Decide
       if (one.selects == api::Selects::kPrimary)
         routes.push_back({render_primary_service(policy, one, to), to, only_due});
   };
-  if (decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
-                            (seen.routing == Routing::kWithdrawn) != decision.route_to->empty()))
-    point(*decision.route_to, false);
+  const bool turns = decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
+                                           (seen.routing == Routing::kWithdrawn) != decision.route_to->empty());
+  if (turns) point(*decision.route_to, false);
+  if (!turns && !changing && !seen.paused && seen.routing != Routing::kUnknown)
+    for (const api::PolicyService& one : policy.spec.services)
+      if (one.selects == api::Selects::kPrimary && template_differs(policy, one))
+        routes.push_back({render_primary_service(policy, one, seen.routed_to), seen.routed_to});
   if (!changing && seen.lease && !routing.foreign.empty()) point(seen.lease->holder_endpoint, true);
   if (!readers_may_change(changing, seen.step_for)) return routes;
   for (Route& route : replica_routes(policy)) routes.push_back(std::move(route));
   return routes;
+}
+
+bool PostgresMover::template_differs(const api::FailoverPolicy& policy, const api::PolicyService& service) const {
+  const auto there = caches_.service({policy.metadata.ns, service.name});
+  return there && whose(*there, claimant(policy)) != Whose::kForeign && !has_template(*there, service);
 }
 
 std::vector<Route> PostgresMover::replica_routes(const api::FailoverPolicy& policy) const {
@@ -169,8 +178,9 @@ std::vector<Route> PostgresMover::replica_routes(const api::FailoverPolicy& poli
     Json wanted = render_replicas_service(policy, one);
     const auto have = caches_.service({policy.metadata.ns, one.name});
     const Whose its = have ? whose(*have, claimant(policy)) : Whose::kOurs;
-    if (have && (its == Whose::kForeign || (its != Whose::kPredecessors && have->has_port(one.port) &&
-                                            Json(have->selector) == wanted.at("spec").at("selector"))))
+    if (have && (its == Whose::kForeign ||
+                 (its != Whose::kPredecessors && have->has_port(one.port) && has_template(*have, one) &&
+                  Json(have->selector) == wanted.at("spec").at("selector"))))
       continue;
     routes.push_back({std::move(wanted), "replicas"});
   }

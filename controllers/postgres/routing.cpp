@@ -9,7 +9,7 @@ namespace {
 
 Json render(const api::FailoverPolicy& policy, const api::PolicyService& service, Json selector,
             bool publish_not_ready) {
-  return {
+  Json object = {
       {"apiVersion", "v1"},
       {"kind", "Service"},
       {"metadata", render_route_meta(policy, service.name)},
@@ -19,6 +19,8 @@ Json render(const api::FailoverPolicy& policy, const api::PolicyService& service
         {"publishNotReadyAddresses", publish_not_ready},
         {"ports",
          Json::array({{{"name", "postgres"}, {"port", service.port}, {"targetPort", 5432}, {"protocol", "TCP"}}})}}}};
+  add_template(object, service);
+  return object;
 }
 
 }  // namespace

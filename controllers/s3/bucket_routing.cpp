@@ -69,6 +69,7 @@ Json render_bucket_service(const api::FailoverPolicy& policy, const api::PolicyS
         {"selector", selector(service, to)},
         {"ports",
          Json::array({{{"name", "s3"}, {"port", service.port}, {"targetPort", service.port}, {"protocol", "TCP"}}})}};
+  add_template(object, service);
   return object;
 }
 

@@ -68,6 +68,16 @@ BucketRoutingSeen S3Mover::routing_of(const MoveFacts& facts) const {
   return read_bucket_routing(*facts.policy, *facts.link, services, maps, facts.foreign);
 }
 
+// Where Services point stays.
+void S3Mover::add_templates(const MoveFacts& facts, const std::string& to, std::vector<Route>& routes) const {
+  const api::FailoverPolicy& policy = *facts.policy;
+  for (const api::PolicyService& one : policy.spec.services) {
+    const auto there = caches_.service({policy.metadata.ns, one.name});
+    if (there && whose(*there, claimant(policy)) != Whose::kForeign && !has_template(*there, one))
+      routes.push_back({render_bucket_service(policy, one, to), to});
+  }
+}
+
 Move S3Mover::begin(const MoveFacts& facts) {
   Move move;
   if (facts.link->spec.paused) return move;
@@ -109,6 +119,8 @@ Result<Move> S3Mover::look(const MoveFacts& facts, const std::stop_token&) {
   if (rehearsal != (rehearsed ? rehearsed->requested_at : "")) move.rehearsal = rehearsal;
   const bool turns = elsewhere(seen, decision);
   if (seen.routes && turns) point(facts, *decision.route_to, false, move.routes);
+  if (!turns && !move.changing && !seen.paused && seen.routing != Routing::kUnknown)
+    add_templates(facts, seen.routed_to, move.routes);
   if (!move.changing && seen.assignment && !routing.foreign.empty())
     point(facts, seen.assignment->primary, true, move.routes);
   move.next = kube::Requeue::after(move.changing || new_assignment || turns ? kChangingLook : kLook);

@@ -120,6 +120,85 @@ def test_a_replica_is_added_and_removed(changing):
     assert sorted(changing.endpoints()) == sorted(changing.endpoint_names())
 
 
+def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changing):
+    added = {"labels": {"team": "shop"}, "annotations": {"example.com/scrape": "true"}, "env": [{"name": "MALLOC_ARENA_MAX", "value": "2"}]}
+    before = {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()}
+
+    def everywhere():
+        for name in changing.endpoint_names():
+            pod = changing.pod(name)
+            variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
+            if pod["metadata"]["labels"].get("team") != "shop" or pod["metadata"]["annotations"].get("example.com/scrape") != "true" or variables.get("MALLOC_ARENA_MAX") != "2":
+                return f"{name} is without it"
+        return True
+
+    changing.change({"spec": {"postgres": {"managed": {"podTemplate": added}, "serviceAccount": {"annotations": {"example.com/cloud-role": "shop"}}}}})
+    try:
+        figures.record("labels and variables added to every pod", within("every pod has what was added", everywhere, 240, every=0.5), "s")
+        changing.wait_healthy(180)
+        account = changing.target.api.get(f"/api/v1/namespaces/{changing.namespace}/serviceaccounts/{changing.name}-worker")
+        assert account["metadata"]["annotations"]["example.com/cloud-role"] == "shop"
+        now = {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()}
+        assert not set(before.values()) & set(now.values()), "a pod was changed without being replaced"
+
+        # Only the cluster knows that there is no such class: the pod that tries it is refused, and the link goes back.
+        generation = changing.object()["status"]["accepted"]["generation"]
+        changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": "there-is-none"}}}}})
+        until("the refused pod is told", lambda: (said := condition(changing.object(), "Stalled")).get("reason") == "ObjectRefused" and "there-is-none" in said["message"]
+              and "postgres.managed" in said["message"] or f"Stalled is {said}", 120, every=0.2)
+        assert changing.object()["status"]["accepted"]["generation"] == generation, "a pod that can't be made was accepted"
+        changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": None}}}}})
+        changing.wait_healthy(240)
+    finally:
+        changing.change({"spec": {"postgres": {"managed": {"podTemplate": None}, "serviceAccount": None}}})
+    within("what was added is gone again", lambda: all("team" not in changing.pod(name)["metadata"]["labels"] for name in changing.endpoint_names()) or "still there", 240, every=0.5)
+    changing.wait_healthy(180)
+
+
+def test_a_service_with_a_template_follows_the_primary_and_gives_back_what_is_taken_out(changing):
+    def service():
+        return changing.target.api.get(f"/api/v1/namespaces/{changing.namespace}/services/{changing.writes}")
+
+    def wait_service(what, holds):
+        until(what, lambda: holds(found := service()) or f"{found['metadata']} {found['spec']}", 60, every=0.2)
+
+    def change(template):
+        services = changing.policy()["spec"]["services"]
+        for one in services:
+            one.pop("template", None)
+            if template is not None and one["name"] == changing.writes:
+                one["template"] = template
+        changing.change_policy({"spec": {"services": services}})
+
+    change({"type": "NodePort", "labels": {"team": "shop"}, "annotations": {"example.com/pool": "db"}, "externalTrafficPolicy": "Cluster"})
+    wait_service("the Service has its template", lambda one: one["spec"]["type"] == "NodePort" and one["metadata"]["labels"].get("team") == "shop")
+    changing.target.kubectl("-n", changing.namespace, "annotate", "service", changing.writes, "example.com/cloud-id=7")
+    before = service()
+    new = changing.replicas()[0]
+    changing.change_policy({"spec": {"desiredPrimary": new}})
+    try:
+        changing.wait_primary([new])
+        changing.wait_healthy(180)
+        after = service()
+        assert after["spec"]["selector"]["twinspan.dev/endpoint"] == new
+        for spec in (before["spec"], after["spec"]):
+            del spec["selector"]
+        assert after["spec"] == before["spec"], "a failover changes the selector alone"
+        version = after["metadata"]["resourceVersion"]
+        time.sleep(10)  # what is not written again and again has no event
+        assert service()["metadata"]["resourceVersion"] == version, "a Service that is as it should be was written"
+        change({"type": "LoadBalancer", "annotations": {"example.com/pool": "db"}})
+        wait_service("the Service is a LoadBalancer", lambda one: one["spec"]["type"] == "LoadBalancer" and "team" not in one["metadata"]["labels"])
+        change(None)
+        wait_service("the Service is as without a template", lambda one: one["spec"]["type"] == "ClusterIP" and "nodePort" not in one["spec"]["ports"][0]
+                     and "example.com/pool" not in one["metadata"]["annotations"])
+        assert service()["metadata"]["annotations"]["example.com/cloud-id"] == "7", "somebody else's annotation is theirs"
+    finally:
+        change(None)
+        changing.change_policy({"spec": {"desiredPrimary": ""}})
+    changing.wait_healthy(120)
+
+
 @pytest.mark.needs("node")
 def test_a_paused_link_is_left_alone(changing):
     changing.change({"spec": {"paused": True}})

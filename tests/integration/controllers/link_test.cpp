@@ -411,6 +411,26 @@ TEST(LinkController, AnObjectThatComesIntoBeingWhileItIsWrittenIsNotTakenOver) {
   EXPECT_TRUE(rig.eventually([&] { return rig.condition("Ready") == "True Replicating"; }));
 }
 
+// By a quota, a policy of the namespace, a PriorityClass that does not exist: only the cluster knows.
+TEST(LinkController, PodsThatAreRefusedAreToldWithTheirPlacesAndMadeOnceTheyMayBe) {
+  LinkRig rig;
+  rig.api->inject(*sandbox::parse_fault(
+      {{"match", {{"verb", "create"}, {"resource", "pods"}, {"times", -1}}}, {"do", {{"deny", true}}}}));
+  rig.apply(LinkRig::link());
+  const auto told = [&](const std::string& words) {
+    return rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump().find(words) != std::string::npos;
+  };
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "True ObjectRefused"; }));
+  EXPECT_TRUE(rig.eventually([&] { return told("spec.source.postgres.managed: Pod orders-east-0 was refused: "); }));
+  EXPECT_TRUE(told("spec.targets[1].postgres.managed: Pod orders-west-2-0 was refused: "))
+      << "one that is refused keeps no other from being tried";
+  rig.api->clear_faults();
+  ASSERT_TRUE(rig.eventually([&] { return rig.exists(kube::kPods, "orders-west-2-0"); }));
+  rig.make_primary("east", 1);
+  EXPECT_TRUE(rig.eventually(
+      [&] { return rig.condition("Ready") == "True Replicating" && rig.condition("Stalled") == "False NotStalled"; }));
+}
+
 TEST(LinkController, ANamedOwnerSecretIsAwaitedHoweverLateItsWriterComes) {
   LinkRig rig;
   Json link = rig.link();

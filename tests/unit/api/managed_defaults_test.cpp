@@ -43,7 +43,7 @@ constexpr const char* kCommon = R"({
   "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
   "parameters": {"work_mem": "8MB", "shared_buffers": "1GB"},
   "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}}, "tolerations": [{"key": "db", "operator": "Exists"}],
-  "topologySpreadConstraints": [{"maxSkew": 1}]})";
+  "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]})";
 
 // A field of `managed`, with values that differ; the empty one too, where that is a word of its own.
 struct Field {
@@ -65,7 +65,15 @@ std::vector<Field> all_fields() {
       {"nodeSelector", false, {{{"disk", "ssd"}}, {{"zone", "b"}}, Json::object()}},
       {"affinity", false, {{{"nodeAffinity", Json::object()}}, Json::object()}},
       {"tolerations", false, {Json::array({{{"key", "db"}}}), Json::array({{{"key", "far"}}}), Json::array()}},
-      {"topologySpreadConstraints", false, {Json::array({{{"maxSkew", 1}}}), Json::array()}}};
+      {"topologySpreadConstraints",
+       false,
+       {Json::parse(R"([{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}])"),
+        Json::array()}},
+      {"podTemplate",
+       true,
+       {Json::parse(R"({"labels": {"team": "shop", "tier": "db"}, "annotations": {"scrape": "true"}})"),
+        Json::parse(R"({"labels": {"team": "other"}, "priorityClassName": "high",
+                        "env": [{"name": "LEVEL", "value": "3"}]})")}}};
 }
 
 // Whatever the link and an endpoint say of a field, or leave out, it is as if all of it stood in the endpoint.
@@ -98,6 +106,19 @@ TEST(ManagedDefaults, AreAsIfWrittenIntoEveryEndpoint) {
       }
   }
   EXPECT_TRUE(unknown.empty()) << unknown.dump() << ": how they are taken over is judged by nobody";
+}
+
+TEST(ManagedDefaults, VariablesAreTakenByNameInTheLinksOrder) {
+  const ReplicationLink link =
+      parsed(link_with(R"({"podTemplate": {"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)"}]
+}
+})",
+                       R"({"podTemplate": {"env": [{"name": "C", "value": "3"}, {"name": "A", "value": "2"}]}})"));
+std::string text;
+for (const EnvVariable& one : managed(link.spec, "west").pod_template->env) text += one.name + "=" + one.value + " ";
+EXPECT_EQ(text, "A=2 B=$(A) C=3 ");
+EXPECT_EQ(managed(link.spec, "far").pod_template, link.spec.postgres.managed->pod_template);
+EXPECT_FALSE(managed(parsed(link_with("{}")).spec, "west").pod_template);
 }
 
 TEST(ManagedDefaults, AnEndpointThatSaysNothingHasAll) {
@@ -188,6 +209,13 @@ TEST(ManagedDefaults, ErrorsNameThePlaceWhereTheValueStands) {
   EXPECT_EQ(errors(R"({"storage": {"size": "0"}})"), Fields{"spec.postgres.managed.storage.size"});
   EXPECT_EQ(errors(R"({"sharedMemory": "4k"})", R"({"sharedMemory": "8k"})"),
             (Fields{"spec.postgres.managed.sharedMemory", "spec.targets[0].postgres.managed.sharedMemory"}));
+  EXPECT_EQ(errors(R"({"podTemplate": {"labels": {"a b": "1"}, "env": [{"name": "PGPORT", "value": "1"}]}})",
+                   R"({"podTemplate": {"labels": {"team": "-"}, "env": [{"name": "PGPORT", "value": "2"}]}})"),
+            (Fields{"spec.postgres.managed.podTemplate.labels[a b]", "spec.postgres.managed.podTemplate.env[PGPORT]",
+                    "spec.targets[0].postgres.managed.podTemplate.labels[team]",
+                    "spec.targets[0].postgres.managed.podTemplate.env[PGPORT]"}));
+  EXPECT_EQ(errors(R"({"nodeSelector": {"a": "b c"}})", R"({"tolerations": [{"key": "a b", "operator": "Exists"}]})"),
+            (Fields{"spec.postgres.managed.nodeSelector[a]", "spec.targets[0].postgres.managed.tolerations[0].key"}));
   const auto wrong = parse_replication_link(link_with(R"({"parameters": {"work_mem": 8}})"));
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message, "spec.postgres.managed.parameters[work_mem]: is 8, must be a string");

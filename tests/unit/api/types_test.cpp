@@ -157,7 +157,7 @@ TEST(Types, SurviveAnythingAnywhere) {
   with_defaults["spec"]["postgres"]["managed"] = Json::parse(
       R"({"storage": {"storageClassName": "fast"}, "parameters": {"shared_buffers": "1GB"},
           "resources": {"limits": {"memory": "2Gi"}}, "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}},
-          "tolerations": [{"key": "db"}], "topologySpreadConstraints": [{"maxSkew": 1}]})");
+          "tolerations": [{"key": "db"}], "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]})");
   const std::vector<Json> starts = {link_json(), with_defaults, policy_json()};
   int refused = 0;
   for (int i = 0; i < 20000; ++i) {

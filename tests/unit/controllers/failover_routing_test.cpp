@@ -32,6 +32,57 @@ TEST(Routing, WhatIsRenderedReadsBackAsWhereItPoints) {
     EXPECT_EQ(points_to(facts_of(render_primary_service(object, object.spec.services[0], to)), "orders"), to);
 }
 
+api::PolicyService with_template(const char* text) {
+  api::PolicyService service = policy().spec.services[0];
+  service.template_ = api::parse_service_template(Json::parse(text)).value();
+  return service;
+}
+
+TEST(Routing, ATemplateAddsBelowWhatIsOursAndChangesNothingOfTheFlip) {
+  const api::FailoverPolicy object = policy();
+  const api::PolicyService service = with_template(R"({
+    "type": "LoadBalancer", "labels": {"team": "shop", "twinspan.dev/link": "other"},
+    "annotations": {"example.com/pool": "db"}, "loadBalancerClass": "example.com/internal",
+    "loadBalancerSourceRanges": ["10.0.0.0/8"], "externalTrafficPolicy": "Local"})");
+  const Json plain = render_primary_service(object, object.spec.services[0], "east");
+  const Json added = render_primary_service(object, service, "east");
+  EXPECT_EQ(added["metadata"]["labels"]["twinspan.dev/link"], "orders");
+  EXPECT_EQ(added["metadata"]["labels"]["team"], "shop");
+  EXPECT_EQ(added["metadata"]["annotations"]["example.com/pool"], "db");
+  Json spec = plain["spec"];
+  spec.update(Json::parse(R"({"type": "LoadBalancer", "loadBalancerClass": "example.com/internal",
+                              "loadBalancerSourceRanges": ["10.0.0.0/8"], "externalTrafficPolicy": "Local"})"));
+  EXPECT_EQ(added["spec"], spec);
+  EXPECT_FALSE(plain["metadata"].contains("annotations")) << "as earlier versions wrote it";
+  Json west = render_primary_service(object, service, "west");
+  west["spec"]["selector"]["twinspan.dev/endpoint"] = "east";
+  EXPECT_EQ(west, added) << "the selector alone tells them apart";
+}
+
+TEST(Routing, ATemplateIsWrittenOnceAndAgainWhereItChangesOrGoes) {
+  const api::FailoverPolicy object = policy();
+  const std::vector<const char*> texts{"{}",
+                                       R"({"labels": {"team": "shop"}})",
+                                       R"({"annotations": {"team": "shop"}})",
+                                       R"({"type": "LoadBalancer"})",
+                                       R"({"type": "NodePort"})",
+                                       R"({"type": "LoadBalancer", "loadBalancerClass": "a"})",
+                                       R"({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]})",
+                                       R"({"type": "LoadBalancer", "externalTrafficPolicy": "Local"})"};
+  std::vector<api::PolicyService> services{object.spec.services[0]};
+  for (const char* text : texts) services.push_back(with_template(text));
+  for (size_t was = 0; was < services.size(); ++was)
+    for (size_t now = 0; now < services.size(); ++now) {
+      Json stored = render_primary_service(object, services[was], "east");
+      // What the API server and cloud controllers add is nobody's concern.
+      stored["metadata"]["annotations"]["example.com/id"] = "7";
+      stored["metadata"]["labels"]["example.com/zone"] = "a";
+      stored["spec"]["ports"][0]["nodePort"] = 30123;
+      stored["spec"]["healthCheckNodePort"] = 30124;
+      EXPECT_EQ(has_template(facts_of(stored), services[now]), was == now) << was << " " << now;
+    }
+}
+
 TEST(Routing, ASelectorThatIsNotOursAlonePointsNowhereKnown) {
   const api::FailoverPolicy object = policy();
   Json service = render_primary_service(object, object.spec.services[0], "east");

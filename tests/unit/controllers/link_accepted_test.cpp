@@ -111,6 +111,23 @@ TEST(AcceptedSpec, ASpecThatCanNotBeReadLeavesWhatWasAcceptedInForce) {
   EXPECT_EQ(link->spec.source.name, "east");
 }
 
+// Kubernetes takes an empty operator for Equal, and an older schema took anything.
+TEST(AcceptedSpec, APlacementThatIsRefusedSinceGoesOnAndIsTold) {
+  Json json = link_json();
+  json["spec"]["source"]["postgres"]["managed"]["tolerations"] = Json::parse(R"([{"key": "db", "operator": ""}])");
+  json["metadata"]["generation"] = 3;
+  json["status"]["accepted"] = api::to_json(api::accept(api::parse_link_spec(json["spec"]).value(), 3));
+  World world(json);
+  EXPECT_TRUE(world.link->actionable);
+  ASSERT_TRUE(world.link->invalid);
+  EXPECT_TRUE(world.link->invalid->message.starts_with("spec.source.postgres.managed.tolerations[0].operator: "))
+      << world.link->invalid->message;
+  EXPECT_EQ(lines(world.plan()), Lines{}) << "no pod is replaced for it";
+  EXPECT_EQ(condition(status_of(world), "Stalled").reason, "InvalidSpec");
+  world["west"].pod.reset();
+  EXPECT_EQ(lines(world.plan()), Lines{"Create Pod orders-west-0"});
+}
+
 TEST(AcceptedSpec, WhatMayNotChangeIsRefusedAlsoWhereNoSchemaDid) {
   const auto link = decode_link(edited([](Json& spec) { spec["postgres"]["database"] = "other"; }));
   ASSERT_TRUE(link->invalid);

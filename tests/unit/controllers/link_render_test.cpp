@@ -62,6 +62,84 @@ TEST(LinkRender, PodHashChangesExactlyWithWhatIsInThePod) {
   EXPECT_NE(hash(link_json(), other), before);
 }
 
+// Pods that earlier versions made have these: an upgrade replaces none of them.
+TEST(LinkRender, PodHashIsThatOfEarlierVersionsWhereNothingIsAdded) {
+  const auto hash = [](const Json& json, const api::Endpoint& (*of)(const api::LinkSpec&)) {
+    const World world(json);
+    return pod_hash(*world.link, of(world.link->spec), render_config());
+  };
+  const auto source = [](const api::LinkSpec& spec) -> const api::Endpoint& { return spec.source; };
+  const auto last = [](const api::LinkSpec& spec) -> const api::Endpoint& { return spec.targets[1]; };
+  EXPECT_EQ(hash(link_json(), source), "385293b93ccd1f01");
+  EXPECT_EQ(hash(full_json(), last), "4fbb5c8806265e68") << "affinity and tolerations are as they were written";
+  Json json = link_json();
+  json["spec"]["source"]["postgres"]["managed"]["podTemplate"] = Json::object();
+  json["spec"]["postgres"]["serviceAccount"]["annotations"] = {{"a", "b"}};
+  EXPECT_EQ(hash(json, source), "385293b93ccd1f01");
+}
+
+Json template_json() {
+  Json json = link_json();
+  json["spec"]["source"]["postgres"]["managed"]["podTemplate"] = Json::parse(R"({
+    "labels": {"team": "shop", "example.com/tier": "db"}, "annotations": {"prometheus.io/scrape": "true"},
+    "priorityClassName": "databases", "env": [{"name": "MALLOC_ARENA_MAX", "value": "2"}]})");
+  return json;
+}
+
+TEST(LinkRender, PodWithWhatPeopleAdd) {
+  const World world(template_json());
+  expect_golden("link_pod_template", render_pod(*world.link, world.link->spec.source, render_config()));
+}
+
+TEST(LinkRender, WhateverIsAddedMakesAnotherPod) {
+  const auto hash = [](const Json& json) {
+    const World world(json);
+    const Json pod = render_pod(*world.link, world.link->spec.source, render_config());
+    EXPECT_EQ(pod["metadata"]["annotations"]["twinspan.dev/hash"],
+              pod_hash(*world.link, world.link->spec.source, render_config()));
+    return pod["metadata"]["annotations"]["twinspan.dev/hash"].get<std::string>();
+  };
+  std::set<std::string> hashes{hash(link_json()), hash(template_json())};
+  for (const char* part : {"labels", "annotations", "priorityClassName", "env"}) {
+    Json json = template_json();
+    json["spec"]["source"]["postgres"]["managed"]["podTemplate"].erase(part);
+    hashes.insert(hash(json));
+  }
+  EXPECT_EQ(hashes.size(), 6U);
+}
+
+// The spec was judged before; should it not have been, ours stays.
+TEST(LinkRender, OursGoesBeforeWhatIsAdded) {
+  Json json = link_json();
+  json["spec"]["source"]["postgres"]["managed"]["podTemplate"] = Json::parse(R"({
+    "labels": {"twinspan.dev/link": "other"}, "annotations": {"twinspan.dev/hash": "0"},
+    "env": [{"name": "POD_IP", "value": "10.0.0.1"}]})");
+  const World world(json);
+  const Json pod = render_pod(*world.link, world.link->spec.source, render_config());
+  EXPECT_EQ(pod["metadata"]["labels"]["twinspan.dev/link"], "orders");
+  EXPECT_NE(pod["metadata"]["annotations"]["twinspan.dev/hash"], "0");
+  for (const Json& one : pod["spec"]["containers"][0]["env"]) EXPECT_FALSE(one.contains("value")) << one;
+}
+
+TEST(LinkRender, AnnotationsOfTheAccountAreKeptAndOthersAreTheirs) {
+  Json json = link_json();
+  const auto account = [&](const Json& annotations) {
+    json["spec"]["postgres"]["serviceAccount"]["annotations"] = annotations;
+    return render_account(*World(json).link);
+  };
+  const auto hash = [](const Json& object) { return decode_owned(object)->hash; };
+  Json one = account({{"example.com/role", "shop"}, {"team", "a"}});
+  EXPECT_EQ(one["metadata"]["annotations"]["example.com/role"], "shop");
+  EXPECT_FALSE(hash(one).empty());
+  EXPECT_NE(hash(one), hash(account({{"example.com/role", "other"}, {"team", "a"}})));
+  EXPECT_NE(hash(one), hash(account({{"example.com/role", "shop"}})));
+  EXPECT_EQ(hash(account(Json::object())), hash(render_account(*World().link))) << "as earlier versions rendered it";
+  one["metadata"]["annotations"]["theirs"] = "1";
+  EXPECT_FALSE(hash(one).empty()) << "somebody else's annotation";
+  one["metadata"]["annotations"].erase("team");
+  EXPECT_TRUE(hash(one).empty()) << "it is written again";
+}
+
 TEST(LinkRender, ImagesArePulledWithTheLinksSecretsThenEverybodys) {
   Json json = link_json();
   json["spec"]["imagePullSecrets"] = {{{"name", "own"}}, {{"name", "both"}}};

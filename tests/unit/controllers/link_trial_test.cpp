@@ -198,7 +198,7 @@ TEST(Trial, IsNoneWhereWhatEndpointsSayMovesToTheLink) {
   const Json same = Json::parse(R"({"version": 15, "image": "worker:2", "storage": {"size": "10Gi"},
     "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}}, "sharedMemory": "512Mi",
     "parameters": {"work_mem": "8MB"}, "nodeSelector": {"disk": "ssd"}, "affinity": {"nodeAffinity": {}},
-    "tolerations": [{"key": "db", "operator": "Exists"}], "topologySpreadConstraints": [{"maxSkew": 1}]})");
+    "tolerations": [{"key": "db", "operator": "Exists"}], "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]})");
   Json before = link_json();
   for (const auto& [key, value] : same.items()) set_everywhere(before["spec"], key.c_str(), value);
   Link link(
