@@ -21,8 +21,6 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-bool is_refusal(const Error& error) { return error.code == Code::kDenied || error.code == Code::kInvalid; }
-
 // What a step writes as a whole; nullopt: it does something else.
 std::optional<RefusedObject> object_of(const Step& step, const Error& error) {
   const Json* object = nullptr;
