@@ -46,6 +46,8 @@ Json turned_over(const Json& managed) {
 
 }  // namespace
 
+bool is_refusal(const Error& error) { return error.code == Code::kDenied || error.code == Code::kInvalid; }
+
 ObjectWriter::Written ObjectWriter::create(const kube::Resource& resource, const Json& wanted, const Claimant& claimant,
                                            const std::stop_token& stop) {
   auto created = client_.create(resource, wanted, stop, kFieldManager);

@@ -9,6 +9,9 @@
 
 namespace twinspan::controllers {
 
+// Kubernetes does not take it, by its own rules, admission or a quota: the words are its own, and a person's business.
+bool is_refusal(const Error& error);
+
 class ObjectWriter {
  public:
   ObjectWriter(kube::Client& client, const Clock& clock) : client_(client), foreign_(clock) {}

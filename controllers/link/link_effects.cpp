@@ -21,8 +21,6 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-bool is_refusal(const Error& error) { return error.code == Code::kDenied || error.code == Code::kInvalid; }
-
 // What a step writes as a whole; nullopt: it does something else.
 std::optional<RefusedObject> object_of(const Step& step, const Error& error) {
   const Json* object = nullptr;
@@ -52,11 +50,12 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const 
         note_volume(seen, step, &done.error());
         continue;
       }
-      if (auto object = object_of(step, done.error())) refused.push_back(std::move(*object));
+      const auto object = object_of(step, done.error());
+      if (object) refused.push_back(*object);
       if (result) result = done;
       // A pod that is refused keeps no other from being made.
-      if (refused.empty() || refused.back().kind != kube::kPods.kind) break;
-      continue;
+      if (object && object->kind == kube::kPods.kind) continue;
+      break;
     }
     note_volume(seen, step, nullptr);
     if (step.reason.empty()) continue;

@@ -63,7 +63,7 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
     tell_of_stalling(events_, *link, look.status);
   }
   const Status done = effects_.carry_out(look.seen, look.plan, stop);
-  const bool refused = !done && (done.error().code == Code::kDenied || done.error().code == Code::kInvalid);
+  const bool refused = !done && is_refusal(done.error());
   if (!done && !refused) return std::unexpected(done.error());
   if (effects_.refused_volumes(key) != look.seen.refused_volumes)
     return kube::Requeue::after(std::chrono::milliseconds(1));

@@ -26,9 +26,6 @@ Json others_keys(const Json& written, const Json& wanted) {
   return others;
 }
 
-// The words are Kubernetes' own: of its validation, of admission, of a quota.
-bool is_refusal(const Error& error) { return error.code == Code::kInvalid || error.code == Code::kDenied; }
-
 // A namespace that is going takes what was to be written with it.
 Status unless_gone(const Error& error) {
   if (error.code == Code::kNotFound) return {};

@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <filesystem>
+#include <set>
 
 #include "manifest.hpp"
 
@@ -40,8 +41,10 @@ bool is_read(const std::string& sources, const std::string& name) {
 }
 
 constexpr const char* kRefused = "supported by this version";
-// Kubernetes' own shape, handed on as it is.
-constexpr const char* kHandedOn = "resources";
+// Kubernetes' own shapes, handed on as they are.
+const std::set<std::string> kHandedOn{"resources", "affinity", "tolerations", "topologySpreadConstraints"};
+// Words of C++, which api/generate.py gives a line at the end.
+const std::set<std::string> kKeywords{"import", "operator", "template"};
 
 // What the rules of `schema` itself refuse, by their messages.
 std::string refusals(const Json& schema) {
@@ -58,8 +61,8 @@ void walk(const Json& schema, const std::string& path, const std::string& code, 
   const Json properties = schema.value("properties", Json::object());  // named: items() refers to it
   for (const auto& [name, property] : properties.items()) {
     if (refused.find(name) != std::string::npos || !refusals(property).empty()) continue;
-    if (!is_read(code, snake(name))) unread.push_back(path + "." + name);
-    if (name != kHandedOn) walk(property, path + "." + name, code, unread);
+    if (!is_read(code, kKeywords.contains(name) ? name + "_" : snake(name))) unread.push_back(path + "." + name);
+    if (!kHandedOn.contains(name)) walk(property, path + "." + name, code, unread);
   }
 }
 

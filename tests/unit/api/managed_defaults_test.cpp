@@ -110,15 +110,13 @@ TEST(ManagedDefaults, AreAsIfWrittenIntoEveryEndpoint) {
 
 TEST(ManagedDefaults, VariablesAreTakenByNameInTheLinksOrder) {
   const ReplicationLink link =
-      parsed(link_with(R"({"podTemplate": {"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)"}]
-}
-})",
+      parsed(link_with(R"({"podTemplate": {"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)/b"}]}})",
                        R"({"podTemplate": {"env": [{"name": "C", "value": "3"}, {"name": "A", "value": "2"}]}})"));
-std::string text;
-for (const EnvVariable& one : managed(link.spec, "west").pod_template->env) text += one.name + "=" + one.value + " ";
-EXPECT_EQ(text, "A=2 B=$(A) C=3 ");
-EXPECT_EQ(managed(link.spec, "far").pod_template, link.spec.postgres.managed->pod_template);
-EXPECT_FALSE(managed(parsed(link_with("{}")).spec, "west").pod_template);
+  std::string text;
+  for (const EnvVariable& one : managed(link.spec, "west").pod_template->env) text += one.name + "=" + one.value + " ";
+  EXPECT_EQ(text, "A=2 B=$(A)/b C=3 ");
+  EXPECT_EQ(managed(link.spec, "far").pod_template, link.spec.postgres.managed->pod_template);
+  EXPECT_FALSE(managed(parsed(link_with("{}")).spec, "west").pod_template);
 }
 
 TEST(ManagedDefaults, AnEndpointThatSaysNothingHasAll) {
