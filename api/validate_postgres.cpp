@@ -4,6 +4,7 @@
 
 #include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
+#include "api/hba_lines.hpp"
 #include "api/managed_defaults.hpp"
 #include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
@@ -90,6 +91,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
   check_initdb(settings(link).initdb, errors);
   check_objects(link, errors);
+  check_hba(settings(link).hba, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

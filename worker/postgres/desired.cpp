@@ -83,6 +83,7 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
   desired.cluster = {std::string(to_string(initdb.encoding)), initdb.locale,
                      initdb.locale_provider == api::LocaleProvider::kIcu ? initdb.icu_locale : std::nullopt};
   desired.objects = objects_from(spec.postgres);
+  desired.hba = spec.postgres.hba;
   desired.diverged = rule_of(spec.postgres.diverged);
   desired.warm = spec.postgres.standby == api::Standby::kWarm;
   desired.lag_bytes_max = static_cast<uint64_t>(spec.lag_threshold.bytes.value_or(0));
