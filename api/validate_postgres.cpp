@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/custom_queries.hpp"
 #include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
 #include "api/hba_lines.hpp"
@@ -92,6 +93,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
   check_initdb(settings(link).initdb, errors);
   check_objects(link, errors);
   check_hba(settings(link).hba, errors);
+  if (settings(link).metrics) check_queries(settings(link).metrics->queries, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

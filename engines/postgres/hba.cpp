@@ -20,11 +20,11 @@ constexpr const char* kRules =
 std::string own_lines() {
   return fmt::format(
       "# Written by twinspan-worker from the link's spec; changes made here are overwritten.\n"
-      "local   all              {0}  peer map=twinspan\n"
+      "local   all              {0},{2}  peer map=twinspan\n"
       "hostssl replication      {1}  all  cert clientcert=verify-full\n"
       "hostssl postgres         {1}  all  cert clientcert=verify-full\n"
-      "host    all,replication  {1},{0}  all  reject\n",
-      kSuperuser, kReplicationRole);
+      "host    all,replication  {1},{0},{2}  all  reject\n",
+      kSuperuser, kReplicationRole, kMetricsRole);
 }
 
 size_t lines_in(const std::string& text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }

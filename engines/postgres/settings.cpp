@@ -138,7 +138,7 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
 }
 
 std::string render_ident(const std::string& os_user) {
-  return fmt::format("twinspan \"{}\" {}\n", os_user, kSuperuser);
+  return fmt::format("twinspan \"{0}\" {1}\ntwinspan \"{0}\" {2}\n", os_user, kSuperuser, kMetricsRole);
 }
 
 }  // namespace twinspan::postgres

@@ -41,7 +41,7 @@ Status check_parameters(const std::map<std::string, std::string>& parameters);
 std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings);
 
 std::string render_conf(const Layout& layout, const Settings& settings);
-// `os_user`: the account the agent runs as, which the superuser is mapped to on the socket.
+// `os_user`: the account the agent runs as, which Twinspan's roles are mapped to on the socket.
 std::string render_ident(const std::string& os_user);
 // `ANY 1 ("west", "west-2")`; empty where nobody has to confirm.
 std::string synchronous_standby_names(const std::vector<std::string>& candidates, int64_t replicas);

@@ -31,7 +31,8 @@ TEST(Hba, LetsNobodyInWithoutTlsAndTheSuperuserOnlyBySocket) {
   for (const bool clients : {true, false}) {
     const std::string hba = render_hba(clients, {});
     for (const std::string& line : lines_of(hba)) {
-      EXPECT_TRUE(line.starts_with("#") || line.starts_with("local   all              postgres ") ||
+      EXPECT_TRUE(line.starts_with("#") ||
+                  line.starts_with("local   all              postgres,twinspan_metrics  peer ") ||
                   line.starts_with("hostssl ") || line.ends_with("  reject"))
           << line;
       EXPECT_EQ(line.find("trust"), std::string::npos);
@@ -44,7 +45,7 @@ TEST(Hba, PeoplesLinesStandBehindThoseOfTwinspansRolesAndBeforeTheLast) {
   const Lines people{"host all all all trust", "host replication all all trust"};
   const Lines all = lines_of(render_hba(true, people));
   ASSERT_EQ(all.size(), 8u);
-  EXPECT_EQ(all[4], "host    all,replication  twinspan_replication,postgres  all  reject");
+  EXPECT_EQ(all[4], "host    all,replication  twinspan_replication,postgres,twinspan_metrics  all  reject");
   EXPECT_EQ(Lines(all.begin() + 5, all.begin() + 7), people);
   EXPECT_EQ(all[7], "hostssl all              all  all  scram-sha-256");
   // Nobody reads a warm standby, whatever people write.
@@ -52,12 +53,14 @@ TEST(Hba, PeoplesLinesStandBehindThoseOfTwinspansRolesAndBeforeTheLast) {
 }
 
 TEST(Hba, FaultsAreNamedByPeoplesLine) {
-  const Lines people{"hostssl all a all scram-sha-256", "hostssl all b 10.0.0.0/33 scram-sha-256", "hostssl all c all md6"};
+  const Lines people{"hostssl all a all scram-sha-256", "hostssl all b 10.0.0.0/33 scram-sha-256",
+                     "hostssl all c all md6"};
   EXPECT_TRUE(hba_faults(rules(people), people).empty());
   EXPECT_TRUE(hba_faults(rules({}), {}).empty());
   EXPECT_EQ(hba_faults(rules(people, {{7, "invalid CIDR mask"}, {8, "invalid method"}}), people),
             (std::vector<HbaFault>{{1, "invalid CIDR mask"}, {2, "invalid method"}}));
-  EXPECT_EQ(hba_faults(rules(people, {{3, "no TLS"}}), people), (std::vector<HbaFault>{{std::nullopt, "line 3: no TLS"}}));
+  EXPECT_EQ(hba_faults(rules(people, {{3, "no TLS"}}), people),
+            (std::vector<HbaFault>{{std::nullopt, "line 3: no TLS"}}));
 }
 
 TEST(Hba, ALineThatIsNoRuleOfItsOwnIsAFault) {

@@ -99,8 +99,8 @@ TEST(Settings, ParametersAreRefusedByShape) {
   }
 }
 
-TEST(Ident, MapsTheAgentsAccountToTheSuperuser) {
-  EXPECT_EQ(render_ident("twin span"), "twinspan \"twin span\" postgres\n");
+TEST(Ident, MapsTheAgentsAccountToTwinspansRoles) {
+  EXPECT_EQ(render_ident("twin span"), "twinspan \"twin span\" postgres\ntwinspan \"twin span\" twinspan_metrics\n");
 }
 
 TEST(CloneProgress, IsReadFromPgBasebackupsLines) {
