@@ -99,7 +99,7 @@ Json but_for_defaults(const Declared& declared) {
 
 bool is_reserved_role(std::string_view name) {
   return name == "postgres" || name == "public" || name == "none" || name == "twinspan_replication" ||
-         name.starts_with("pg_");
+         name == "twinspan_metrics" || name.starts_with("pg_");
 }
 
 void check_objects(const ReplicationLink& link, Errors& errors) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/endpoints.hpp"
+#include "api/hba_lines.hpp"
 #include "api/managed_defaults.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
@@ -95,6 +96,7 @@ void warn_postgres(const ReplicationLink& link, Warnings& out) {
   look_at_durability(link, out);
   look_at_ephemeral(link, out);
   look_at_superusers(link, out);
+  warn_of_hba(link.spec.postgres.hba, out);
 }
 
 void warn_postgres_policy(const FailoverPolicy& policy, const ReplicationLink& link, Warnings& out) {

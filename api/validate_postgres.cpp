@@ -2,9 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/custom_queries.hpp"
 #include "api/declared_objects.hpp"
 #include "api/endpoints.hpp"
 #include "api/labels.hpp"
+#include "api/hba_lines.hpp"
 #include "api/managed_defaults.hpp"
 #include "api/pod_resources.hpp"
 #include "api/pod_template.hpp"
@@ -115,6 +117,8 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
   if (const auto& account = settings(link).service_account)
     check_added_annotations(
         account->annotations, [](const auto&) { return "spec.postgres.serviceAccount.annotations"; }, errors);
+  check_hba(settings(link).hba, errors);
+  if (settings(link).metrics) check_queries(settings(link).metrics->queries, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

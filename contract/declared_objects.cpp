@@ -4,15 +4,15 @@
 
 namespace twinspan {
 
-Json details_of(const std::optional<ObjectsReport>& objects) {
+Json details_of(const std::optional<ObjectsReport>& objects, const char* of) {
   if (!objects) return nullptr;
   Json troubles = Json::array();
   for (const auto& [object, words] : objects->troubles) troubles.push_back({{"object", object}, {"words", words}});
-  return {{"objects", {{"asked", objects->asked}, {"troubles", std::move(troubles)}}}};
+  return {{of, {{"asked", objects->asked}, {"troubles", std::move(troubles)}}}};
 }
 
-std::optional<ObjectsReport> objects_of(const MemberReport& report) {
-  const Json& said = member_of(report.details, "objects");
+std::optional<ObjectsReport> objects_of(const MemberReport& report, const char* of) {
+  const Json& said = member_of(report.details, of);
   if (!said.is_object()) return std::nullopt;
   ObjectsReport objects{text_of(said, "asked"), {}};
   for (const Json& one : member_of(said, "troubles"))

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "api/conditions.hpp"
 #include "api/declared_objects.hpp"
+#include "api/hba_lines.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "contract/declared_objects.hpp"
@@ -17,7 +20,9 @@ namespace {
 
 using api::ConditionStatus;
 
-struct ObjectsVerdict {
+constexpr const char *kObjectsNotInForce = "ObjectsNotInForce", *kHbaNotInForce = "HbaNotInForce";
+
+struct DeclaredVerdict {
   std::string text;  // empty: all are in force
   bool waits_for_a_person = false;
 };
@@ -55,8 +60,9 @@ class Judge {
           if (waits_for_a_person(trouble.kind))
             return yes(std::string(to_string(trouble.kind)), endpoint.name + ": " + trouble.text);
     if (const auto& trial = trial_to_be(); trial && trial->message) return yes("ChangeUndone", trial_text(*trial));
-    if (const ObjectsVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
-      return yes("ObjectsNotInForce", objects.text);
+    if (const DeclaredVerdict hba = hba_not_in_force(); hba.waits_for_a_person) return yes(kHbaNotInForce, hba.text);
+    if (const DeclaredVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
+      return yes(kObjectsNotInForce, objects.text);
     if (const auto [reason, message] = volumes(); !message.empty()) return yes(reason, message);
     if (needs_person(plan_.waits_for)) return yes(std::string(to_string(plan_.waits_for)), plan_.waiting_message);
     return no("NotStalled", "nothing waits for a person");
@@ -137,8 +143,9 @@ class Judge {
     if (trial) return no("ChangeUndone", trial_text(*trial));
     const std::string missing = parameters_not_in_force();
     if (!missing.empty()) return no("ParametersNotInForce", missing);
-    if (ObjectsVerdict objects = objects_not_in_force(); !objects.text.empty())
-      return no("ObjectsNotInForce", std::move(objects.text));
+    if (DeclaredVerdict hba = hba_not_in_force(); !hba.text.empty()) return no(kHbaNotInForce, std::move(hba.text));
+    if (DeclaredVerdict objects = objects_not_in_force(); !objects.text.empty())
+      return no(kObjectsNotInForce, std::move(objects.text));
     if (const auto [reason, message] = volumes(); !message.empty()) return no(reason, message);
     return streaming;
   }
@@ -199,30 +206,63 @@ class Judge {
   }
 
   // Roles, databases and extensions, by what the primary's agent asked of PostgreSQL.
-  ObjectsVerdict objects_not_in_force() const {
+  DeclaredVerdict objects_not_in_force() const {
     // Of the newest spec: the look that accepts it says its generation of what it finds.
     const api::PostgresSettings& wanted = (seen_.link->wanted ? *seen_.link->wanted : seen_.link->spec).postgres;
     const EndpointSeen* primary = seen_.find(primary_);
     const MemberReport* report = primary ? primary->member.fresh() : nullptr;
     if (wanted.roles.empty() && wanted.databases.empty()) return {};
-    if (!report) return primary && primary->member.pending() ? objects_as_known() : ObjectsVerdict{};
+    if (!report) return primary && primary->member.pending() ? as_known(kObjectsNotInForce) : DeclaredVerdict{};
     const auto said = objects_of(*report);
     if (!said || said->asked != api::objects_fingerprint(wanted))
       return {primary_ + ": roles, databases and extensions are not applied yet", false};
-    ObjectsVerdict verdict;
+    DeclaredVerdict verdict;
     for (const auto& [object, words] : said->troubles)
       verdict.text += fmt::format("{}{}: {}", verdict.text.empty() ? "" : "; ", object, words);
     verdict.waits_for_a_person = !verdict.text.empty();
     return verdict;
   }
 
+  // People's lines of pg_hba.conf, by what PostgreSQL said of them on each member. Of the newest spec, too.
+  DeclaredVerdict hba_not_in_force() const {
+    const auto& wanted = (seen_.link->wanted ? *seen_.link->wanted : seen_.link->spec).postgres.hba;
+    const std::string asked = api::hba_fingerprint(wanted);
+    std::string late;
+    std::map<std::string, std::string> refused;  // members by what PostgreSQL says there
+    for (const EndpointSeen& endpoint : seen_.endpoints) {
+      const MemberReport* report = endpoint.member.fresh();
+      if (!endpoint.spec || !report) {
+        if (endpoint.spec && endpoint.member.pending())
+          if (DeclaredVerdict known = as_known(kHbaNotInForce); !known.text.empty()) return known;
+        continue;
+      }
+      const auto said = objects_of(*report, kDeclaredHba);
+      if (said ? said->asked != asked : !wanted.empty()) late += (late.empty() ? "" : ", ") + endpoint.name;
+      if (!said || said->asked != asked || said->troubles.empty()) continue;
+      std::string words;
+      for (const auto& [line, why] : said->troubles)
+        words += fmt::format("{}{}: {}", words.empty() ? "" : "; ", line, why);
+      std::string& members = refused[words];
+      members += (members.empty() ? "" : ", ") + endpoint.name;
+    }
+    DeclaredVerdict verdict;
+    for (const auto& [words, members] : refused)
+      verdict.text += fmt::format("{}{}: {}", verdict.text.empty() ? "" : "; ", members, words);
+    verdict.waits_for_a_person = !verdict.text.empty();
+    if (verdict.waits_for_a_person)
+      verdict.text += "; the rules before stay in force: correct the line, or take it out";
+    else if (!late.empty())
+      verdict.text = late + ": spec.postgres.hba is not applied yet";
+    return verdict;
+  }
+
   // An operator that has only just begun to ask knows what an earlier one wrote down.
-  ObjectsVerdict objects_as_known() const {
+  DeclaredVerdict as_known(const char* reason) const {
     const auto& conditions = seen_.link->status.conditions;
     const api::Condition* ready = api::find_condition(conditions, "Ready");
     const api::Condition* stalled = api::find_condition(conditions, "Stalled");
-    if (!ready || ready->reason != "ObjectsNotInForce") return {};
-    return {ready->message, stalled && stalled->reason == "ObjectsNotInForce"};
+    if (!ready || ready->reason != reason) return {};
+    return {ready->message, stalled && stalled->reason == reason};
   }
 
   const api::EndpointStatus* row_of(const std::string& name) const {

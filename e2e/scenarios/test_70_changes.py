@@ -2,6 +2,7 @@
 import shlex
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -60,6 +61,69 @@ def test_a_parameter_that_needs_a_restart_is_rolled_out(changing):
         changing.wait_healthy(180)
         trial.writer.wait_for(20)
         figures.record("parameter with restart: writes paused", 1000 * trial.writer.longest_pause(0), "ms")
+
+
+def logs_in(link, endpoint, user, password):
+    """"in", or what PostgreSQL says."""
+    try:
+        sql.ask(sql.dsn(link.pod(endpoint)["status"]["podIP"], user, password, link.database()), "SELECT 1")
+        return "in"
+    except Exception as error:
+        return str(error)
+
+
+def test_lines_of_pg_hba_are_obeyed_everywhere_and_a_wrong_one_is_named(changing):
+    guest = {"name": "guest", "login": True, "passwordSecretRef": {"name": "guest", "key": "password"}}
+    changing.target.kubectl("-n", changing.namespace, "create", "secret", "generic", "guest", "--from-literal=password=e2e-guest")
+    changing.change({"spec": {"postgres": {"roles": [guest]}}})
+
+    def everywhere(answer):
+        def probe():
+            now = {name: logs_in(changing, name, "guest", "e2e-guest") for name in changing.endpoint_names()}
+            return all(answer in one for one in now.values()) or f"{now}"
+        return probe
+
+    until("the guest is let in", everywhere("in"), 90)
+    changing.change({"spec": {"postgres": {"hba": ["hostssl all guest all reject"]}}})
+    figures.record("line of pg_hba.conf obeyed everywhere", within("the guest is rejected", everywhere("rejects connection"), 60, every=0.2), "s")
+    changing.wait_healthy(90)
+    changing.change({"spec": {"postgres": {"hba": ["hostssl all guest all scram-sha-256", "hostssl all all 10.0.0.0/33 reject"]}}})
+
+    def named():
+        said = condition(changing.object(), "Stalled")
+        return (said["reason"] == "HbaNotInForce" and "spec.postgres.hba[1]" in said["message"] and "10.0.0.0/33" in said["message"]) or f"{said}"
+    until("the wrong line is named", named, 60)
+    assert everywhere("rejects connection")() is True, "a refused edit changed something"
+    changing.change({"spec": {"postgres": {"hba": None, "roles": [{"name": "guest", "ensure": "Absent"}]}}})
+    changing.wait_healthy(90)
+
+
+def test_a_query_of_ones_own_becomes_a_metric_of_every_instance(changing):
+    sql.ask(changing.service_dsn(), "CREATE TABLE e2e_orders AS SELECT 'open' AS state, 3 AS n")
+    queries = [{"name": "e2e", "query": "SELECT state, n FROM e2e_orders", "labels": ["state"], "values": [{"column": "n"}], "intervalSeconds": 5}]
+
+    def metrics(endpoint):
+        with urllib.request.urlopen(f"http://{changing.pod(endpoint)['status']['podIP']}:8080/metrics", timeout=10) as answer:
+            return answer.read().decode().splitlines()
+
+    def shows(start, end):
+        def probe():
+            missing = [name for name in changing.endpoint_names() if not any(one.startswith(start) and one.endswith(end) for one in metrics(name))]
+            return not missing or f"not at {missing}"
+        return probe
+
+    changing.change({"spec": {"postgres": {"metrics": {"queries": queries}}}})
+    until("what may not be read fails", shows("twinspan_custom_query_failed{", " 1"), 60)
+    until("the role is there", lambda: sql.ask(changing.service_dsn(), "SELECT 1 FROM pg_roles WHERE rolname = 'twinspan_metrics'") or "no role", 60)
+    sql.ask(changing.service_dsn(), "GRANT SELECT ON e2e_orders TO twinspan_metrics")
+    figures.record("query granted, its metric at every instance", within("the metric", shows("twinspan_custom_e2e_n{", 'state="open"} 3'), 60, every=0.5), "s")
+    changing.change({"spec": {"postgres": {"metrics": None}}})
+
+    def gone():
+        left = [name for name in changing.endpoint_names() if any("twinspan_custom" in one for one in metrics(name))]
+        return not left or f"still at {left}"
+    until("its series are gone", gone, 60)
+    changing.wait_healthy(90)
 
 
 def served_certificate(host):

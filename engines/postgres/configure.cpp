@@ -8,6 +8,7 @@
 
 #include "engines/postgres/command.hpp"
 #include "engines/postgres/files.hpp"
+#include "engines/postgres/hba.hpp"
 
 namespace twinspan::postgres {
 
@@ -34,7 +35,7 @@ Result<bool> write_configuration(Children& children, const Layout& layout, const
     changed = changed || *wrote;
     return {};
   };
-  if (auto wrote = write(layout.hba_file(), render_hba(settings.accept_clients)); !wrote)
+  if (auto wrote = write(layout.hba_file(), render_hba(settings.accept_clients, settings.hba)); !wrote)
     return std::unexpected(wrote.error());
   if (auto wrote = write(layout.ident_file(), render_ident(*user)); !wrote) return std::unexpected(wrote.error());
   if (!exists(layout.pgdata() + "/PG_VERSION")) return changed;

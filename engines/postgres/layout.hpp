@@ -29,5 +29,7 @@ struct Layout {
 inline constexpr const char* kSuperuser = "postgres";
 // The role that replicates and rewinds; also the CN of the client certificate that proves it.
 inline constexpr const char* kReplicationRole = "twinspan_replication";
+// The role that asks people's queries for metrics, on the own socket.
+inline constexpr const char* kMetricsRole = "twinspan_metrics";
 
 }  // namespace twinspan::postgres

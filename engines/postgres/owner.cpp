@@ -101,7 +101,7 @@ Status check_owner(const Owner& owner) {
   if (owner.username.empty() || owner.username.size() > 63)
     return fail(Code::kInvalid, "owner Secret, username: expected 1 to 63 characters");
   if (owner.username.starts_with("pg_") || owner.username == kSuperuser || owner.username == kReplicationRole ||
-      owner.username == "public" || owner.username == "none")
+      owner.username == kMetricsRole || owner.username == "public" || owner.username == "none")
     return fail(Code::kInvalid, fmt::format("owner Secret, username \"{}\": this name is reserved", owner.username));
   if (owner.password.empty()) return fail(Code::kInvalid, "owner Secret, password: must not be empty");
   return {};

@@ -137,19 +137,8 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
   return text;
 }
 
-std::string render_hba(bool accept_clients) {
-  return fmt::format(
-      "# Written by twinspan-worker; changes made here are overwritten.\n"
-      "local   all          {0}  peer map=twinspan\n"
-      "hostssl replication  {1}  all  cert clientcert=verify-full\n"
-      "hostssl postgres     {1}  all  cert clientcert=verify-full\n"
-      "hostssl all          {1},{0}  all  reject\n"
-      "hostssl all          all  all  {2}\n",
-      kSuperuser, kReplicationRole, accept_clients ? "scram-sha-256" : "reject");
-}
-
 std::string render_ident(const std::string& os_user) {
-  return fmt::format("twinspan \"{}\" {}\n", os_user, kSuperuser);
+  return fmt::format("twinspan \"{0}\" {1}\ntwinspan \"{0}\" {2}\n", os_user, kSuperuser, kMetricsRole);
 }
 
 }  // namespace twinspan::postgres

@@ -22,6 +22,7 @@ struct Settings {
   int64_t sync_replicas = 1;                      // how many of them
   std::optional<Upstream> upstream;  // where it receives from while in recovery; nullopt: it receives nothing
   bool accept_clients = true;        // false: a warm standby, which nobody but the agent reads
+  std::vector<std::string> hba;      // people's lines of pg_hba.conf, found to be right by PostgreSQL (hba.hpp)
   std::string archive_command;       // empty: nothing is archived, and archive_mode stays off
   // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
   std::map<std::string, int64_t> recovery_floor;
@@ -40,8 +41,7 @@ Status check_parameters(const std::map<std::string, std::string>& parameters);
 std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings);
 
 std::string render_conf(const Layout& layout, const Settings& settings);
-// `os_user`: the account the agent runs as, which the superuser is mapped to on the socket. Nobody gets in without TLS.
-std::string render_hba(bool accept_clients);
+// `os_user`: the account the agent runs as, which Twinspan's roles are mapped to on the socket.
 std::string render_ident(const std::string& os_user);
 // `ANY 1 ("west", "west-2")`; empty where nobody has to confirm.
 std::string synchronous_standby_names(const std::vector<std::string>& candidates, int64_t replicas);

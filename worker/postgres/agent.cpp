@@ -89,14 +89,23 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
               }),
       backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_,
                 [this] { return standing(); }}),
+      queries_(options_.layout, options_.postgres_port, clock_, [this] { return asker(); }),
       servers_(
           servers_config(options_), board_,
-          [this] { return metrics_.text(statistics_.read(), certificate_ends_at(options_.layout)); },
+          [this] {
+            return metrics_.text(statistics_.read(), certificate_ends_at(options_.layout), queries_.answers());
+          },
           [this] {
             return clock_.boot_now().time_since_epoch().count() - turned_at_ < std::chrono::nanoseconds(kHangs).count();
           }) {}
 
 Agent::~Agent() = default;
+
+CustomQueries::Standing Agent::asker() const {
+  const Local local = local_.copy();
+  MutexLock lock(desired_mutex_);
+  return {desired_, local.process, local.writable, local.life};
+}
 
 BackupKeeper::Standing Agent::standing() const {
   BackupKeeper::Standing standing;
@@ -156,6 +165,7 @@ void Agent::link_changed(const std::shared_ptr<const api::ObeyedLink>& link) {
     desired_ = std::make_shared<const Desired>(std::move(*desired));
   }
   backups_.poke();
+  queries_.poke();
   changed_.raise();
 }
 
@@ -326,6 +336,7 @@ int Agent::run() {
   watch_.stop();
   servers_.stop();
   backups_.stop();
+  queries_.stop();
   prober_.stop();
   disk_.stop();
   runner_.stop();

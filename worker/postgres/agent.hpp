@@ -14,6 +14,7 @@
 #include "kube/client.hpp"
 #include "worker/postgres/backup/backup_keeper.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
+#include "worker/postgres/custom_queries.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/disk_probe.hpp"
 #include "worker/postgres/guard.hpp"
@@ -61,6 +62,7 @@ class Agent {
   void note_handover(const Status& outcome);
   bool fit_for_lease() const;
   BackupKeeper::Standing standing() const;  // in what concerns backups
+  CustomQueries::Standing asker() const;
   std::chrono::nanoseconds patience(const LeaseKeeper::View& lease, const MemberAction& action) const;
 
   const Options options_;
@@ -88,6 +90,7 @@ class Agent {
   Jobs jobs_;
   JobRunner runner_;
   BackupKeeper backups_;
+  CustomQueries queries_;
   Servers servers_;
   mutable Mutex desired_mutex_;
   std::shared_ptr<const Desired> desired_ GUARDED_BY(desired_mutex_);

@@ -115,6 +115,7 @@ bool Agent::start() {
   runner_.start();
   prober_.start();
   disk_.start();
+  queries_.start();
   if (auto listens = backups_.start(); !listens) {
     log::error("nothing can be archived", {{"error", listens.error().message}});
     return false;

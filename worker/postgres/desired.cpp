@@ -83,6 +83,10 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
   desired.cluster = {std::string(to_string(initdb.encoding)), initdb.locale,
                      initdb.locale_provider == api::LocaleProvider::kIcu ? initdb.icu_locale : std::nullopt};
   desired.objects = objects_from(spec.postgres);
+  desired.hba = spec.postgres.hba;
+  if (spec.postgres.metrics) desired.queries = spec.postgres.metrics->queries;
+  for (api::CustomQuery& query : desired.queries)
+    if (!query.database) query.database = spec.postgres.database;
   desired.diverged = rule_of(spec.postgres.diverged);
   desired.warm = spec.postgres.standby == api::Standby::kWarm;
   desired.lag_bytes_max = static_cast<uint64_t>(spec.lag_threshold.bytes.value_or(0));

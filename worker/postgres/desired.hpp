@@ -26,6 +26,8 @@ struct Desired {
   std::string database;
   postgres::ClusterLocale cluster;  // of a data directory that is made anew
   DesiredObjects objects;
+  std::vector<std::string> hba;           // people's lines of pg_hba.conf
+  std::vector<api::CustomQuery> queries;  // for metrics, each with its database
   DivergedRule diverged = DivergedRule::kHalt;
   bool warm = false;           // replicas answer no clients
   uint64_t lag_bytes_max = 0;  // a replica within it is Streaming, beyond it CatchingUp; 0: no bound

@@ -113,6 +113,7 @@ void Jobs::data_replaced(DataShape shape) {
     local.final_position.reset();
     local.comparison.reset();
     local.log_gap.reset();
+    local.hba.reset();
     local.rewind_hopeless = false;
     local.timeline.reset();
     local.history.clear();
@@ -178,6 +179,7 @@ Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::sto
   doing(MemberState::kInitializing);
   const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
                                                 : restore(desired, stop);
+  if (made) hba_.forget();
   if (made) data_replaced(DataShape::kPrimary);
   return made;
 }
@@ -307,6 +309,7 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   if (!local.seen)  // nobody gets in so far
     return desired.paused ? Status{} : check_parameters(desired, local.following, primary, stop);
   if (auto ended = end_false_senders(desired, local, stop); !ended) return ended;
+  const Status judged = desired.paused ? Status{} : judge_hba(desired, stop);
   if (!desired.paused)
     if (auto configured = configure(desired, local.following, primary, stop); !configured) return configured;
   const auto checked = check_parameters(desired, local.following, primary, stop);
@@ -336,6 +339,7 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
   if (primary && !desired.paused && local.writable && owner)
     if (auto kept = keep_objects(desired, local, owner->username, stop); !kept) return kept;
   if (!checked) return checked;
+  if (!judged) return judged;
   return restart_where_needed(desired, local, job.primary);
 }
 

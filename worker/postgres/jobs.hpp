@@ -16,6 +16,7 @@
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
+#include "worker/postgres/hba_keeper.hpp"
 #include "worker/postgres/local.hpp"
 #include "worker/postgres/object_keeper.hpp"
 #include "worker/postgres/parameter_keeper.hpp"
@@ -64,7 +65,10 @@ class Jobs {
     const RepositoryAccess& repository;
   };
   explicit Jobs(Context context)
-      : c_(context), parameters_(context.layout.data_dir), objects_(context.clock, context.passwords) {}
+      : c_(context),
+        parameters_(context.layout.data_dir),
+        hba_(context.layout.pgdata()),
+        objects_(context.clock, context.passwords) {}
 
   Status run(const Job& job, const Desired& desired, const std::stop_token& stop);
   // Kills the database at once; any thread.
@@ -104,6 +108,9 @@ class Jobs {
   Status check_parameters(const Desired& desired, const std::string& following, bool as_primary,
                           const std::stop_token& stop);
   Result<postgres::SettingsSeen> ask_of_settings(const Desired& desired, const std::stop_token& stop);
+  // jobs_hba.cpp
+  HbaKeeper::Lines asked_hba(const Desired& desired) const;
+  Status judge_hba(const Desired& desired, const std::stop_token& stop);
   Result<postgres::Upstream> find(const Desired& desired, const std::string& endpoint) const;
   Result<postgres::Session> connect(const Desired& desired, const std::stop_token& stop) const;
   Result<postgres::Ancestry> own_ancestry(const Desired& desired, const std::stop_token& stop);
@@ -126,6 +133,7 @@ class Jobs {
 
   Context c_;
   ParameterKeeper parameters_;
+  HbaKeeper hba_;
   ObjectKeeper objects_;
   int unproven_starts_ = 0;                        // with what was chosen
   std::optional<BootTime> refused_since_;          // new sessions, though it runs

@@ -91,7 +91,9 @@ Status Jobs::configure(const Desired& desired, const std::string& following, boo
 Result<postgres::Settings> Jobs::settings_of(const Desired& desired, const std::string& following, bool as_primary,
                                              const std::stop_token& stop) {
   postgres::Settings settings = desired.settings;
-  settings.accept_clients = as_primary || !desired.warm;
+  const auto lines = hba_.to_give(asked_hba(desired));
+  settings.hba = lines.value_or(HbaKeeper::Lines{});
+  settings.accept_clients = (as_primary || !desired.warm) && lines.has_value();
   if (desired.backup) settings.archive_command = archive_command_of(c_.layout);
   bound_wal(settings);
   if (!following.empty()) {
@@ -250,7 +252,9 @@ Status Jobs::check_parameters(const Desired& desired, const std::string& followi
     if (auto saved = parameters_.proven(); !saved) return saved;
   }
   const bool gave_up = !parameters_.trouble().empty();
+  const bool reloaded = seen->loaded_at >= reloaded_at_;
   c_.local.update([&](Local& local) {
+    if (reloaded) local.hba = hba_.said_of(asked_hba(desired));
     MemberReport::Parameters& said = local.parameters;
     if (!gave_up) local.configuration_trouble.clear();
     said.outcome = gave_up ? TrialOutcome::kUndone : runs ? TrialOutcome::kRuns : TrialOutcome::kUnderWay;

@@ -74,6 +74,7 @@ struct Local {
   std::string configuration_trouble;     // why the spec is not applied in full
   int64_t generation = 0;                // applied
   std::optional<ObjectsReport> objects;  // of a primary; nullopt: not looked at, or nothing is declared
+  std::optional<ObjectsReport> hba;      // nullopt: neither in force nor refused yet
   std::optional<BackupReport> backup;    // nullopt: nothing was ever to be stored or restored
 };
 

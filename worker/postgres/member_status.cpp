@@ -204,6 +204,7 @@ MemberReport member_report(const StatusInput& input) {
   if (!local.parameters.asked.empty()) report.parameters = local.parameters;
   report.generation = local.generation;
   if (report.role == Role::kPrimary) report.details = details_of(local.objects);
+  if (local.hba) report.details.update(details_of(local.hba, kDeclaredHba));
   if (local.backup) report.details.update(to_json(*local.backup));
   if (local.seen) report.version = local.seen->version.substr(0, local.seen->version.find(' '));
   return report;

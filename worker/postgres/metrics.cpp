@@ -12,6 +12,8 @@
 #include <map>
 #include <vector>
 
+#include "core/text.hpp"
+
 namespace twinspan::worker {
 
 struct Metrics::Impl {
@@ -113,7 +115,9 @@ class Read {
     for (const auto& [name, value] : labels) labels_.push_back({name, value});
   }
 
-  void family(const char* name, MetricType type, const char* help) { families_.push_back({name, help, type, {}}); }
+  void family(const std::string& name, MetricType type, const std::string& help) {
+    families_.push_back({name, help, type, {}});
+  }
   void sample(double value, const std::map<std::string, std::string>& more = {}) {
     prometheus::ClientMetric metric;
     metric.label = labels_;
@@ -182,10 +186,31 @@ void add_slots(Read& read, const postgres::Statistics& seen) {
   for (const auto& slot : seen.slots) read.sample(static_cast<double>(slot.kept_bytes), {{"slot", slot.name}});
 }
 
+// One that fails has no values: what it answered before is no longer so.
+void add_custom(Read& read, const std::vector<CustomAnswer>& answers) {
+  for (const CustomAnswer& answer : answers) {
+    const api::CustomQuery& query = answer.query;
+    for (size_t i = 0; i < query.values.size(); ++i) {
+      const api::CustomQueryValue& value = query.values[i];
+      const MetricType type = value.type == api::MetricType::kCounter ? MetricType::Counter : MetricType::Gauge;
+      read.family("twinspan_custom_" + query.name + "_" + value.column, type,
+                  one_line(value.help.value_or(value.column + " of the query " + query.name), 200));
+      for (const postgres::CustomRow& row : answer.rows) {
+        if (!row.values[i]) continue;
+        std::map<std::string, std::string> labels;
+        for (size_t l = 0; l < query.labels.size(); ++l) labels[query.labels[l]] = row.labels[l];
+        read.sample(*row.values[i], labels);
+      }
+    }
+  }
+  read.family("twinspan_custom_query_failed", MetricType::Gauge, "1 where a query for metrics was not answered.");
+  for (const CustomAnswer& answer : answers) read.sample(answer.error.empty() ? 0 : 1, {{"query", answer.query.name}});
+}
+
 }  // namespace
 
 std::string Metrics::text(const std::optional<postgres::Statistics>& statistics,
-                          std::optional<double> certificate_ends_at) const {
+                          std::optional<double> certificate_ends_at, const std::vector<CustomAnswer>& custom) const {
   auto families = impl_->registry.Collect();
   Read read(impl_->labels);
   if (statistics) {
@@ -198,6 +223,7 @@ std::string Metrics::text(const std::optional<postgres::Statistics>& statistics,
                 "When the certificate that PostgreSQL was given last ends.");
     read.sample(*certificate_ends_at);
   }
+  add_custom(read, custom);
   for (auto& family : read.take())
     if (!family.metric.empty()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engines/postgres/statistics.hpp"
 #include "failover/report.hpp"
+#include "worker/postgres/custom_queries.hpp"
 
 namespace twinspan::worker {
 
@@ -23,7 +25,7 @@ class Metrics {
   void action(const std::string& name, bool succeeded);
   // What is nullopt was not to be had, and has no series.
   std::string text(const std::optional<postgres::Statistics>& statistics = {},
-                   std::optional<double> certificate_ends_at = {}) const;
+                   std::optional<double> certificate_ends_at = {}, const std::vector<CustomAnswer>& custom = {}) const;
 
  private:
   struct Impl;

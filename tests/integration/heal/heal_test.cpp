@@ -11,6 +11,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "core/log.hpp"
 #include "core/wait.hpp"
@@ -345,6 +346,69 @@ TEST_F(HealTest, WhatIsDeclaredInsidePostgresqlIsInForceOrNamed) {
   for (const char* endpoint : {"east", "west"})
     for (const char* password : {"pw-one-4711", "pw-two-4712", "pw-three-4713"})
       EXPECT_FALSE(said(endpoint, password)) << endpoint;
+}
+
+// Lines of pg_hba.conf: obeyed on every member and by the next primary without a restart; wrong ones change nothing.
+TEST_F(HealTest, LinesOfPgHbaAreObeyedEverywhereAndWrongOnesAreNamed) {
+  const auto declare = [&](Json lines) {
+    const Json spec = {{"spec", {{"postgres", {{"hba", std::move(lines)}}}}}};
+    const auto done = cluster_->client().merge_patch(kube::kReplicationLinks, kLink, spec);
+    ASSERT_TRUE(done) << done.error().message;
+  };
+  const auto login = [&](const std::string& user, const std::string& host) -> std::string {
+    WriterTarget target = target_;
+    target.host = host;
+    if (user != target_.user) target.password = "pw";
+    target.user = user;
+    const auto answer = query_value(target, "SELECT 1");
+    return answer ? *answer : answer.error().message;
+  };
+  const auto rejected = [](const std::string& answer) {
+    return answer.find("pg_hba.conf rejects connection") != std::string::npos;
+  };
+  const auto all = {"east", "west", "west-2"};
+  std::map<std::string, std::string> hosts, began;
+  for (const char* member : all) {
+    hosts[member] = value(member, "SHOW listen_addresses");
+    began[member] = value(member, "SELECT pg_postmaster_start_time()");
+  }
+  run("east", "CREATE ROLE guest LOGIN PASSWORD 'pw'");
+  ASSERT_TRUE(eventually(30s, [&] { return login("guest", hosts["west-2"]) == "1"; }))
+      << login("guest", hosts["west-2"]);
+
+  declare(Json::array({"hostssl all guest all reject"}));
+  for (const char* member : all)
+    EXPECT_TRUE(eventually(30s, [&] { return rejected(login("guest", hosts[member])); })) << member;
+  expect(scenario_->wait_streaming(60s));
+
+  // Wrong ones beside a right one that would let the guest in: nothing changes.
+  declare(Json::array(
+      {"hostssl all guest all scram-sha-256", "hostssl all all 10.0.0.0/33 reject", "hostssl all all all ldap"}));
+  EXPECT_TRUE(eventually(60s, [&] {
+    const std::string stalled = condition("Stalled");
+    const auto names = [&](const char* words) { return stalled.find(words) != std::string::npos; };
+    return stalled.starts_with("True HbaNotInForce: ") && names("east, west, west-2: spec.postgres.hba[1]") &&
+           names("10.0.0.0/33") && names("spec.postgres.hba[2]") && names("requires argument");
+  })) << condition("Stalled");
+  EXPECT_TRUE(condition("Ready").starts_with("False HbaNotInForce: ")) << condition("Ready");
+  for (const char* member : all) EXPECT_TRUE(rejected(login("guest", hosts[member]))) << member;
+
+  // The next primary has the same rules, while the newest are still wrong.
+  const Json move = {{"spec", {{"desiredPrimary", "west"}}}};
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, move));
+  ASSERT_TRUE(eventually(60s, [&] { return scenario_->primary() == "west"; }));
+  EXPECT_TRUE(rejected(login("guest", hosts["west"]))) << login("guest", hosts["west"]);
+  EXPECT_EQ(login(target_.user, hosts["west"]), "1");
+
+  // The narrowest: replicas follow all the same.
+  declare(Json::array({"host all,replication all all reject"}));
+  EXPECT_TRUE(eventually(60s, [&] { return rejected(login(target_.user, hosts["west"])); }));
+  expect(scenario_->wait_streaming(90s));
+  declare(Json::array());
+  for (const char* member : all)
+    EXPECT_TRUE(eventually(30s, [&] { return login("guest", hosts[member]) == "1"; })) << member;
+  for (const char* member : {"west", "west-2"})
+    EXPECT_EQ(value(member, "SELECT pg_postmaster_start_time()"), began[member]) << member;
 }
 
 // In the sandbox each member's volume has a path of its own, so that what lies on the primary's is outside every

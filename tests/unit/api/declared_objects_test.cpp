@@ -42,7 +42,7 @@ TEST(DeclaredObjects, OfAnyOrderAndOwnerAreAllowed) {
 }
 
 TEST(DeclaredObjects, ReservedNamesAreRefusedWhereverTheyStand) {
-  for (const char* name : {"postgres", "public", "none", "twinspan_replication", "pg_monitor"}) {
+  for (const char* name : {"postgres", "public", "none", "twinspan_replication", "twinspan_metrics", "pg_monitor"}) {
     ReplicationLink link;
     link.spec.postgres.roles = {role(name)};
     EXPECT_EQ(fields(link), Names{"spec.postgres.roles[0].name"}) << name;

@@ -4,6 +4,7 @@
 
 #include "api/conditions.hpp"
 #include "api/declared_objects.hpp"
+#include "api/hba_lines.hpp"
 #include "contract/declared_objects.hpp"
 #include "controllers/link/link_gatherer.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
@@ -375,6 +376,37 @@ TEST(LinkStatus, WhatIsDeclaredAndNotInForceIsNamedWithPostgresqlsWords) {
   // What a replica says of it does not count.
   world.report("west").details = details_of(ObjectsReport{asked, {{"role reports", "no such Secret"}}});
   EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+}
+
+TEST(LinkStatus, LinesOfPgHbaAreInForceOnEveryMemberOrNamedWithPostgresqlsWords) {
+  Json json = link_json();
+  json["spec"]["postgres"]["hba"] = Json::array({"hostssl all reports 10.0.0.0/33 scram-sha-256"});
+  World world(json);
+  const std::string asked = api::hba_fingerprint(world.link->spec.postgres.hba);
+  const auto say = [&](const char* member, const ObjectsReport& said) {
+    world.report(member).details = details_of(said, kDeclaredHba);
+  };
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False HbaNotInForce");
+  EXPECT_EQ(message(status_of(world), "Ready"), "east, west, west-2: spec.postgres.hba is not applied yet");
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "False NotStalled");
+  say("east", {asked, {}});
+  say("west", {asked, {}});
+  say("west-2", {"those before", {{"spec.postgres.hba[0] \"x\"", "of those before"}}});
+  EXPECT_EQ(message(status_of(world), "Ready"), "west-2: spec.postgres.hba is not applied yet");
+  say("west-2", {asked, {}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "True Replicating");
+  for (const char* member : {"east", "west"})
+    say(member, {asked, {{"spec.postgres.hba[0] \"x\"", "invalid CIDR mask"}}});
+  EXPECT_EQ(condition(status_of(world), "Ready"), "False HbaNotInForce");
+  EXPECT_EQ(
+      message(status_of(world), "Ready"),
+      "east, west: spec.postgres.hba[0] \"x\": invalid CIDR mask; the rules before stay in force: correct the line, "
+      "or take it out");
+  EXPECT_EQ(condition(status_of(world), "Stalled"), "True HbaNotInForce");
+  // Taken out, which is not there yet either.
+  world.link->wanted = world.link->spec;
+  world.link->wanted->postgres.hba.clear();
+  EXPECT_EQ(message(status_of(world), "Ready"), "east, west, west-2: spec.postgres.hba is not applied yet");
 }
 
 TEST(LinkStatus, WhatIsNotInForceIsKnownToANewOperatorBeforeItHasAsked) {

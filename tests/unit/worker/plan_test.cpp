@@ -346,6 +346,17 @@ TEST(MemberStatus, DeclaredObjectsAreAPrimarysToTell) {
   EXPECT_EQ(objects_of(report(local)), local.objects);
 }
 
+TEST(MemberStatus, LinesOfPgHbaAreEveryMembersToTell) {
+  Local local = streaming();
+  EXPECT_FALSE(objects_of(report(local), kDeclaredHba));
+  local.hba = ObjectsReport{"asked", {{"spec.postgres.hba[0]", "invalid"}}};
+  EXPECT_EQ(objects_of(report(local), kDeclaredHba), local.hba);
+  local.process = ProcessState::kPrimaryRunning;
+  local.objects = ObjectsReport{"others", {}};
+  EXPECT_EQ(objects_of(report(local), kDeclaredHba), local.hba);
+  EXPECT_EQ(objects_of(report(local)), local.objects);
+}
+
 TEST(MemberStatus, ADivergedReplicaSaysWhyAndWhatNext) {
   Local local;
   local.data = DataShape::kReplica;
