@@ -8,6 +8,7 @@
 #include "api/pod_resources.hpp"
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
+#include "api/update_settings.hpp"
 #include "contract/names.hpp"
 #include "core/text.hpp"
 
@@ -90,6 +91,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
   check_initdb(settings(link).initdb, errors);
   check_objects(link, errors);
+  if (settings(link).updates) check_updates(*settings(link).updates, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

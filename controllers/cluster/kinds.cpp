@@ -152,6 +152,7 @@ Result<Pod> decode_pod(const Json& json) {
   read_meta(json, pod);
   const Json &meta = member_of(json, "metadata"), &status = member_of(json, "status");
   pod.origin = text_of(member_of(meta, "annotations"), kOriginAnnotation);
+  pod.asked = text_of(member_of(meta, "annotations"), kAskedAnnotation);
   pod.phase = text_of(status, "phase");
   pod.ip = text_of(status, "podIP");
   pod.node = text_of(member_of(json, "spec"), "nodeName");

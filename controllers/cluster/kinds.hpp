@@ -53,6 +53,7 @@ struct Pod : Owned {
   std::string ip;
   std::string node;
   std::string origin;  // which version of the operator made it; empty: one that did not say
+  std::string asked;   // kAskedAnnotation; empty: made by a version that did not say
   bool ready = false;
   bool scheduled = false;
   int64_t restarts = 0;

@@ -39,6 +39,8 @@ void annotate_origin(Json& object, const RenderConfig& config);
 Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config);
 // What render_pod annotates.
 std::string pod_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config);
+// Hash of what the link says of the pod, whatever this version makes of it.
+std::string asked_of_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint);
 
 // Volumes outlive their link unless spec.deletionPolicy is Delete, and say for which one they were made.
 Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoint);

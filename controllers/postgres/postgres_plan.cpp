@@ -21,7 +21,9 @@ constexpr std::chrono::minutes kAskAgain{5};
 
 class Planner : PlanBuilder {
  public:
-  Planner(const LinkSeen& seen, const RenderConfig& config) : PlanBuilder(seen), config_(config) {}
+  Planner(const LinkSeen& seen, const RenderConfig& config) : PlanBuilder(seen), config_(config) {
+    plan_.update = link_.status.update;
+  }
 
   // Owner references do the rest: what the link owns goes with it, in whatever order; what is kept has no owner.
   LinkPlan deletion() {
@@ -184,6 +186,11 @@ class Planner : PlanBuilder {
 
   void roll_out() {
     const Rollout next = plan_rollout(seen_, config_);
+    plan_.update = next_update(seen_, config_, next);
+    if (const auto* put_off = std::get_if<PutOff>(&next)) {
+      plan_.put_off = *put_off;
+      if (put_off->until) check_at(*put_off->until);
+    }
     if (const auto* waits = std::get_if<Wait>(&next)) {
       wait(waits->what, waits->message);
       if (waits->what == WaitFor::kTurn) check_at(seen_.now + seen_.turn.look_again);
