@@ -230,7 +230,8 @@ std::string content_hash(const Json& object) {
   Json owned = Json::object();
   for (const char* key : {"rules", "roleRef", "subjects", "data"})
     if (const Json& part = member_of(object, key); !part.is_null()) owned[key] = part;
-  if (text_of(object, "kind") == "PodDisruptionBudget") owned["spec"] = member_of(object, "spec");
+  const std::string kind = text_of(object, "kind");
+  if (kind == "PodDisruptionBudget" || kind == "NetworkPolicy") owned["spec"] = member_of(object, "spec");
   const Json& labels = member_of(member_of(object, "metadata"), "labels");
   for (const std::string_view label : {kManagedByLabel, kLinkLabel, kEndpointLabel})
     owned[std::string(label)] = text_of(labels, label);

@@ -111,8 +111,8 @@ Result<Secret> decode_secret(const Json& json);
 Result<StatefulSet> decode_stateful_set(const Json& json);
 Result<Lease> decode_lease(const Json& json, BootTime now);
 
-// Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget, data of a Secret,
-// labels of ours. The same for an object as rendered and as the API server stores it.
+// Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget or a NetworkPolicy,
+// data of a Secret, labels of ours. The same for an object as rendered and as the API server stores it.
 std::string content_hash(const Json& object);
 // A short stable hash of any text (FNV-1a, 64 bits, hexadecimal).
 std::string stable_hash(std::string_view text);

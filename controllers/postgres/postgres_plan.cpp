@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "api/quantity.hpp"
 #include "controllers/cluster/names.hpp"
@@ -51,11 +52,24 @@ class Planner : PlanBuilder {
     const bool role = keep(kube::kRoles, seen_.role, render_role(link_));
     const bool binding = keep(kube::kRoleBindings, seen_.binding, render_binding(link_));
     keep(kube::kPodDisruptionBudgets, seen_.budget, render_budget(link_));
+    if (config_.network)
+      keep(kube::kNetworkPolicies, seen_.network_policy,
+           render_network_policy(link_, *config_.network, Clients::kAsAllowed, ports_called()));
     const Json lease = render_lease(link_);
     const Standing its = standing(kube::kLeases, seen_.lease, lease);
     if (its == Standing::kAbsent) step(Create{kube::kLeases, lease});
     // Agents write the lease by its name: none may run where it is somebody else's.
     may_run_ = account && role && binding && !is_foreign(kube::kLeases, lease_name(name()));
+  }
+
+  // Of repositories, and of the server that the first data come from.
+  std::set<int64_t> ports_called() const {
+    std::set<int64_t> ports;
+    if (const auto& backup = link_.status.backup) ports.insert(port_of(backup->destination.s3.endpoint));
+    if (const auto& restore = link_.status.restore) ports.insert(port_of(restore->destination.s3.endpoint));
+    if (const auto& bootstrap = link_.spec.postgres.bootstrap; bootstrap && bootstrap->import_)
+      ports.insert(bootstrap->import_->port);
+    return ports;
   }
 
   void secrets() {
