@@ -109,7 +109,7 @@ TEST(NetworkPolicy, WhatTheLinkCallsIsReachable) {
 }
 
 TEST(NetworkPolicy, S3WorkersReachBothSides) {
-  const auto link = decode_link(Json::parse(R"({
+  auto link = decode_link(Json::parse(R"({
     "apiVersion": "twinspan.dev/v1alpha1", "kind": "ReplicationLink",
     "metadata": {"name": "orders", "namespace": "shop", "uid": "link-uid"},
     "spec": {"engine": "S3",
@@ -119,6 +119,14 @@ TEST(NetworkPolicy, S3WorkersReachBothSides) {
   const Json policy = render_s3_network_policy(*link, rules());
   for (const int64_t port : {80, 443, 9000}) EXPECT_TRUE(allows(policy, "egress", kOthers, port)) << port;
   EXPECT_FALSE(allows(policy, "ingress", rules().clients_from[0], 5432));
+  link->spec.targets[0].s3->endpoint = "https://10.0.0.9";
+  for (const bool role_of_the_instance : {true, false}) {
+    for (api::Endpoint* one : {&link->spec.source, &link->spec.targets[0]}) {
+      one->s3->credentials_secret_ref.reset();
+      if (!role_of_the_instance) one->s3->credentials_secret_ref = api::SecretReference{"keys"};
+    }
+    EXPECT_EQ(allows(render_s3_network_policy(*link, rules()), "egress", kOthers, 80), role_of_the_instance);
+  }
   EXPECT_TRUE(allows(policy, "ingress", rules().operators[0], 8443));
 }
 
