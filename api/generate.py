@@ -57,6 +57,7 @@ SHAPES = {
     "ReplicationLink.spec.postgres.bootstrap": "Bootstrap",
     "ReplicationLink.spec.postgres.bootstrap.import": "ImportSettings",
     "ReplicationLink.status.import": "ImportStatus",
+    "ReplicationLink.status.update": "UpdateStatus",
     "ReplicationLink.spec.postgres.initdb": "InitdbSettings",
     "ReplicationLink.spec.postgres.roles[]": "DeclaredRole",
     "ReplicationLink.spec.postgres.databases[]": "DeclaredDatabase",

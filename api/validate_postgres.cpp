@@ -13,6 +13,7 @@
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "api/validate_placement.hpp"
+#include "api/update_settings.hpp"
 #include "contract/names.hpp"
 #include "core/text.hpp"
 
@@ -119,6 +120,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
         account->annotations, [](const auto&) { return "spec.postgres.serviceAccount.annotations"; }, errors);
   check_hba(settings(link).hba, errors);
   if (settings(link).metrics) check_queries(settings(link).metrics->queries, errors);
+  if (settings(link).updates) check_updates(*settings(link).updates, errors);
   const ManagedPostgres* source = nullptr;
   if (link.spec.source.postgres && link.spec.source.postgres->managed) source = &*link.spec.source.postgres->managed;
   for (const EndpointPlace& place : endpoint_places(link)) {

@@ -18,6 +18,7 @@ std::string ca_secret_name(std::string_view link) { return std::string(link) + "
 std::string ca_bundle_name(std::string_view link) { return std::string(link) + "-ca"; }
 std::string worker_account_name(std::string_view link) { return std::string(link) + "-worker"; }
 std::string budget_name(std::string_view link) { return std::string(link); }
+std::string network_policy_name(std::string_view link) { return std::string(link) + "-worker"; }
 std::string lease_name(std::string_view link) { return std::string(link) + "-primary"; }
 
 std::string s3_set_name(std::string_view link) { return std::string(link) + "-" + std::string(kS3Member); }

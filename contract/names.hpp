@@ -45,6 +45,7 @@ std::string ca_secret_name(std::string_view link);
 std::string ca_bundle_name(std::string_view link);       // of the ConfigMap for clients
 std::string worker_account_name(std::string_view link);  // of the ServiceAccount, the Role and the RoleBinding
 std::string budget_name(std::string_view link);
+std::string network_policy_name(std::string_view link);
 std::string lease_name(std::string_view link);                    // the primary lease
 std::string s3_set_name(std::string_view link);                   // of the StatefulSet
 std::string s3_lease_name(std::string_view link, int64_t share);  // named as the pod that it belongs to

@@ -31,6 +31,7 @@ inline constexpr Resource kEndpointSlices{"discovery.k8s.io", "v1", "endpointsli
 inline constexpr Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 inline constexpr Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 inline constexpr Resource kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr Resource kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"};
 inline constexpr Resource kRoles{"rbac.authorization.k8s.io", "v1", "roles", "Role"};
 inline constexpr Resource kRoleBindings{"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"};
 inline constexpr Resource kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions",

@@ -8,6 +8,7 @@
 #include "controllers/backup/backup_reconciler.hpp"
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/cluster/names.hpp"
+#include "controllers/link/leftover_policies.hpp"
 #include "controllers/link/link_reconciler.hpp"
 #include "controllers/policy/failover_caches.hpp"
 #include "controllers/policy/policy_reconciler.hpp"
@@ -52,7 +53,7 @@ class Operator {
         namespace_(options.leader_election_namespace.empty() ? config.default_namespace
                                                              : options.leader_election_namespace),
         client_(std::move(config)),
-        cluster_(client_, clock, options.watch_namespaces),
+        cluster_(client_, clock, options.watch_namespaces, options.worker_network_policies.has_value()),
         failover_caches_(client_, cluster_, options.watch_namespaces),
         backup_caches_(client_, cluster_, options.watch_namespaces),
         events_(client_, clock, "twinspan-operator", identity_),
@@ -116,6 +117,7 @@ class Operator {
     config.worker_image = options.worker_image;
     config.s3_worker_image = options.s3_worker_image;
     config.image_pull_policy = options.worker_image_pull_policy;
+    config.network = options.worker_network_policies;
     config.image_pull_secrets = options.worker_image_pull_secrets;
     config.trial.patience = std::chrono::seconds(options.change_trial_seconds);
     return config;
@@ -191,7 +193,7 @@ class Operator {
 
   int lead(const std::stop_token& stop) {
     if (!options_.leader_elect) {
-      reconcile_until([&] {
+      reconcile_until(stop, [&] {
         while (wait_for(24h, stop)) {
         }
       });
@@ -213,7 +215,7 @@ class Operator {
       election.hold(release.get_token());
       over.request_stop();
     });
-    reconcile_until([&] {
+    reconcile_until(over.get_token(), [&] {
       std::stop_callback on_stop(stop, [&] { over.request_stop(); });
       while (wait_for(24h, over.get_token())) {
       }
@@ -266,13 +268,15 @@ class Operator {
 
   // Runs the reconcilers as long as `block` blocks.
   template <class Block>
-  void reconcile_until(Block block) {
+  void reconcile_until(const std::stop_token& stop, Block block) {
     if (!options_.pretend_workers || options_.pretend_busy) reports_.start();
     link_controller_.start();
     failover_controller_.start();
     leads_ = true;
     {
       const BackupsBeside backups(*this);
+      if (!options_.worker_network_policies)
+        controllers::remove_network_policies(client_, options_.watch_namespaces, stop);
       block();
     }
     leads_ = false;

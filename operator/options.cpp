@@ -19,9 +19,18 @@ CLI::Validator address_validator() {
       "HOST:PORT");
 }
 
+CLI::Validator network_rules_validator() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const auto parsed = controllers::parse_network_rules(text);
+        return parsed ? std::string() : parsed.error().message;
+      },
+      "JSON");
+}
+
 // What is read as text, and then parsed.
 struct Texts {
-  std::string health = ":8081", metrics = ":8080", level = "info", webhook;
+  std::string health = ":8081", metrics = ":8080", level = "info", webhook, network;
 };
 
 void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
@@ -47,6 +56,11 @@ void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
                  "After an upgrade of the operator, at most so many links replace their pods at one time; 0: none")
       ->envname("TWINSPAN_LINKS_ROLLING_MOST")
       ->capture_default_str();
+  app.add_option("--worker-network-policies", texts.network,
+                 "A NetworkPolicy for each link's pods, by who may come in: "
+                 "{\"operators\": [PEER], \"clientsFrom\": [PEER], \"metricsFrom\": [PEER]}. Default: none")
+      ->envname("TWINSPAN_WORKER_NETWORK_POLICIES")
+      ->check(network_rules_validator());
   app.add_option("--health-address", texts.health, "Where /healthz and /readyz are served")
       ->envname("TWINSPAN_HEALTH_ADDRESS")
       ->check(address_validator())
@@ -147,6 +161,7 @@ std::expected<Options, Leave> parse_options(int argc, const char* const* argv) {
   }
   options.health = *parse_listen_address(texts.health);
   options.metrics = *parse_listen_address(texts.metrics);
+  if (!texts.network.empty()) options.worker_network_policies = *controllers::parse_network_rules(texts.network);
   if (!texts.webhook.empty()) options.webhook.address = *parse_listen_address(texts.webhook);
   options.log_level = log::parse_level(texts.level);
   return options;

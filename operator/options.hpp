@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "controllers/link/network_rules.hpp"
 #include "core/log.hpp"
 #include "core/result.hpp"
 
@@ -23,6 +24,7 @@ struct Options {
   std::string worker_image_pull_policy;
   size_t links_rolling_most = 10;
   std::vector<std::string> worker_image_pull_secrets;
+  std::optional<controllers::NetworkRules> worker_network_policies;  // nullopt: none are made
   ListenAddress health{"", 8081};
   ListenAddress metrics{"", 8080};
   bool leader_elect = false;

@@ -63,7 +63,7 @@ conform crds
 
 check default --set crds.install=false
 check one-replica --set crds.install=false --set replicas=1
-check namespaced --set crds.install=false --set 'watchNamespaces={shop,streams}' --set networkPolicy.enabled=true --set podMonitor.enabled=true --set webhook.enabled=true \
+check namespaced --set crds.install=false --set 'watchNamespaces={shop,streams}' --set networkPolicy.enabled=true --set networkPolicy.workers=true --set podMonitor.enabled=true --set webhook.enabled=true \
   --set 'networkPolicy.clientsFrom[0].namespaceSelector.matchLabels.team=shop' --set 'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring'
 check everything --values tests/golden/chart/everything.values.yaml
 

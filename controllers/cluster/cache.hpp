@@ -31,6 +31,9 @@ class Cache {
     if (namespaces.empty()) add("");
   }
 
+  // Of a kind that is not looked at: always synced, and empty.
+  explicit Cache(const kube::Resource& resource) : kind_(resource.kind) {}
+
   void add_handler(const Handler& handler) {
     for (auto& [ns, informer] : informers_) informer->add_handler(handler);
   }
@@ -54,9 +57,9 @@ class Cache {
     return sum;
   }
   std::vector<std::pair<kube::Key, Value>> all() const {
-    auto out = informers_.front().second->all();
-    for (size_t i = 1; i < informers_.size(); ++i) {
-      auto more = informers_[i].second->all();
+    std::vector<std::pair<kube::Key, Value>> out;
+    for (const auto& [ns, informer] : informers_) {
+      auto more = informer->all();
       out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }
     return out;

@@ -77,7 +77,8 @@ std::vector<kube::Key> buckets_of(const api::ReplicationLink& link) {
   return buckets;
 }
 
-Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces)
+Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces,
+                 bool has_network_policies)
     : links(client, kube::kReplicationLinks, namespaces, {}, decode_link),
       policies(client, kube::kFailoverPolicies, namespaces, {}, decode_policy),
       pods(client, kube::kPods, namespaces, of_links(), decode_pod),
@@ -90,7 +91,10 @@ Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std
       bindings(client, kube::kRoleBindings, namespaces, of_links(), decode_owned),
       budgets(client, kube::kPodDisruptionBudgets, namespaces, of_links(), decode_owned),
       config_maps(client, kube::kConfigMaps, namespaces, of_links(), decode_owned),
-      sets(client, kube::kStatefulSets, namespaces, of_links(), decode_stateful_set) {
+      sets(client, kube::kStatefulSets, namespaces, of_links(), decode_stateful_set),
+      network_policies(has_network_policies
+                           ? Cache<Owned>(client, kube::kNetworkPolicies, namespaces, of_links(), decode_owned)
+                           : Cache<Owned>(kube::kNetworkPolicies)) {
   const auto index = [this](auto& cache) {
     cache.add_handler([this](const kube::Key& key, const auto& before, const auto& after) {
       if (after && !after->endpoint.empty()) endpoints.add({key.ns, after->link}, after->endpoint);

@@ -53,7 +53,9 @@ class Holdups {
 std::vector<kube::Key> buckets_of(const api::ReplicationLink& link);
 
 struct Cluster {
-  Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces);
+  // With `has_network_policies` those of workers are looked at: it takes a right that not every operator has.
+  Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces,
+          bool has_network_policies = false);
 
   PackedCache<CachedLink> links;
   PackedCache<api::FailoverPolicy> policies;
@@ -63,6 +65,7 @@ struct Cluster {
   Cache<Lease> leases;
   Cache<Owned> accounts, roles, bindings, budgets, config_maps;
   Cache<StatefulSet> sets;
+  Cache<Owned> network_policies;
   NameIndex endpoints;  // that have pods, claims or secrets, also those that the spec names no more
   Holdups holdups;
   NameIndex policies_of_links;  // policies whose linkRef names the link
@@ -87,7 +90,8 @@ struct Cluster {
  private:
   // Everything that carries a link's label. What is to happen to every cache folds over these two.
   auto labelled() {
-    return std::tie(pods, claims, secrets, leases, accounts, roles, bindings, budgets, config_maps, sets);
+    return std::tie(pods, claims, secrets, leases, accounts, roles, bindings, budgets, config_maps, sets,
+                    network_policies);
   }
   auto caches() { return std::tuple_cat(std::tie(policies), labelled(), std::tie(links)); }
 

@@ -165,6 +165,7 @@ Result<Pod> decode_pod(const Json& json) {
   read_meta(json, pod);
   const Json &meta = member_of(json, "metadata"), &status = member_of(json, "status");
   pod.origin = text_of(member_of(meta, "annotations"), kOriginAnnotation);
+  pod.asked = text_of(member_of(meta, "annotations"), kAskedAnnotation);
   pod.phase = text_of(status, "phase");
   pod.ip = text_of(status, "podIP");
   pod.node = text_of(member_of(json, "spec"), "nodeName");
@@ -250,7 +251,8 @@ std::string content_hash(const Json& object) {
   Json owned = Json::object();
   for (const char* key : {"rules", "roleRef", "subjects", "data"})
     if (const Json& part = member_of(object, key); !part.is_null()) owned[key] = part;
-  if (text_of(object, "kind") == "PodDisruptionBudget") owned["spec"] = member_of(object, "spec");
+  const std::string kind = text_of(object, "kind");
+  if (kind == "PodDisruptionBudget" || kind == "NetworkPolicy") owned["spec"] = member_of(object, "spec");
   const Json& meta = member_of(object, "metadata");
   const Json& labels = member_of(meta, "labels");
   if (const Json& annotations = member_of(meta, "annotations"); annotations.contains(std::string(kAddedAnnotation)))

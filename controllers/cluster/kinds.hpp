@@ -53,6 +53,7 @@ struct Pod : Owned {
   std::string ip;
   std::string node;
   std::string origin;  // which version of the operator made it; empty: one that did not say
+  std::string asked;   // kAskedAnnotation; empty: made by a version that did not say
   bool ready = false;
   bool scheduled = false;
   int64_t restarts = 0;
@@ -114,8 +115,9 @@ Result<Secret> decode_secret(const Json& json);
 Result<StatefulSet> decode_stateful_set(const Json& json);
 Result<Lease> decode_lease(const Json& json, BootTime now);
 
-// Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget, data of a Secret,
-// labels of ours, annotations that a spec asks for. The same for an object as rendered and as the API server stores it.
+// Hash of the parts of an object that its renderer owns: rules, roleRef, subjects, spec of a budget or a NetworkPolicy,
+// data of a Secret, labels of ours, annotations that a spec asks for. The same for an object as rendered and as the API
+// server stores it.
 std::string content_hash(const Json& object);
 // A short stable hash of any text (FNV-1a, 64 bits, hexadecimal).
 std::string stable_hash(std::string_view text);

@@ -16,12 +16,17 @@ inline constexpr std::string_view kFormerFinalizer = "twinspan.dev/cleanup";
 // Hash of what was rendered: an object that carries the wanted one is left alone.
 inline constexpr std::string_view kHashAnnotation = "twinspan.dev/hash";
 inline constexpr std::string_view kOriginAnnotation = "twinspan.dev/origin";
+// On pods: hash of what the link asked of them. Where it is another now, a person edited the link.
+inline constexpr std::string_view kAskedAnnotation = "twinspan.dev/asked";
 // On what outlives its link (claims, the owner's Secret): the uid of the link it was made for.
 inline constexpr std::string_view kLinkUidAnnotation = "twinspan.dev/link-uid";
 // On an object of somebody else's: the link or policy that may write it from now on. Set by people.
 inline constexpr std::string_view kHandOverAnnotation = "twinspan.dev/hand-over";
 // On a link: while it is "true" the webhook refuses to let the link be deleted. Set by people.
 inline constexpr std::string_view kProtectedAnnotation = "twinspan.dev/protected";
+// On a link with spec.postgres.updates.primary Supervised: a new value lets the primary's pod be replaced. Set by
+// people.
+inline constexpr std::string_view kUpdatePrimaryAnnotation = "twinspan.dev/update-primary";
 // On Secrets with certificates: the Services whose names they carry, joined by commas.
 inline constexpr std::string_view kServicesAnnotation = "twinspan.dev/services";
 // On the owner's Secret: the keys beside username and password that are Twinspan's, joined by commas.

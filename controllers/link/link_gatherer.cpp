@@ -31,6 +31,7 @@ void gather_common(LinkSeen& seen, const Cluster& cluster, const Clock& clock) {
   seen.role = cluster.roles.find(object(worker_account_name(key.name)));
   seen.binding = cluster.bindings.find(object(worker_account_name(key.name)));
   seen.budget = cluster.budgets.find(object(budget_name(key.name)));
+  seen.network_policy = cluster.network_policies.find(object(network_policy_name(key.name)));
 }
 
 }  // namespace twinspan::controllers

@@ -7,7 +7,7 @@
 
 namespace twinspan::controllers {
 
-// CA, account, role, binding, budget. `seen.link` is set.
+// CA, account, role, binding, budget, NetworkPolicy. `seen.link` is set.
 void gather_common(LinkSeen& seen, const Cluster& cluster, const Clock& clock);
 MemberView view_of(const std::optional<Seen>& seen, BootTime now);
 // Of a pod that can't be asked nothing is about to be heard: what was known before does not stand for it.

@@ -55,6 +55,13 @@ struct Step {
   std::string grows_volume_of{};
 };
 
+// Pods of another version that stay for now because spec.postgres.updates says so: all is as the spec says.
+struct PutOff {
+  WaitFor what = WaitFor::kNothing;
+  std::string message;            // for people
+  std::optional<WallTime> until;  // nullopt: a person ends it
+};
+
 // What becomes of the newest spec.
 struct Acceptance {
   std::optional<api::AcceptedSpec> accepted;
@@ -67,6 +74,8 @@ struct LinkPlan {
   std::string waiting_message;            // for people
   // Others' objects where ours would be: they were left alone, and what needs them is not made. Sorted.
   std::vector<Foreign> foreign;
+  std::optional<PutOff> put_off;
+  std::optional<api::UpdateStatus> update;  // what is to be remembered of it
   std::string owner_awaited;  // for people: which Secret of the spec's is not there or not complete; empty: none
   std::optional<Acceptance> acceptance;                 // of the newest spec; nullopt: nobody looked
   std::optional<std::chrono::milliseconds> next_check;  // nothing else will bring us back by then

@@ -57,6 +57,7 @@ void LinkSeen::set_common_aside() {
   set_aside(role, kube::kRoles, worker_account_name(own));
   set_aside(binding, kube::kRoleBindings, worker_account_name(own));
   set_aside(budget, kube::kPodDisruptionBudgets, budget_name(own));
+  set_aside(network_policy, kube::kNetworkPolicies, network_policy_name(own));
 }
 
 void LinkSeen::set_foreign_aside() {

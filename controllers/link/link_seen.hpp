@@ -81,6 +81,7 @@ struct LinkSeen {
   std::shared_ptr<const Lease> lease;
   std::chrono::milliseconds lease_unchanged_for{0};
   std::shared_ptr<const Owned> account, role, binding, budget;
+  std::shared_ptr<const Owned> network_policy;
   std::shared_ptr<const Owned> ca_bundle;  // the ConfigMap for clients
   std::vector<std::string> services;       // that policies name for clients, sorted
   std::string primary_service;             // the first that selects the primary; empty: none
@@ -107,7 +108,7 @@ struct LinkSeen {
   // Whatever a cache has under one of our names, but is somebody else's, from among ours into `foreign`: nothing that
   // follows sees it.
   void set_foreign_aside();
-  void set_common_aside();  // CA, account, role, binding, budget
+  void set_common_aside();  // CA, account, role, binding, budget, NetworkPolicy
   template <class T>
   void set_aside(std::shared_ptr<const T>& object, const kube::Resource& resource, const std::string& name) {
     if (!object || may_be_written(whose(*object, claimant(*link)), resource.kind)) return;

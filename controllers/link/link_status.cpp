@@ -144,10 +144,10 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
   for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
   for (const char* key :
-       {"replicas", "lag", "trial", "division", "workers", "sync", "verification", "conditions", "endpoints"})
+       {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   const Json before = api::to_json(link.status);
-  for (const char* key : {"trial", "sync", "verification"})
+  for (const char* key : {"trial", "update", "sync", "verification"})
     if (status[key].is_object() && before.contains(key)) name_what_went(before[key], status[key]);
   return {{"metadata", {{"resourceVersion", link.metadata.resource_version}}}, {"status", std::move(status)}};
 }

@@ -1,10 +1,13 @@
 // Objects of a link as they should be. Pure: the same link renders the same text, which is what their hash is of.
 #pragma once
 #include <chrono>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "api/types.hpp"
+#include "controllers/link/network_rules.hpp"
 #include "core/json.hpp"
 
 namespace twinspan::controllers {
@@ -23,6 +26,7 @@ struct RenderConfig {
   std::string image_pull_policy;                // empty: Kubernetes' own choice
   std::string s3_worker_image;                  // of S3 links' workers
   std::vector<std::string> image_pull_secrets;  // of every worker, beside the link's own
+  std::optional<NetworkRules> network;          // nullopt: no NetworkPolicy is made
   std::string postgres_bin_dir = "/usr/lib/postgresql/15/bin";
   TrialRules trial;
 };
@@ -39,6 +43,8 @@ void annotate_origin(Json& object, const RenderConfig& config);
 Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config);
 // What render_pod annotates.
 std::string pod_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config);
+// Hash of what the link says of the pod, whatever this version makes of it.
+std::string asked_of_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint);
 
 // Volumes outlive their link unless spec.deletionPolicy is Delete, and say for which one they were made.
 Json render_claim(const api::ReplicationLink& link, const api::Endpoint& endpoint);
@@ -51,6 +57,11 @@ Json render_binding(const api::ReplicationLink& link);
 // ConfigMap LINK-ca: ca.crt, what clients verify servers with. No key is in what they mount.
 Json render_ca_bundle(const api::ReplicationLink& link, const std::string& bundle_pem);
 Json render_budget(const api::ReplicationLink& link);
+// NetworkPolicy of the link's pods, which reach each other at every port. `clients`: also at 5432; `outward`: the ports
+// that they call at others, beside DNS and the API server's.
+enum class Clients { kNone, kAsAllowed };
+Json render_network_policy(const api::ReplicationLink& link, const NetworkRules& rules, Clients clients,
+                           const std::set<int64_t>& outward);
 Json render_lease(const api::ReplicationLink& link);  // held by nobody
 Json render_lease(const api::ReplicationLink& link, const std::string& name);
 

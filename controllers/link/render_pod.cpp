@@ -9,6 +9,7 @@
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/pod_parts.hpp"
 #include "controllers/link/render.hpp"
+#include "core/merge_patch.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -114,11 +115,21 @@ Json render_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint,
   Json pod = render_without_hash(link, endpoint, config);
   annotate_hash(pod, hash_of(pod, *endpoint.postgres->managed));
   annotate_origin(pod, config);
+  pod["metadata"]["annotations"][std::string(kAskedAnnotation)] = asked_of_pod(link, endpoint);
   return pod;
 }
 
 std::string pod_hash(const api::ReplicationLink& link, const api::Endpoint& endpoint, const RenderConfig& config) {
   return hash_of(render_without_hash(link, endpoint, config), *endpoint.postgres->managed);
+}
+
+std::string asked_of_pod(const api::ReplicationLink& link, const api::Endpoint& endpoint) {
+  // Without what is as by default: a field that a later version adds is no edit.
+  Json asked = merge_patch_between(api::to_json(api::ManagedPostgres()), api::to_json(*endpoint.postgres->managed));
+  for (const char* elsewhere : {"parameters", "storage"}) asked.erase(elsewhere);  // not in the pod, or immutable
+  asked["ownerSecret"] = owner_secret_name(link);
+  for (const auto& secret : link.spec.image_pull_secrets) asked["imagePullSecrets"].push_back(secret.name);
+  return stable_hash(asked.dump());
 }
 
 }  // namespace twinspan::controllers

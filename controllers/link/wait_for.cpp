@@ -5,7 +5,7 @@
 namespace twinspan::controllers {
 namespace {
 
-constexpr Names<WaitFor, 17> kReasons{{{WaitFor::kNothing, ""},
+constexpr Names<WaitFor, 19> kReasons{{{WaitFor::kNothing, ""},
                                        {WaitFor::kAuthority, "AuthorityDamaged"},
                                        {WaitFor::kCertificates, "Preparing"},
                                        {WaitFor::kOwnerSecret, "OwnerSecretMissing"},
@@ -15,6 +15,8 @@ constexpr Names<WaitFor, 17> kReasons{{{WaitFor::kNothing, ""},
                                        {WaitFor::kPodRemake, "PodFailed"},
                                        {WaitFor::kRollOut, "RollingOut"},
                                        {WaitFor::kTurn, "WaitsForTurn"},
+                                       {WaitFor::kWindow, "WaitsForWindow"},
+                                       {WaitFor::kSwitchover, "WaitsForSwitchover"},
                                        {WaitFor::kSettledPrimary, "PrimaryMoving"},
                                        {WaitFor::kReplica, "ReplicaBehind"},
                                        {WaitFor::kPolicy, "PrimaryIsEphemeral"},

@@ -15,6 +15,8 @@ enum class WaitFor {
   kPodRemake,         // it ended
   kRollOut,           // of templates that changed
   kTurn,              // other links are renewed first
+  kWindow,            // of spec.postgres.updates
+  kSwitchover,        // or a word, before the primary's pod is replaced: spec.postgres.updates.primary is Supervised
   kSettledPrimary,    // before anything is replaced
   kReplica,           // that is behind, before the next is replaced
   kPolicy,            // the primary's data would be gone with its pod

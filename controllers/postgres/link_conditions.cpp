@@ -342,6 +342,10 @@ std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan
   conditions.set("DurabilityMet", judge.durability());
   conditions.set("StorageLow", judge.storage_low());
   conditions.set("DataAsDeclared", judge.data_as_declared());
+  if (const auto& put_off = plan.put_off)
+    conditions.set("UpdateWaiting", yes(std::string(to_string(put_off->what)), put_off->message));
+  else
+    conditions.remove("UpdateWaiting");
   conditions.set_paused();
   return conditions.take();
 }

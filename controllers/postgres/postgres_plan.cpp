@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "api/quantity.hpp"
 #include "controllers/cluster/names.hpp"
@@ -21,7 +22,9 @@ constexpr std::chrono::minutes kAskAgain{5};
 
 class Planner : PlanBuilder {
  public:
-  Planner(const LinkSeen& seen, const RenderConfig& config) : PlanBuilder(seen), config_(config) {}
+  Planner(const LinkSeen& seen, const RenderConfig& config) : PlanBuilder(seen), config_(config) {
+    plan_.update = link_.status.update;
+  }
 
   // Owner references do the rest: what the link owns goes with it, in whatever order; what is kept has no owner.
   LinkPlan deletion() {
@@ -58,11 +61,24 @@ class Planner : PlanBuilder {
     const bool role = keep(kube::kRoles, seen_.role, render_role(link_));
     const bool binding = keep(kube::kRoleBindings, seen_.binding, render_binding(link_));
     keep(kube::kPodDisruptionBudgets, seen_.budget, render_budget(link_));
+    if (config_.network)
+      keep(kube::kNetworkPolicies, seen_.network_policy,
+           render_network_policy(link_, *config_.network, Clients::kAsAllowed, ports_called()));
     const Json lease = render_lease(link_);
     const Standing its = standing(kube::kLeases, seen_.lease, lease);
     if (its == Standing::kAbsent) step(Create{kube::kLeases, lease});
     // Agents write the lease by its name: none may run where it is somebody else's.
     may_run_ = account && role && binding && !is_foreign(kube::kLeases, lease_name(name()));
+  }
+
+  // Of repositories, and of the server that the first data come from.
+  std::set<int64_t> ports_called() const {
+    std::set<int64_t> ports;
+    if (const auto& backup = link_.status.backup) ports.insert(port_of(backup->destination.s3.endpoint));
+    if (const auto& restore = link_.status.restore) ports.insert(port_of(restore->destination.s3.endpoint));
+    if (const auto& bootstrap = link_.spec.postgres.bootstrap; bootstrap && bootstrap->import_)
+      ports.insert(bootstrap->import_->port);
+    return ports;
   }
 
   void secrets() {
@@ -196,6 +212,11 @@ class Planner : PlanBuilder {
 
   void roll_out() {
     const Rollout next = plan_rollout(seen_, config_);
+    plan_.update = next_update(seen_, config_, next);
+    if (const auto* put_off = std::get_if<PutOff>(&next)) {
+      plan_.put_off = *put_off;
+      if (put_off->until) check_at(*put_off->until);
+    }
     if (const auto* waits = std::get_if<Wait>(&next)) {
       wait(waits->what, waits->message);
       if (waits->what == WaitFor::kTurn) check_at(seen_.now + seen_.turn.look_again);

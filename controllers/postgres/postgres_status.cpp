@@ -131,6 +131,7 @@ api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan) {
   }
   status.accepted = plan.acceptance ? plan.acceptance->accepted : next_accepted(*seen.link);
   if (plan.acceptance) status.trial = plan.acceptance->trial;
+  status.update = plan.update;
   if (seen.link->actionable) {
     status.replicas = replicas_text(seen, status.endpoints);
     if (const auto lag = worst_lag(seen, status.endpoints)) status.lag = lag_text(*lag);

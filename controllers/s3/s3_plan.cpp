@@ -39,6 +39,8 @@ class S3Planner : PlanBuilder {
     const bool role = keep(kube::kRoles, seen_.role, render_s3_role(link_, shares_with_leases()));
     const bool binding = keep(kube::kRoleBindings, seen_.binding, render_binding(link_));
     keep(kube::kPodDisruptionBudgets, seen_.budget, render_s3_budget(link_));
+    if (config_.network)
+      keep(kube::kNetworkPolicies, seen_.network_policy, render_s3_network_policy(link_, *config_.network));
     const bool free = leases();
     if (authority()) certificates(worker_);
     if (account && role && binding && free) workers();

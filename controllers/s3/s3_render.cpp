@@ -1,6 +1,7 @@
 #include "controllers/s3/s3_render.hpp"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "controllers/cluster/kinds.hpp"
 #include "controllers/cluster/names.hpp"
@@ -119,6 +120,15 @@ Json render_s3_budget(const api::ReplicationLink& link) {
   budget["spec"]["maxUnavailable"] = 1;
   annotate_hash(budget);
   return budget;
+}
+
+Json render_s3_network_policy(const api::ReplicationLink& link, const NetworkRules& rules) {
+  std::set<int64_t> ports;
+  for_each_endpoint(link, [&](const api::Endpoint& endpoint) {
+    ports.insert(port_of(endpoint.s3->endpoint));
+    if (!endpoint.s3->credentials_secret_ref) ports.insert(80);  // the instance's metadata service gives them
+  });
+  return render_network_policy(link, rules, Clients::kNone, ports);
 }
 
 }  // namespace twinspan::controllers

@@ -13,5 +13,6 @@ Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config)
 Json render_s3_role(const api::ReplicationLink& link, size_t shares);
 // At most one worker away at a time; a link with one worker may lose it: whatever it did is taken up by the next.
 Json render_s3_budget(const api::ReplicationLink& link);
+Json render_s3_network_policy(const api::ReplicationLink& link, const NetworkRules& rules);
 
 }  // namespace twinspan::controllers

@@ -101,6 +101,9 @@ seccompProfile: {type: RuntimeDefault}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]               # of workers; where they are off, those that were made before are taken away
+  verbs: {{ ternary "[get, list, watch, create, patch, delete]" "[list, delete]" .Values.networkPolicy.workers }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
