@@ -19,6 +19,11 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.rehearsal.reset();
   status.backup.reset();
   status.restore.reset();
+  if (detail != Detail::kAll && status.import_) {
+    status.import_->bytes_done.reset();
+    status.import_->tables_done.reset();
+    if (detail == Detail::kStates) status.import_->message.reset();
+  }
   for (api::EndpointStatus& row : status.endpoints) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
@@ -103,10 +108,10 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
   for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
   for (const char* key :
-       {"replicas", "lag", "trial", "division", "workers", "sync", "verification", "conditions", "endpoints"})
+       {"replicas", "lag", "trial", "division", "workers", "sync", "verification", "import", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   const Json before = api::to_json(link.status);
-  for (const char* key : {"trial", "sync", "verification"})
+  for (const char* key : {"trial", "sync", "verification", "import"})
     if (status[key].is_object() && before.contains(key)) name_what_went(before[key], status[key]);
   return {{"metadata", {{"resourceVersion", link.metadata.resource_version}}}, {"status", std::move(status)}};
 }

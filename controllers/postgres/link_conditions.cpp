@@ -11,6 +11,7 @@
 #include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/link/verdict.hpp"
 #include "controllers/postgres/acceptance.hpp"
+#include "controllers/postgres/import_said.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -53,6 +54,8 @@ class Judge {
         for (const Trouble& trouble : report->troubles)
           if (waits_for_a_person(trouble.kind))
             return yes(std::string(to_string(trouble.kind)), endpoint.name + ": " + trouble.text);
+    if (const auto import = import_verdict(seen_); import && import->reason == kImportFailed)
+      return yes(kImportFailed, import->message);
     if (const auto& trial = trial_to_be(); trial && trial->message) return yes("ChangeUndone", trial_text(*trial));
     if (const ObjectsVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
       return yes("ObjectsNotInForce", objects.text);
@@ -138,6 +141,7 @@ class Judge {
     if (ObjectsVerdict objects = objects_not_in_force(); !objects.text.empty())
       return no("ObjectsNotInForce", std::move(objects.text));
     if (const auto [reason, message] = volumes(); !message.empty()) return no(reason, message);
+    if (auto import = import_verdict(seen_); import && import->status != ConditionStatus::kTrue) return *import;
     return streaming;
   }
 
@@ -300,6 +304,10 @@ std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan
   conditions.set("DurabilityMet", judge.durability());
   conditions.set("StorageLow", judge.storage_low());
   conditions.set("DataAsDeclared", judge.data_as_declared());
+  if (auto import = import_verdict(seen))
+    conditions.set("Imported", std::move(*import));
+  else
+    conditions.remove("Imported");
   conditions.set_paused();
   return conditions.take();
 }

@@ -85,6 +85,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
               }),
       backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_,
                 [this] { return standing(); }}),
+      imports_({children_, options_.layout, options_.owner_dir, options_.postgres_port, secrets_, clock_, local_,
+                [this] { return part_in_import(); }}),
       servers_(
           servers_config(options_), board_,
           [this] { return metrics_.text(statistics_.read(), certificate_ends_at(options_.layout)); },
@@ -106,6 +108,11 @@ BackupKeeper::Standing Agent::standing() const {
   standing.ending = postmaster_.ending();
   standing.life = local.life;
   return standing;
+}
+
+ImportKeeper::Standing Agent::part_in_import() const {
+  BackupKeeper::Standing now = standing();
+  return {std::move(now.desired), now.may_store && !now.ending, now.life};
 }
 
 void Agent::note_handover(const Status& outcome) {
@@ -320,6 +327,7 @@ int Agent::run() {
   log::info("agent stops");
   watch_.stop();
   servers_.stop();
+  imports_.stop();
   backups_.stop();
   prober_.stop();
   disk_.stop();

@@ -17,6 +17,7 @@
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/disk_probe.hpp"
 #include "worker/postgres/guard.hpp"
+#include "worker/postgres/import_keeper.hpp"
 #include "worker/postgres/job_runner.hpp"
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/kube_link.hpp"
@@ -61,6 +62,7 @@ class Agent {
   void note_handover(const Status& outcome);
   bool fit_for_lease() const;
   BackupKeeper::Standing standing() const;  // in what concerns backups
+  ImportKeeper::Standing part_in_import() const;
   std::chrono::nanoseconds patience(const LeaseKeeper::View& lease, const MemberAction& action) const;
 
   const Options options_;
@@ -88,6 +90,7 @@ class Agent {
   Jobs jobs_;
   JobRunner runner_;
   BackupKeeper backups_;
+  ImportKeeper imports_;
   Servers servers_;
   mutable Mutex desired_mutex_;
   std::shared_ptr<const Desired> desired_ GUARDED_BY(desired_mutex_);

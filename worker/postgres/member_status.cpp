@@ -194,6 +194,7 @@ MemberReport member_report(const StatusInput& input) {
   if (!local.parameters.asked.empty()) report.parameters = local.parameters;
   report.generation = local.generation;
   if (report.role == Role::kPrimary) report.details = details_of(local.objects);
+  if (report.role == Role::kPrimary && local.import_) report.details["import"] = api::to_json(*local.import_);
   if (local.backup) report.details.update(to_json(*local.backup));
   if (local.seen) report.version = local.seen->version.substr(0, local.seen->version.find(' '));
   return report;
