@@ -51,8 +51,8 @@ std::optional<Verdict> import_verdict(const LinkSeen& seen) {
                                        what));
   switch (status->phase) {
     case ImportPhase::kCompleted:
-      return yes("Completed", fmt::format("{} is here{}{}", what, status->message ? "; " : "",
-                                          status->message.value_or("")));
+      return yes("Completed",
+                 fmt::format("{} is here{}{}", what, status->message ? "; " : "", status->message.value_or("")));
     case ImportPhase::kFailed: return no(kImportFailed, status->message.value_or(what));
     default: break;
   }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "core/role_thread.hpp"
+#include "core/wait.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -168,12 +169,16 @@ Status run_piped(Children& children, Command from, Command to, const std::stop_t
   std::stop_source both;
   const std::stop_callback on_stop(stop, [&] { both.request_stop(); });
   Result<Outcome> given;
+  Signal gave_all;
   RoleThread giving("pipe");
-  giving.start([&](const std::stop_token&) { given = run(children, from, both.get_token()); });
+  giving.start([&](const std::stop_token&) {
+    given = run(children, from, both.get_token());
+    gave_all.raise();
+  });
   const Status taken = judged(to, run(children, to, both.get_token()));
   const bool lost_its_reader = !taken && !stop.stop_requested();
-  // Whoever is not read any more may be waiting for something else.
-  if (!taken) both.request_stop();
+  // Who failed first ends by itself; whoever is not read any more may be waiting for something else.
+  if (!taken && !gave_all.wait(std::chrono::seconds(2), {})) both.request_stop();
   giving.stop();
   if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
   const Status gave = judged(from, given);

@@ -38,7 +38,7 @@ class Import {
     auto source = connect();
     if (!source) return std::unexpected(source.error());
     if (auto seen = look(*source); !seen) return std::unexpected(seen.error());
-    if (auto made = make_definitions(*source); !made) return std::unexpected(made.error());
+    if (auto made = make_definitions(); !made) return std::unexpected(made.error());
     if (!wanted_.schema_only) {
       steps_.rows();
       if (auto copied = copy_rows(); !copied) return std::unexpected(copied.error());
@@ -65,8 +65,12 @@ class Import {
                                            {"application_name", "twinspan-import"}}),
                                  kConnect, stop_);
     if (!session) return session;
-    // Of what the server's settings could end meanwhile, this session is idle longest. Servers before 9.6 can't say so.
-    if (auto set = session->simple("SET statement_timeout = 0; SET search_path = pg_catalog", kTime, stop_); !set)
+    // This session is idle in its transaction for as long as rows are copied. Servers before 9.6 know no such limit.
+    if (auto set = session->simple("SET statement_timeout = 0; SET search_path = pg_catalog;"
+                                   "SELECT set_config(name, '0', false) FROM pg_settings"
+                                   " WHERE name = 'idle_in_transaction_session_timeout'",
+                                   kTime, stop_);
+        !set)
       return std::unexpected(set.error());
     return session;
   }
@@ -76,12 +80,9 @@ class Import {
     const auto version = source.query("SHOW server_version_num", {}, kTime, stop_);
     if (!version) return std::unexpected(version.error());
     if (const int64_t major = number(version->front()[0]) / 10000; major > kNewestMajor)
-      return fail(Code::kInvalid, fmt::format("the source is PostgreSQL {}, this image copies from {} and older", major,
-                                              kNewestMajor));
-    if (auto begun = source.simple("SET idle_in_transaction_session_timeout = 0;"
-                                   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                                   kTime, stop_);
-        !begun)
+      return fail(Code::kInvalid,
+                  fmt::format("the source is PostgreSQL {}, this image copies from {} and older", major, kNewestMajor));
+    if (auto begun = source.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", kTime, stop_); !begun)
       return std::unexpected(begun.error());
     const auto snapshot =
         source.query("SELECT pg_export_snapshot(), pg_database_size(current_database())", {}, kTime, stop_);
@@ -95,9 +96,30 @@ class Import {
         {}, kTime, stop_);
     if (!tables) return std::unexpected(tables.error());
     for (const Row& row : *tables)
-      tables_.push_back({fmt::format("\"{}\".\"{}\"", doubled(row[0].value_or("")), doubled(row[1].value_or(""))),
-                         number(row[2])});
-    steps_.connected(static_cast<int64_t>(tables_.size()), number(snapshot->front()[1]));
+      tables_.push_back(
+          {fmt::format("\"{}\".\"{}\"", doubled(row[0].value_or("")), doubled(row[1].value_or(""))), number(row[2])});
+    if (auto fine = look_for_extensions(source); !fine) return fine;
+    return steps_.connected(static_cast<int64_t>(tables_.size()), number(snapshot->front()[1]));
+  }
+
+  // Before anything is made here.
+  Status look_for_extensions(Session& source) {
+    const auto rows = source.query(
+        "SELECT extname, nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace"
+        " WHERE extname <> 'plpgsql' ORDER BY e.oid",
+        {}, kTime, stop_);
+    if (!rows) return std::unexpected(rows.error());
+    if (rows->empty()) return {};
+    auto local = open_local(layout_, port_, kConnect, stop_);
+    if (!local) return std::unexpected(local.error());
+    for (const Row& row : *rows) {
+      extensions_.emplace_back(row[0].value_or(""), row[1].value_or(""));
+      const auto known = local->query("SELECT 1 FROM pg_available_extensions WHERE name = $1",
+                                      {extensions_.back().first}, kTime, stop_);
+      if (!known) return std::unexpected(known.error());
+      if (known->empty())
+        return fail(Code::kNotFound, fmt::format("extension \"{}\" is not available here", extensions_.back().first));
+    }
     return {};
   }
 
@@ -138,8 +160,9 @@ class Import {
                                              {"dbname", wanted_.database},
                                              {"application_name", "twinspan-import"}})},
                     // No commit of an import waits for a replica.
-                    {{"PGOPTIONS", "-c synchronous_commit=local -c statement_timeout=0 -c lock_timeout=0"
-                                   " -c client_connection_check_interval=200ms -c default_transaction_read_only=off"}},
+                    {{"PGOPTIONS",
+                      "-c synchronous_commit=local -c statement_timeout=0 -c lock_timeout=0"
+                      " -c client_connection_check_interval=200ms -c default_transaction_read_only=off"}},
                     kLongest,
                     {}};
     command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
@@ -156,7 +179,7 @@ class Import {
   }
   size_t jobs() const { return std::max<size_t>(1, wanted_.jobs); }
 
-  Status make_definitions(Session& source) {
+  Status make_definitions() {
     std::vector<std::string> arguments{"--section=pre-data", "--section=post-data", "--file=" + file("definitions")};
     if (wanted_.schema_only) arguments.emplace_back("--no-blobs");
     if (auto dumped = run_checked(children_, dump(std::move(arguments)), stop_); !dumped)
@@ -178,28 +201,20 @@ class Import {
     for (const auto& [name, text] : {std::pair{"schemas", &plan.schemas}, std::pair{"rest", &plan.rest}})
       if (auto wrote = replace_file(file(name), *text, 0600); !wrote) return std::unexpected(wrote.error());
     if (auto made = restore("pre-data", "schemas"); !made) return made;
-    if (auto made = make_extensions(source); !made) return made;
+    if (auto made = make_extensions(); !made) return made;
     return restore("pre-data", "rest");
   }
 
-  Status make_extensions(Session& source) const {
-    const auto rows = source.query(
-        "SELECT extname, nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql'"
-        " ORDER BY pg_extension.oid",
-        {}, kTime, stop_);
-    if (!rows) return std::unexpected(rows.error());
-    if (rows->empty()) return {};
+  Status make_extensions() const {
+    if (extensions_.empty()) return {};
     auto inside = open_local(layout_, port_, kConnect, stop_, wanted_.database);
     if (!inside) return std::unexpected(inside.error());
-    for (const Row& row : *rows) {
-      const std::string schema = row[1].value_or("");
+    for (const auto& [name, schema] : extensions_) {
       const std::string where = schema == "pg_catalog" ? "" : " SCHEMA " + inside->identifier(schema);
       if (auto made = inside->simple(
-              fmt::format("CREATE EXTENSION IF NOT EXISTS {}{}", inside->identifier(row[0].value_or("")), where), kTime,
-              stop_);
+              fmt::format("CREATE EXTENSION IF NOT EXISTS {}{}", inside->identifier(name), where), kTime, stop_);
           !made)
-        return fail(made.error().code,
-                    fmt::format("extension {}: {}", row[0].value_or(""), made.error().message));
+        return fail(made.error().code, fmt::format("extension {}: {}", name, made.error().message));
     }
     return {};
   }
@@ -230,8 +245,8 @@ class Import {
       for (size_t share = 1; share < shares.size(); ++share) {
         std::vector<std::string> arguments{"--section=data", "--compress=0"};
         for (const std::string& table : shares[share]) arguments.push_back("--table=" + table);
-        threads.emplace_back(RoleName("import-rows")).start(
-            [&copy, arguments = std::move(arguments)](const std::stop_token&) { copy(arguments); });
+        threads.emplace_back(RoleName("import-rows"))
+            .start([&copy, arguments = std::move(arguments)](const std::stop_token&) { copy(arguments); });
       }
       copy(std::move(others));
     }
@@ -254,6 +269,7 @@ class Import {
   const std::stop_token& stop_;
   std::string snapshot_;
   std::vector<SourceTable> tables_;
+  std::vector<std::pair<std::string, std::string>> extensions_;  // and the schema of each
   std::vector<std::string> left_out_;
 };
 

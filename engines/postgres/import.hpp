@@ -17,13 +17,13 @@ struct ImportSource {
   std::string host;
   int port = 5432;
   std::string database, user;
-  std::string ssl_mode;             // as libpq has it
+  std::string ssl_mode;            // as libpq has it
   std::string pass_file, ca_file;  // libpq's passfile, which its owner alone may read
 };
 
 struct ImportWanted {
   ImportSource source;
-  std::string database, owner;  // here; the database is empty
+  std::string database, owner;  // here
   bool schema_only = false;
   size_t jobs = 2;
   std::string directory;  // of this import's own, for files that hold definitions
@@ -31,10 +31,11 @@ struct ImportWanted {
 
 // Called by any thread.
 struct ImportSteps {
-  std::function<void(int64_t tables, int64_t bytes)> connected;  // what there is at the source
-  std::function<void()> rows;                                    // definitions are here
-  std::function<void()> table;                                   // the rows of one begin to come
-  std::function<void()> indexes;                                 // rows are here
+  // What there is at the source, which can be read. After it the database here is empty, and this import's alone.
+  std::function<Status(int64_t tables, int64_t bytes)> connected;
+  std::function<void()> rows;     // definitions are here
+  std::function<void()> table;    // the rows of one begin to come
+  std::function<void()> indexes;  // rows are here
 };
 
 // Names of what was left out because only a superuser could own it. Errors as explained() has them.

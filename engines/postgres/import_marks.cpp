@@ -36,11 +36,13 @@ std::string mark_sql(Session& local, const std::string& database, const char* st
 
 // Objects of people's, the first few: what extensions own, and what a new database has, is not theirs.
 constexpr const char* kHolds =
-    "WITH theirs AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),"
+    "WITH theirs AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> "
+    "'information_schema'),"
     " extended AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),"
     " found AS (SELECT CASE relkind WHEN 'r' THEN 'table ' WHEN 'p' THEN 'table ' WHEN 'v' THEN 'view ' WHEN 'S' THEN"
     "  'sequence ' ELSE 'relation ' END || format('%I.%I', n.nspname, relname) AS name FROM pg_class c JOIN theirs n"
-    "  ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT EXISTS (SELECT FROM extended"
+    "  ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT EXISTS (SELECT FROM "
+    "extended"
     "  WHERE classid = 'pg_class'::regclass AND objid = c.oid)"
     " UNION ALL SELECT 'function ' || format('%I.%I', n.nspname, proname) FROM pg_proc p JOIN theirs n"
     "  ON n.oid = pronamespace WHERE NOT EXISTS (SELECT FROM extended WHERE classid = 'pg_proc'::regclass AND"
@@ -74,8 +76,8 @@ Status drop_discarded(Session& local, const std::stop_token& stop) {
       kTime, stop);
   if (!rows) return std::unexpected(rows.error());
   for (const Row& row : *rows)
-    if (auto dropped = run(
-            local, fmt::format("DROP DATABASE {} WITH (FORCE)", local.identifier(row[0].value_or(""))), stop, kDropTime);
+    if (auto dropped = run(local, fmt::format("DROP DATABASE {} WITH (FORCE)", local.identifier(row[0].value_or(""))),
+                           stop, kDropTime);
         !dropped)
       return dropped;
   return run(local, "DELETE FROM twinspan.imports WHERE database NOT IN (SELECT oid FROM pg_database)", stop);
@@ -108,7 +110,7 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
     if (!rows->empty()) {
       found.mark = rows->front()[0] == "Completed" ? ImportMark::kCompleted : ImportMark::kBegun;
       found.completed_at = rows->front()[1].value_or("");
-      return found;
+      if (found.mark == ImportMark::kCompleted) return found;
     }
   }
   auto there = holds(layout, port, database, stop);
@@ -143,8 +145,7 @@ Status begin_import_anew(const Layout& layout, int port, Session& local, const s
     if (!there) return std::unexpected(there.error());
     if (!there->empty())
       return fail(Code::kInvalid, fmt::format("database {} is in the way and holds {}; rename it", kFresh, *there));
-  } else if (auto made = run(local,
-                             fmt::format("CREATE DATABASE {} OWNER {}", kFresh, local.identifier(owner)), stop,
+  } else if (auto made = run(local, fmt::format("CREATE DATABASE {} OWNER {}", kFresh, local.identifier(owner)), stop,
                              kDropTime);
              !made) {
     return made;

@@ -16,8 +16,7 @@ constexpr size_t kWordsMax = 600;
 // "3079 16385 EXTENSION - citext " of "2; 3079 16385 EXTENSION - citext ": the third word and all behind it.
 std::string_view entry_of(std::string_view line) {
   size_t at = line.find("; ");
-  for (int word = 0; word < 2 && at != std::string_view::npos; ++word)
-    at = line.find(' ', at + (word == 0 ? 2 : 1));
+  for (int word = 0; word < 2 && at != std::string_view::npos; ++word) at = line.find(' ', at + (word == 0 ? 2 : 1));
   return at == std::string_view::npos ? std::string_view() : line.substr(at + 1);
 }
 
@@ -45,6 +44,7 @@ bool passes_by_itself(std::string_view words) {
                               "canceling statement",
                               "lock timeout",
                               "deadlock detected",
+                              "could not read from input file",
                               "is being accessed by other users",
                               "invalid snapshot identifier",
                               "not connected",

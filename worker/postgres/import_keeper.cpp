@@ -57,8 +57,7 @@ void ImportKeeper::tell(const std::function<void(api::ImportStatus&)>& change) {
 void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) {
   if (!now.desired || !now.desired->import_ || !now.may_write || whole_in_ == now.life) return;
   if (now.desired->paused || c_.clock.boot_now() < next_at_) return;
-  const auto found =
-      postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
+  const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
   if (!found) return;  // looked at again: nobody gets in, or not yet
   postgres::ImportFound known = *found;
   known.told_completed = now.desired->import_completed;
@@ -66,6 +65,7 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     case postgres::ImportStep::kNothing:
       whole_in_ = now.life;
       tell([&](api::ImportStatus& status) {
+        if (status.phase == ImportPhase::kCompleted) return;
         status.phase = ImportPhase::kCompleted;
         if (!known.completed_at.empty()) status.completed_at = known.completed_at;
         status.message.reset();
@@ -75,10 +75,11 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
       // What people have in it is theirs to use.
       if (auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop))
         (void)postgres::let_clients_in(*local, now.desired->database, stop);
-      return note(fail(Code::kInvalid,
-                       fmt::format("database {} holds {}: nothing is copied over what is there; empty it (DROP SCHEMA … "
-                                   "CASCADE), or make a new link",
-                                   now.desired->database, known.holds)));
+      return note(
+          fail(Code::kInvalid,
+               fmt::format("database {} holds {}: nothing is copied over what is there; empty it (DROP SCHEMA … "
+                           "CASCADE), or make a new link",
+                           now.desired->database, known.holds)));
     case postgres::ImportStep::kBegin:
     case postgres::ImportStep::kAnew: break;
   }
@@ -128,14 +129,13 @@ Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
 Result<postgres::ImportWanted> ImportKeeper::wanted(const Desired& desired, const std::string& owner,
                                                     const std::stop_token& stop) {
   const api::ImportSettings& settings = *desired.import_;
-  postgres::ImportWanted wanted{
-      {settings.host, static_cast<int>(settings.port), settings.database, settings.username,
-       libpq_word(settings.ssl_mode), "", kPublicAuthorities},
-      desired.database,
-      owner,
-      settings.schema_only,
-      static_cast<size_t>(settings.jobs),
-      c_.layout.run_dir + "/import"};
+  postgres::ImportWanted wanted{{settings.host, static_cast<int>(settings.port), settings.database, settings.username,
+                                 libpq_word(settings.ssl_mode), "", kPublicAuthorities},
+                                desired.database,
+                                owner,
+                                settings.schema_only,
+                                static_cast<size_t>(settings.jobs),
+                                c_.layout.run_dir + "/import"};
   if (auto removed = postgres::remove_tree(wanted.directory); !removed) return std::unexpected(removed.error());
   std::error_code failed;
   std::filesystem::create_directories(wanted.directory, failed);
@@ -170,7 +170,7 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
   if (!found) return std::unexpected(found.error());
   auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
   if (!local) return std::unexpected(local.error());
-  if (found->mark == postgres::ImportMark::kBegun) {
+  if (found->mark == postgres::ImportMark::kBegun && !found->holds.empty()) {
     log::info("half of an import is here, it begins anew", {{"database", desired.database}});
     return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, owner, stop);
   }
@@ -178,7 +178,8 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
   // Now that nobody can put anything into it any more.
   const auto sure = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);
   if (!sure) return std::unexpected(sure.error());
-  if (!sure->holds.empty()) return fail(Code::kConflict, fmt::format("database {} is being written to", desired.database));
+  if (!sure->holds.empty())
+    return fail(Code::kConflict, fmt::format("database {} is being written to", desired.database));
   return postgres::begin_import(*local, desired.database, stop);
 }
 
@@ -187,13 +188,13 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
   tell([&](api::ImportStatus& status) {
     if (status.started_at) return;
     status.started_at = to_rfc3339(c_.clock.wall_now());
-    status.message = fmt::format("{} of {}:{}", desired.import_->database, desired.import_->host, desired.import_->port);
+    status.message =
+        fmt::format("{} of {}:{}", desired.import_->database, desired.import_->host, desired.import_->port);
   });
   const auto owner = postgres::read_owner(c_.owner_dir);
   if (!owner) return std::unexpected(owner.error());
   const auto wanted = this->wanted(desired, owner->username, stop);
   if (!wanted) return std::unexpected(wanted.error());
-  if (auto ready = make_ready(desired, owner->username, stop); !ready) return ready;
   const auto reach = [this](ImportPhase phase, const char* words) {
     tell([&](api::ImportStatus& status) {
       status.phase = phase;
@@ -202,7 +203,8 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
   };
   std::atomic<int64_t> begun{0};
   const postgres::ImportSteps steps{
-      [&](int64_t tables, int64_t bytes) {
+      [&](int64_t tables, int64_t bytes) -> Status {
+        if (auto ready = make_ready(desired, owner->username, stop); !ready) return ready;
         tell([&](api::ImportStatus& status) {
           status.tables_done.reset();
           status.bytes_done.reset();
@@ -211,6 +213,7 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
           status.tables = tables;
           status.bytes = bytes;
         });
+        return {};
       },
       [&] {
         reach(ImportPhase::kRows, "rows are being copied");
@@ -223,7 +226,8 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
         });
       },
       [&] {
-        if (desired.import_->schema_only) return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
+        if (desired.import_->schema_only)
+          return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
         reach(ImportPhase::kRows, "rows are here; indexes and constraints are being made");
         tell([](api::ImportStatus& status) { status.tables_done = status.tables; });
       }};

@@ -1,6 +1,6 @@
-// What a primary's agent does for spec.postgres.bootstrap.import: it looks once in each life of the database whether all
-// is here, and begins, or begins anew, where it is not. Nothing here holds up renewal, fencing or an action: what copies
-// speaks to the own socket, and ends with the database.
+// What a primary's agent does for spec.postgres.bootstrap.import: it looks once in each life of the database whether
+// all is here, and begins, or begins anew, where it is not. Nothing here holds up renewal, fencing or an action: what
+// copies speaks to the own socket, and ends with the database.
 #pragma once
 #include <functional>
 #include <memory>

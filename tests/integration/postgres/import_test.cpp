@@ -85,8 +85,9 @@ class ImportTest : public Pair {
     desired->import_completed = told_completed;
     local.update([](worker::Local& one) { one.import_.reset(); });
     auto keeper = std::make_unique<worker::ImportKeeper>(worker::ImportKeeper::Context{
-        children, west.layout, owner_dir, west.settings.port, secrets, clock, local,
-        [this, desired] { return worker::ImportKeeper::Standing{desired, may_write, life}; }});
+        children, west.layout, owner_dir, west.settings.port, secrets, clock, local, [this, desired] {
+          return worker::ImportKeeper::Standing{desired, may_write, life};
+        }});
     keeper->start();
     return keeper;
   }
@@ -107,10 +108,12 @@ class ImportTest : public Pair {
 
 TEST_F(ImportTest, EverythingIsHereAndTheOwnersAndNothingIsCopiedTwice) {
   source(
-      "CREATE EXTENSION citext; CREATE SCHEMA \"Odd name\" AUTHORIZATION them; CREATE EXTENSION hstore SCHEMA "
+      "CREATE EXTENSION citext SCHEMA public; CREATE SCHEMA \"Odd name\" AUTHORIZATION them; CREATE EXTENSION hstore "
+      "SCHEMA "
       "\"Odd name\";"
-      "CREATE TYPE mood AS ENUM ('well', 'unwell');"
-      "CREATE TABLE public.goods (id serial PRIMARY KEY, name public.citext UNIQUE, mood mood, twice int GENERATED "
+      "CREATE TYPE public.mood AS ENUM ('well', 'unwell');"
+      "CREATE TABLE public.goods (id serial PRIMARY KEY, name public.citext UNIQUE, mood public.mood, twice int "
+      "GENERATED "
       "ALWAYS AS (1 + 1) STORED);"
       "INSERT INTO public.goods (name, mood) SELECT 'g' || n, 'well' FROM generate_series(1, 5000) n;"
       "CREATE TABLE \"Odd name\".\"a \"\"b\" (id int REFERENCES public.goods, at date) PARTITION BY RANGE (at);"

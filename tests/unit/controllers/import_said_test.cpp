@@ -42,8 +42,13 @@ TEST_F(ImportSaid, ALinkIsNotReadyBeforeAllIsHere) {
   EXPECT_EQ(condition(look(), "Imported"), "False Importing") << "nobody said anything yet";
   EXPECT_EQ(condition(look(), "Ready"), "False Importing");
   EXPECT_EQ(condition(look(), "Reconciling"), "True Importing");
-  says({{"phase", "Rows"}, {"tables", 12}, {"tablesDone", 3}, {"bytes", 104857600}, {"bytesDone", 52428800},
-        {"startedAt", "2026-11-21T09:00:00Z"}, {"message", "rows are being copied"}});
+  says({{"phase", "Rows"},
+        {"tables", 12},
+        {"tablesDone", 3},
+        {"bytes", 104857600},
+        {"bytesDone", 52428800},
+        {"startedAt", "2026-11-21T09:00:00Z"},
+        {"message", "rows are being copied"}});
   const api::LinkStatus status = look();
   EXPECT_EQ(status.import_->phase, ImportPhase::kRows);
   EXPECT_EQ(condition(status, "Imported"), "False Importing");
@@ -90,9 +95,9 @@ TEST_F(ImportSaid, ALinkWithoutOneSaysNothingOfIt) {
 TEST_F(ImportSaid, EachPhaseWorthALineIsAnEventOnce) {
   api::LinkStatus before, after;
   EXPECT_FALSE(event_of_import(before, after));
-  for (const auto& [phase, reason] : {std::pair{ImportPhase::kDefinitions, "ImportBegan"},
-                                      std::pair{ImportPhase::kFailed, "ImportFailed"},
-                                      std::pair{ImportPhase::kCompleted, "ImportCompleted"}}) {
+  for (const auto& [phase, reason] :
+       {std::pair{ImportPhase::kDefinitions, "ImportBegan"}, std::pair{ImportPhase::kFailed, "ImportFailed"},
+        std::pair{ImportPhase::kCompleted, "ImportCompleted"}}) {
     after.import_.emplace().phase = phase;
     const auto event = event_of_import(before, after);
     ASSERT_TRUE(event);

@@ -12,8 +12,7 @@ TEST(ImportRules, OnlyHalfOfOnesOwnIsReplacedAndWhatWasWholeIsNeverImportedAgain
       for (const bool told : {false, true}) {
         const ImportStep step = next_step({mark, holds, "", told});
         EXPECT_EQ(step == ImportStep::kAnew, mark == ImportMark::kBegun);
-        EXPECT_EQ(step == ImportStep::kNothing,
-                  mark == ImportMark::kCompleted || (mark == ImportMark::kNone && told));
+        EXPECT_EQ(step == ImportStep::kNothing, mark == ImportMark::kCompleted || (mark == ImportMark::kNone && told));
         EXPECT_EQ(step == ImportStep::kBegin, mark == ImportMark::kNone && !told && holds.empty());
         EXPECT_EQ(step == ImportStep::kRefuse, mark == ImportMark::kNone && !told && !holds.empty());
       }
@@ -30,8 +29,7 @@ TEST(ImportRules, ContentsAreDividedIntoSchemasAndTheRestWithoutWhatASuperuserOw
       "3300; 3466 16600 EVENT TRIGGER - audit postgres\n"
       "3402; 0 0 COMMENT - EVENT TRIGGER audit postgres\n");
   EXPECT_EQ(plan.schemas, "6; 2615 16386 SCHEMA - shop postgres\n");
-  EXPECT_EQ(plan.rest,
-            "215; 1259 16500 TABLE shop EXTENSION - orders app\n3401; 0 0 COMMENT shop TABLE orders app\n");
+  EXPECT_EQ(plan.rest, "215; 1259 16500 TABLE shop EXTENSION - orders app\n3401; 0 0 COMMENT shop TABLE orders app\n");
   EXPECT_EQ(plan.left_out, std::vector<std::string>{"event trigger audit"});
 }
 
@@ -75,9 +73,7 @@ TEST(ImportRules, OfAProgramsLastWordsTheErrorIsTold) {
   EXPECT_FALSE(begins_table("pg_restore: executing SEQUENCE SET a_id_seq"));
 }
 
-TEST(ImportRules, APasswordIsOneFieldOfThePassfile) {
-  EXPECT_EQ(pass_file_text("a:b\\c"), "*:*:*:*:a\\:b\\\\c\n");
-}
+TEST(ImportRules, APasswordIsOneFieldOfThePassfile) { EXPECT_EQ(pass_file_text("a:b\\c"), "*:*:*:*:a\\:b\\\\c\n"); }
 
 }  // namespace
 }  // namespace twinspan::postgres
