@@ -183,6 +183,46 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
   return postgres::begin_import(*local, desired.database, stop);
 }
 
+// Kept no longer than its arguments.
+postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const std::string& owner,
+                                          const std::stop_token& stop) {
+  const auto reach = [this](ImportPhase phase, const char* words) {
+    tell([&](api::ImportStatus& status) {
+      status.phase = phase;
+      status.message = words;
+    });
+  };
+  return {[this, &desired, &owner, &stop](int64_t tables, int64_t bytes) -> Status {
+            if (auto ready = make_ready(desired, owner, stop); !ready) return ready;
+            tell([&](api::ImportStatus& status) {
+              status.tables_done.reset();
+              status.bytes_done.reset();
+              status.phase = ImportPhase::kDefinitions;
+              status.message = "definitions are being copied";
+              status.tables = tables;
+              status.bytes = bytes;
+            });
+            return {};
+          },
+          [this, reach] {
+            reach(ImportPhase::kRows, "rows are being copied");
+            tell([](api::ImportStatus& status) { status.tables_done = 0; });
+          },
+          [this, &desired, begun = std::make_shared<std::atomic<int64_t>>(0)] {
+            // As many are under way as there are jobs.
+            tell([&, count = ++*begun](api::ImportStatus& status) {
+              status.tables_done =
+                  std::max<int64_t>(0, count - std::min(desired.import_->jobs, status.tables.value_or(0)));
+            });
+          },
+          [this, &desired, reach] {
+            if (desired.import_->schema_only)
+              return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
+            reach(ImportPhase::kRows, "rows are here; indexes and constraints are being made");
+            tell([](api::ImportStatus& status) { status.tables_done = status.tables; });
+          }};
+}
+
 Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop) {
   // What an earlier attempt failed of stands until this one knows better.
   tell([&](api::ImportStatus& status) {
@@ -195,43 +235,8 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
   if (!owner) return std::unexpected(owner.error());
   const auto wanted = this->wanted(desired, owner->username, stop);
   if (!wanted) return std::unexpected(wanted.error());
-  const auto reach = [this](ImportPhase phase, const char* words) {
-    tell([&](api::ImportStatus& status) {
-      status.phase = phase;
-      status.message = words;
-    });
-  };
-  std::atomic<int64_t> begun{0};
-  const postgres::ImportSteps steps{
-      [&](int64_t tables, int64_t bytes) -> Status {
-        if (auto ready = make_ready(desired, owner->username, stop); !ready) return ready;
-        tell([&](api::ImportStatus& status) {
-          status.tables_done.reset();
-          status.bytes_done.reset();
-          status.phase = ImportPhase::kDefinitions;
-          status.message = "definitions are being copied";
-          status.tables = tables;
-          status.bytes = bytes;
-        });
-        return {};
-      },
-      [&] {
-        reach(ImportPhase::kRows, "rows are being copied");
-        tell([](api::ImportStatus& status) { status.tables_done = 0; });
-      },
-      [&] {
-        // As many are under way as there are jobs.
-        tell([&, count = ++begun](api::ImportStatus& status) {
-          status.tables_done = std::max<int64_t>(0, count - std::min(desired.import_->jobs, status.tables.value_or(0)));
-        });
-      },
-      [&] {
-        if (desired.import_->schema_only)
-          return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
-        reach(ImportPhase::kRows, "rows are here; indexes and constraints are being made");
-        tell([](api::ImportStatus& status) { status.tables_done = status.tables; });
-      }};
-  const auto left_out = postgres::import_database(c_.children, c_.layout, c_.postgres_port, *wanted, steps, stop);
+  const auto left_out = postgres::import_database(c_.children, c_.layout, c_.postgres_port, *wanted,
+                                                  steps(desired, owner->username, stop), stop);
   if (auto removed = postgres::remove_tree(wanted->directory); !removed) return removed;
   if (!left_out) return std::unexpected(left_out.error());
   auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);

@@ -54,6 +54,7 @@ class ImportKeeper {
   Status attempt(const Desired& desired, const std::stop_token& stop);
   Status make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop);
   Result<postgres::ImportWanted> wanted(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  postgres::ImportSteps steps(const Desired& desired, const std::string& owner, const std::stop_token& stop);
   void note(const Status& outcome);
   void tell(const std::function<void(api::ImportStatus&)>& change);
 
