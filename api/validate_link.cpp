@@ -115,6 +115,15 @@ Errors said_once(Errors errors) {
   return out;
 }
 
+bool same_import(const LinkSpec& before, const LinkSpec& after) {
+  const auto without_cut_over = [](const LinkSpec& spec) {
+    std::optional<ImportSettings> settings = spec.postgres.bootstrap ? spec.postgres.bootstrap->import_ : std::nullopt;
+    if (settings) settings->cut_over = false;
+    return settings;
+  };
+  return without_cut_over(before) == without_cut_over(after);
+}
+
 std::vector<PodName> pod_names(const ReplicationLink& link) {
   const EngineRules* rules = engine_rules(link.spec.engine);
   return rules ? rules->pod_names(link) : std::vector<PodName>();
@@ -159,6 +168,9 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
   if (before.spec.postgres.initdb != after.spec.postgres.initdb)
     errors.push_back(
         {"spec.postgres.initdb", "is immutable, the cluster was made with it; load a dump into a new link"});
+  if (!same_import(before.spec, after.spec))
+    errors.push_back(
+        {"spec.postgres.bootstrap.import", "is immutable but for cutOver, a link begins with it; make a new link"});
   for (const EndpointPlace& now : endpoint_places(after))
     for (const EndpointPlace& then : endpoint_places(before)) {
       if (now.endpoint->name != then.endpoint->name || !now.endpoint->postgres || !then.endpoint->postgres) continue;

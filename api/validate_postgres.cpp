@@ -103,6 +103,17 @@ void check_managed(const ReplicationLink& link, const EndpointPlace& place, Erro
   }
 }
 
+void check_import(const ReplicationLink& link, Errors& errors) {
+  const auto& bootstrap = settings(link).bootstrap;
+  if (!bootstrap || !bootstrap->import_) return;
+  const bool logical = bootstrap->import_->method == ImportMethod::kLogical;
+  if (logical)
+    errors.push_back({"spec.postgres.bootstrap.import.method", "Logical is not supported by this version, use Dump"});
+  if (bootstrap->import_->cut_over && !logical)
+    errors.push_back(
+        {"spec.postgres.bootstrap.import.cutOver", "means nothing unless method is Logical, leave it out"});
+}
+
 }  // namespace
 
 void check_postgres(const ReplicationLink& link, Errors& errors) {
@@ -114,6 +125,7 @@ void check_postgres(const ReplicationLink& link, Errors& errors) {
   if (database == "postgres" || database == "template0" || database == "template1")
     errors.push_back({"spec.postgres.database", database + " belongs to PostgreSQL itself, choose another name"});
   check_initdb(settings(link).initdb, errors);
+  check_import(link, errors);
   check_objects(link, errors);
   if (const auto& account = settings(link).service_account)
     check_added_annotations(

@@ -46,6 +46,11 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.rehearsal.reset();
   status.backup.reset();
   status.restore.reset();
+  if (detail != Detail::kAll && status.import_) {
+    status.import_->bytes_done.reset();
+    status.import_->tables_done.reset();
+    if (detail == Detail::kStates) status.import_->message.reset();
+  }
   for (api::EndpointStatus& row : status.endpoints) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
@@ -59,6 +64,12 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   if (detail == Detail::kAll) return status;
   status.sync.reset();
   status.lag.reset();
+  if (auto& import = status.import_) {
+    import->tables_done.reset();
+    import->bytes_done.reset();
+    import->lag_bytes.reset();
+    shorten(import->message, detail);
+  }
   for (api::WorkerStatus& worker : status.workers) shorten(worker.message, detail);
   for (api::Condition& condition : status.conditions)
     condition.message = detail == Detail::kStates ? "" : without_numbers(condition.message);
@@ -144,10 +155,11 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
   for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
   for (const char* key :
-       {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "conditions", "endpoints"})
+       {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "import", "conditions",
+        "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   const Json before = api::to_json(link.status);
-  for (const char* key : {"trial", "update", "sync", "verification"})
+  for (const char* key : {"trial", "update", "sync", "verification", "import"})
     if (status[key].is_object() && before.contains(key)) name_what_went(before[key], status[key]);
   return {{"metadata", {{"resourceVersion", link.metadata.resource_version}}}, {"status", std::move(status)}};
 }

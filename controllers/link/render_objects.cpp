@@ -88,6 +88,15 @@ void add_repository_secrets(const api::LinkStatus& status, std::set<std::string>
   add(status.restore);
 }
 
+// Of an import until all is here.
+void add_import_secrets(const api::ReplicationLink& link, std::set<std::string>& names) {
+  const auto& bootstrap = link.spec.postgres.bootstrap;
+  const auto& status = link.status.import_;
+  if (!bootstrap || !bootstrap->import_ || (status && status->phase == api::ImportPhase::kCompleted)) return;
+  names.insert(bootstrap->import_->password_secret_ref.name);
+  if (const auto& authorities = bootstrap->import_->ca_secret_ref) names.insert(authorities->name);
+}
+
 }  // namespace
 
 // Its own link to read, its own lease to hold, the passwords of roles that it keeps, what opens its repository, and
@@ -100,6 +109,7 @@ Json render_role(const api::ReplicationLink& link) {
     if (declared.password_secret_ref && declared.ensure == api::Ensure::kPresent)
       secrets.insert(declared.password_secret_ref->name);
   add_repository_secrets(link.status, secrets);
+  add_import_secrets(link, secrets);
   if (secrets.empty()) return role;
   role["rules"].push_back(
       {{"apiGroups", {""}}, {"resources", {"secrets"}}, {"resourceNames", secrets}, {"verbs", {"get"}}});

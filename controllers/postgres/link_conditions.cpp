@@ -14,6 +14,7 @@
 #include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/link/verdict.hpp"
 #include "controllers/postgres/acceptance.hpp"
+#include "controllers/postgres/import_said.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -59,6 +60,8 @@ class Judge {
         for (const Trouble& trouble : report->troubles)
           if (waits_for_a_person(trouble.kind))
             return yes(std::string(to_string(trouble.kind)), endpoint.name + ": " + trouble.text);
+    if (const auto import = import_verdict(seen_); import && import->reason == kImportFailed)
+      return yes(kImportFailed, import->message);
     if (const auto& trial = trial_to_be(); trial && trial->message) return yes("ChangeUndone", trial_text(*trial));
     if (const DeclaredVerdict hba = hba_not_in_force(); hba.waits_for_a_person) return yes(kHbaNotInForce, hba.text);
     if (const DeclaredVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
@@ -147,6 +150,7 @@ class Judge {
     if (DeclaredVerdict objects = objects_not_in_force(); !objects.text.empty())
       return no(kObjectsNotInForce, std::move(objects.text));
     if (const auto [reason, message] = volumes(); !message.empty()) return no(reason, message);
+    if (auto import = import_verdict(seen_); import && import->status != ConditionStatus::kTrue) return *import;
     return streaming;
   }
 
@@ -346,6 +350,10 @@ std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan
     conditions.set("UpdateWaiting", yes(std::string(to_string(put_off->what)), put_off->message));
   else
     conditions.remove("UpdateWaiting");
+  if (auto import = import_verdict(seen))
+    conditions.set("Imported", std::move(*import));
+  else
+    conditions.remove("Imported");
   conditions.set_paused();
   return conditions.take();
 }

@@ -12,6 +12,7 @@
 #include "controllers/link/link_status.hpp"
 #include "controllers/postgres/acceptance.hpp"
 #include "controllers/postgres/link_conditions.hpp"
+#include "controllers/postgres/import_said.hpp"
 #include "controllers/postgres/postgres_gatherer.hpp"
 #include "controllers/postgres/postgres_plan.hpp"
 #include "controllers/postgres/postgres_status.hpp"
@@ -77,6 +78,7 @@ std::vector<LinkEvent> events_of(const api::LinkStatus& before, const api::LinkS
     tell(event_of(known == before.endpoints.end() ? "" : known->state, row));
   }
   tell(event_of_trial(before, after));
+  tell(event_of_import(before, after));
   return events;
 }
 

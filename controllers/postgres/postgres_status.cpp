@@ -7,6 +7,7 @@
 #include "contract/rows.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_status.hpp"
+#include "controllers/postgres/import_said.hpp"
 #include "controllers/postgres/link_conditions.hpp"
 
 namespace twinspan::controllers {
@@ -136,6 +137,7 @@ api::LinkStatus next_status(const LinkSeen& seen, const LinkPlan& plan) {
     status.replicas = replicas_text(seen, status.endpoints);
     if (const auto lag = worst_lag(seen, status.endpoints)) status.lag = lag_text(*lag);
   }
+  status.import_ = next_import(seen);
   status.conditions = link_conditions(seen, plan, status.endpoints);
   return status;
 }

@@ -45,7 +45,7 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
   for (const int number : {SIGCHLD, SIGPIPE, SIGTERM, SIGINT, SIGHUP}) signal(number, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = open("/dev/null", O_RDWR);
-  dup2(null, 0);
+  dup2(what.in >= 0 ? what.in : null, 0);
   dup2(what.out >= 0 ? what.out : null, 1);
   dup2(what.err >= 0 ? what.err : null, 2);
   if (null > 2) close(null);

@@ -30,6 +30,7 @@ struct Spawn {
   int out = -1, err = -1;                                        // descriptors to become 1 and 2; -1: /dev/null
   bool ends_with_this_thread = false;  // SIGKILL when the thread that started it is gone (PR_SET_PDEATHSIG)
   bool leads_group = false;            // of processes, for end_group()
+  int in = -1;                         // a descriptor to become 0; -1: /dev/null
 };
 
 // Any thread may call any method. One per program.

@@ -5,10 +5,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "core/role_thread.hpp"
+#include "core/wait.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -104,6 +108,7 @@ std::optional<Error> read_output(const Running& running, const Command& command,
 
 Result<Outcome> run(Children& children, const Command& command, const std::stop_token& stop) {
   int out[2], err[2];
+  Descriptor given_in{command.in}, given_out{command.out};
   if (pipe2(out, O_CLOEXEC) != 0) return fail(Code::kInternal, std::strerror(errno));
   Descriptor out_read{out[0]}, out_write{out[1]};
   if (pipe2(err, O_CLOEXEC) != 0) return fail(Code::kInternal, std::strerror(errno));
@@ -112,11 +117,13 @@ Result<Outcome> run(Children& children, const Command& command, const std::stop_
   std::stop_callback on_stop(stop, [&] { eventfd_write(wake.fd, 1); });
 
   Spawn spawn{command.program, command.arguments, command.environment, out_write.fd, err_write.fd, true, true};
+  spawn.in = command.in;
+  if (command.out >= 0) spawn.out = command.out;
   spawn.environment.emplace_back("LC_ALL", "C");
   const auto pid = children.spawn(spawn);
   if (!pid) return std::unexpected(pid.error());
-  out_write.reset();
-  err_write.reset();
+  for (Descriptor* one : {&out_write, &err_write, &given_in, &given_out}) one->reset();
+  if (command.out >= 0) out_read.reset();
 
   Outcome outcome;
   std::optional<Error> ended_early = read_output({*pid, out_read, err_read, wake}, command, stop, outcome);
@@ -141,6 +148,51 @@ Result<Outcome> run_checked(Children& children, const Command& command, const st
     return fail(Code::kInternal,
                 fmt::format("{}: {}: {}", base_name(command.program), outcome->exit.describe(), outcome->last));
   return outcome;
+}
+
+namespace {
+
+Status judged(const Command& command, const Result<Outcome>& outcome) {
+  if (!outcome) return std::unexpected(outcome.error());
+  if (outcome->exit.clean()) return {};
+  return fail(Code::kInternal,
+              fmt::format("{}: {}: {}", base_name(command.program), outcome->exit.describe(), outcome->last));
+}
+
+}  // namespace
+
+Status run_piped(Children& children, Command from, Command to, const std::stop_token& stop) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return fail(Code::kInternal, std::strerror(errno));
+  to.in = ends[0];
+  from.out = ends[1];
+  std::stop_source both;
+  const std::stop_callback on_stop(stop, [&] { both.request_stop(); });
+  Result<Outcome> given;
+  Signal gave_all;
+  RoleThread giving("pipe");
+  giving.start([&](const std::stop_token&) {
+    given = run(children, from, both.get_token());
+    gave_all.raise();
+  });
+  const Status taken = judged(to, run(children, to, both.get_token()));
+  const bool lost_its_reader = !taken && !stop.stop_requested();
+  // Who failed first ends by itself; whoever is not read any more may be waiting for something else.
+  if (!taken && !gave_all.wait(std::chrono::seconds(2), {})) both.request_stop();
+  giving.stop();
+  if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
+  const Status gave = judged(from, given);
+  const bool cut = given ? WIFSIGNALED(given->exit.status) && WTERMSIG(given->exit.status) == SIGPIPE
+                         : lost_its_reader && given.error().code == Code::kCancelled;
+  return gave || cut ? taken : gave;
+}
+
+Command first_to_end(Command command) {
+  std::vector<std::string> arguments{"-n", "1000", "--", std::move(command.program)};
+  arguments.insert(arguments.end(), command.arguments.begin(), command.arguments.end());
+  command.program = "/usr/bin/choom";
+  command.arguments = std::move(arguments);
+  return command;
 }
 
 }  // namespace twinspan::postgres

@@ -19,6 +19,7 @@ struct Command {
   std::chrono::milliseconds timeout{60000};
   // Each line of standard error as it arrives (ended by \n or \r); progress is reported there.
   std::function<void(std::string_view)> on_line;
+  int in = -1, out = -1;  // descriptors to become its 0 and 1, closed here once it runs; -1: nothing, and Outcome::out
 };
 
 struct Outcome {
@@ -32,5 +33,10 @@ struct Outcome {
 Result<Outcome> run(Children& children, const Command& command, const std::stop_token& stop = {});
 // The same, and kInternal with the program's last words where it failed.
 Result<Outcome> run_checked(Children& children, const Command& command, const std::stop_token& stop = {});
+// Both at once, what the first writes is what the second reads. The error is that of the one that failed first: the
+// other only lost its end of the pipe.
+Status run_piped(Children& children, Command from, Command to, const std::stop_token& stop = {});
+// The same command, which the kernel ends before anything else where memory runs out.
+Command first_to_end(Command command);
 
 }  // namespace twinspan::postgres

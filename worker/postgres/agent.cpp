@@ -90,6 +90,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_,
                 [this] { return standing(); }}),
       queries_(options_.layout, options_.postgres_port, clock_, [this] { return asker(); }),
+      imports_({children_, options_.layout, options_.owner_dir, options_.postgres_port, secrets_, clock_, local_,
+                [this] { return part_in_import(); }}),
       servers_(
           servers_config(options_), board_,
           [this] {
@@ -119,6 +121,11 @@ BackupKeeper::Standing Agent::standing() const {
   standing.ending = postmaster_.ending();
   standing.life = local.life;
   return standing;
+}
+
+ImportKeeper::Standing Agent::part_in_import() const {
+  BackupKeeper::Standing now = standing();
+  return {std::move(now.desired), now.may_store && !now.ending, now.life};
 }
 
 void Agent::note_handover(const Status& outcome) {
@@ -335,6 +342,7 @@ int Agent::run() {
   log::info("agent stops");
   watch_.stop();
   servers_.stop();
+  imports_.stop();
   backups_.stop();
   queries_.stop();
   prober_.stop();

@@ -18,6 +18,7 @@
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/disk_probe.hpp"
 #include "worker/postgres/guard.hpp"
+#include "worker/postgres/import_keeper.hpp"
 #include "worker/postgres/job_runner.hpp"
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/kube_link.hpp"
@@ -63,6 +64,7 @@ class Agent {
   bool fit_for_lease() const;
   BackupKeeper::Standing standing() const;  // in what concerns backups
   CustomQueries::Standing asker() const;
+  ImportKeeper::Standing part_in_import() const;
   std::chrono::nanoseconds patience(const LeaseKeeper::View& lease, const MemberAction& action) const;
 
   const Options options_;
@@ -91,6 +93,7 @@ class Agent {
   JobRunner runner_;
   BackupKeeper backups_;
   CustomQueries queries_;
+  ImportKeeper imports_;
   Servers servers_;
   mutable Mutex desired_mutex_;
   std::shared_ptr<const Desired> desired_ GUARDED_BY(desired_mutex_);

@@ -120,6 +120,7 @@ bool Agent::start() {
     log::error("nothing can be archived", {{"error", listens.error().message}});
     return false;
   }
+  imports_.start();
   watch_.start();
   return true;
 }

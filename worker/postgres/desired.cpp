@@ -103,6 +103,8 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
   if (const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
       made != link.metadata.annotations.end())
     desired.restored_by = made->second;
+  if (spec.postgres.bootstrap) desired.import_ = spec.postgres.bootstrap->import_;
+  desired.import_completed = link.status.import_ && link.status.import_->phase == api::ImportPhase::kCompleted;
   const api::Endpoint* self = nullptr;
   std::vector<std::string> names;
   const auto add = [&](const api::Endpoint& one) {

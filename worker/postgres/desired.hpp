@@ -41,6 +41,8 @@ struct Desired {
   std::optional<api::BackupAssignment> backup;        // where log and backups go
   std::string restored_by;                            // the Restore that made the link; empty: nobody restored it
   std::optional<api::RestoreAssignment> restore;      // what the first data come from
+  std::optional<api::ImportSettings> import_;         // what the database is filled from
+  bool import_completed = false;                      // by the link's status
   std::map<std::string, bool> streams;                // endpoints whose status says that they follow
 };
 

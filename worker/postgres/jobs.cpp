@@ -10,6 +10,7 @@
 #include "engines/postgres/data.hpp"
 #include "engines/postgres/declared.hpp"
 #include "engines/postgres/files.hpp"
+#include "engines/postgres/import_marks.hpp"
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/promote.hpp"
 #include "engines/postgres/slots.hpp"
@@ -277,6 +278,9 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
   const bool restored_now = restored && !restored->opened;
   if (there->empty() || restored_now)
     if (auto owner = apply_owner(desired, *session, stop); !owner) return owner;
+  // Whose contents are to come from elsewhere: nobody else puts anything into it.
+  if (there->empty() && desired.import_ && !desired.import_completed)
+    if (auto kept = postgres::keep_clients_out(*session, desired.database, stop); !kept) return kept;
   c_.local.update([&](Local& local) {
     if (local.life != life || local.process != ProcessState::kPrimaryRunning) return;
     local.writable = true;

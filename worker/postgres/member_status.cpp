@@ -205,6 +205,7 @@ MemberReport member_report(const StatusInput& input) {
   report.generation = local.generation;
   if (report.role == Role::kPrimary) report.details = details_of(local.objects);
   if (local.hba) report.details.update(details_of(local.hba, kDeclaredHba));
+  if (report.role == Role::kPrimary && local.import_) report.details["import"] = api::to_json(*local.import_);
   if (local.backup) report.details.update(to_json(*local.backup));
   if (local.seen) report.version = local.seen->version.substr(0, local.seen->version.find(' '));
   return report;

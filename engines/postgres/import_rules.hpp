@@ -1,0 +1,55 @@
+// What an import does next, and how what PostgreSQL's programs say of one is read. Pure.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace twinspan::postgres {
+
+// What is written beside the database (import_marks.hpp) as an import begins, and as all is here.
+enum class ImportMark { kNone, kBegun, kCompleted };
+struct ImportFound {
+  ImportMark mark = ImportMark::kNone;
+  std::string holds;            // what people have in the database; empty: nothing
+  std::string completed_at;     // by the mark, RFC 3339
+  bool told_completed = false;  // by the link's status: a database without a mark is another one, made anew since
+};
+enum class ImportStep {
+  kNothing,  // all is here, or was
+  kBegin,    // into the database as it is
+  kAnew,     // into a new one in its place: what is there is half of an import of ours
+  kRefuse,   // it holds what is not ours
+};
+ImportStep next_step(const ImportFound& found);
+
+// A listing of pg_restore -l in two, for its -L: schemas first, since extensions are made in between, by a superuser.
+// What only a superuser could own is left out.
+struct ContentsPlan {
+  std::string schemas, rest;
+  std::vector<std::string> left_out;  // event triggers
+};
+ContentsPlan plan_contents(std::string_view listing);
+
+struct SourceTable {
+  std::string name;  // quoted, with its schema
+  int64_t bytes = 0;
+};
+// Which tables are copied by whom, the largest first to whoever has least. The first also has what no list names.
+std::vector<std::vector<std::string>> share_out(std::vector<SourceTable> tables, size_t jobs);
+
+// A line of pg_restore --verbose that says that the rows of a table come now.
+bool begins_table(std::string_view line);
+
+// What of a program's last words says why it failed.
+std::string failure_words(std::string_view last);
+// An error of an import, with what to do about it: kUnavailable where it passes by itself, kInvalid where a person is
+// needed.
+Error explained(const Error& error);
+
+// For libpq's passfile: of every server.
+std::string pass_file_text(std::string_view password);
+
+}  // namespace twinspan::postgres

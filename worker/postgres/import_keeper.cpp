@@ -1,0 +1,258 @@
+#include "worker/postgres/import_keeper.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+
+#include "core/log.hpp"
+#include "engines/postgres/admin.hpp"
+#include "engines/postgres/files.hpp"
+#include "engines/postgres/import_marks.hpp"
+#include "engines/postgres/owner.hpp"
+
+namespace twinspan::worker {
+namespace {
+
+using api::ImportPhase;
+
+constexpr std::chrono::seconds kLookAround{1};
+constexpr std::chrono::milliseconds kConnect{5000};
+// Of Debian, and of the worker's image, which has them in this form alone.
+constexpr const char* kPublicAuthorities = "/etc/ssl/certs/ca-certificates.crt";
+
+const char* libpq_word(api::SslMode mode) {
+  switch (mode) {
+    case api::SslMode::kVerifyFull: return "verify-full";
+    case api::SslMode::kVerifyCa: return "verify-ca";
+    case api::SslMode::kRequire: return "require";
+    case api::SslMode::kDisable: return "disable";
+  }
+  return "verify-full";
+}
+
+}  // namespace
+
+void ImportKeeper::start() {
+  thread_.start([this](const std::stop_token& stop) { run(stop); });
+}
+
+void ImportKeeper::stop() { thread_.stop(); }
+
+void ImportKeeper::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    look_after(c_.standing(), stop);
+    wake_.wait(kLookAround, stop);
+  }
+}
+
+void ImportKeeper::tell(const std::function<void(api::ImportStatus&)>& change) {
+  c_.local.update([&](Local& local) {
+    if (!local.import_) local.import_.emplace();
+    change(*local.import_);
+  });
+}
+
+void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) {
+  if (!now.desired || !now.desired->import_ || !now.may_write || whole_in_ == now.life) return;
+  if (now.desired->paused || c_.clock.boot_now() < next_at_) return;
+  const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
+  if (!found) return;  // looked at again: nobody gets in, or not yet
+  postgres::ImportFound known = *found;
+  known.told_completed = now.desired->import_completed;
+  switch (postgres::next_step(known)) {
+    case postgres::ImportStep::kNothing:
+      whole_in_ = now.life;
+      tell([&](api::ImportStatus& status) {
+        if (status.phase == ImportPhase::kCompleted) return;
+        status.phase = ImportPhase::kCompleted;
+        if (!known.completed_at.empty()) status.completed_at = known.completed_at;
+        status.message.reset();
+      });
+      return;
+    case postgres::ImportStep::kRefuse:
+      // What people have in it is theirs to use.
+      if (auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop))
+        (void)postgres::let_clients_in(*local, now.desired->database, stop);
+      return note(
+          fail(Code::kInvalid,
+               fmt::format("database {} holds {}: nothing is copied over what is there; empty it (DROP SCHEMA … "
+                           "CASCADE), or make a new link",
+                           now.desired->database, known.holds)));
+    case postgres::ImportStep::kBegin:
+    case postgres::ImportStep::kAnew: break;
+  }
+  note(watch(now, stop));
+}
+
+void ImportKeeper::note(const Status& outcome) {
+  if (!outcome && outcome.error().code == Code::kCancelled) return;
+  if (outcome) {
+    retry_ = kRetry;
+    return;
+  }
+  const bool passes = outcome.error().retryable;
+  log::warn("import failed", {{"error", outcome.error().message}});
+  next_at_ = c_.clock.boot_now() + retry_;
+  tell([&](api::ImportStatus& status) {
+    status.phase = passes ? ImportPhase::kConnecting : ImportPhase::kFailed;
+    status.message = fmt::format("{}; it is tried again {} s later", outcome.error().message, retry_.count());
+  });
+  retry_ = std::min(2 * retry_, kRetryMax);
+}
+
+Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
+  Status outcome;
+  Signal over;
+  std::stop_source own;
+  const std::stop_callback on_stop(stop, [&] { own.request_stop(); });
+  RoleThread attempting("import-attempt");
+  attempting.start([&](const std::stop_token&) {
+    outcome = attempt(*begun.desired, own.get_token());
+    over.raise();
+  });
+  while (!over.wait(kLookAround, {})) {
+    const Standing now = c_.standing();
+    if (!now.may_write || now.life != begun.life) own.request_stop();
+    if (own.stop_requested()) continue;
+    if (const auto bytes = postgres::database_bytes(c_.layout, c_.postgres_port, begun.desired->database, stop))
+      tell([&](api::ImportStatus& status) {
+        if (status.phase == ImportPhase::kRows) status.bytes_done = *bytes;
+      });
+  }
+  attempting.stop();
+  return outcome;
+}
+
+// The files that libpq and its programs read, which nobody else may.
+Result<postgres::ImportWanted> ImportKeeper::wanted(const Desired& desired, const std::string& owner,
+                                                    const std::stop_token& stop) {
+  const api::ImportSettings& settings = *desired.import_;
+  postgres::ImportWanted wanted{{settings.host, static_cast<int>(settings.port), settings.database, settings.username,
+                                 libpq_word(settings.ssl_mode), "", kPublicAuthorities},
+                                desired.database,
+                                owner,
+                                settings.schema_only,
+                                static_cast<size_t>(settings.jobs),
+                                c_.layout.run_dir + "/import"};
+  if (auto removed = postgres::remove_tree(wanted.directory); !removed) return std::unexpected(removed.error());
+  std::error_code failed;
+  std::filesystem::create_directories(wanted.directory, failed);
+  if (failed) return fail(Code::kInternal, fmt::format("{}: {}", wanted.directory, failed.message()));
+  const auto put = [&](const char* field, const api::SecretKeyReference& key, const char* name,
+                       const std::function<std::string(const std::string&)>& text) -> Result<std::string> {
+    const auto value = c_.secrets.read(key, stop);
+    if (!value)
+      return std::unexpected(Error{value.error().code,
+                                   fmt::format("spec.postgres.bootstrap.import.{}: {}", field, value.error().message),
+                                   value.error().code != Code::kInvalid && value.error().code != Code::kNotFound});
+    std::string path = wanted.directory + "/" + name;
+    if (auto wrote = postgres::replace_file(path, text(*value), 0600); !wrote) return std::unexpected(wrote.error());
+    return path;
+  };
+  auto password = put("passwordSecretRef", settings.password_secret_ref, "password",
+                      [](const std::string& value) { return postgres::pass_file_text(value); });
+  if (!password) return std::unexpected(password.error());
+  wanted.source.pass_file = std::move(*password);
+  if (settings.ca_secret_ref) {
+    auto authority = put("caSecretRef", {settings.ca_secret_ref->name, "ca.crt"}, "ca.crt",
+                         [](const std::string& value) { return value + "\n"; });
+    if (!authority) return std::unexpected(authority.error());
+    wanted.source.ca_file = std::move(*authority);
+  }
+  return wanted;
+}
+
+// The database is empty, marked, and nobody else's for now.
+Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop) {
+  const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);
+  if (!found) return std::unexpected(found.error());
+  auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
+  if (!local) return std::unexpected(local.error());
+  if (found->mark == postgres::ImportMark::kBegun && !found->holds.empty()) {
+    log::info("half of an import is here, it begins anew", {{"database", desired.database}});
+    return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, owner, stop);
+  }
+  if (auto kept = postgres::keep_clients_out(*local, desired.database, stop); !kept) return kept;
+  // Now that nobody can put anything into it any more.
+  const auto sure = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);
+  if (!sure) return std::unexpected(sure.error());
+  if (!sure->holds.empty())
+    return fail(Code::kConflict, fmt::format("database {} is being written to", desired.database));
+  return postgres::begin_import(*local, desired.database, stop);
+}
+
+// Kept no longer than its arguments.
+postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const std::string& owner,
+                                          const std::stop_token& stop) {
+  const auto reach = [this](ImportPhase phase, const char* words) {
+    tell([&](api::ImportStatus& status) {
+      status.phase = phase;
+      status.message = words;
+    });
+  };
+  return {[this, &desired, &owner, &stop](int64_t tables, int64_t bytes) -> Status {
+            if (auto ready = make_ready(desired, owner, stop); !ready) return ready;
+            tell([&](api::ImportStatus& status) {
+              status.tables_done.reset();
+              status.bytes_done.reset();
+              status.phase = ImportPhase::kDefinitions;
+              status.message = "definitions are being copied";
+              status.tables = tables;
+              status.bytes = bytes;
+            });
+            return {};
+          },
+          [this, reach] {
+            reach(ImportPhase::kRows, "rows are being copied");
+            tell([](api::ImportStatus& status) { status.tables_done = 0; });
+          },
+          [this, &desired, begun = std::make_shared<std::atomic<int64_t>>(0)] {
+            // As many are under way as there are jobs.
+            tell([&, count = ++*begun](api::ImportStatus& status) {
+              status.tables_done =
+                  std::max<int64_t>(0, count - std::min(desired.import_->jobs, status.tables.value_or(0)));
+            });
+          },
+          [this, &desired, reach] {
+            if (desired.import_->schema_only)
+              return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
+            reach(ImportPhase::kRows, "rows are here; indexes and constraints are being made");
+            tell([](api::ImportStatus& status) { status.tables_done = status.tables; });
+          }};
+}
+
+Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop) {
+  // What an earlier attempt failed of stands until this one knows better.
+  tell([&](api::ImportStatus& status) {
+    if (status.started_at) return;
+    status.started_at = to_rfc3339(c_.clock.wall_now());
+    status.message =
+        fmt::format("{} of {}:{}", desired.import_->database, desired.import_->host, desired.import_->port);
+  });
+  const auto owner = postgres::read_owner(c_.owner_dir);
+  if (!owner) return std::unexpected(owner.error());
+  const auto wanted = this->wanted(desired, owner->username, stop);
+  if (!wanted) return std::unexpected(wanted.error());
+  const auto left_out = postgres::import_database(c_.children, c_.layout, c_.postgres_port, *wanted,
+                                                  steps(desired, owner->username, stop), stop);
+  if (auto removed = postgres::remove_tree(wanted->directory); !removed) return removed;
+  if (!left_out) return std::unexpected(left_out.error());
+  auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
+  if (!local) return std::unexpected(local.error());
+  if (auto whole = postgres::complete_import(*local, desired.database, stop); !whole) return whole;
+  const auto bytes = postgres::database_bytes(c_.layout, c_.postgres_port, desired.database, stop);
+  std::string words;
+  for (const std::string& one : *left_out) words += (words.empty() ? "left out: " : ", ") + one;
+  tell([&](api::ImportStatus& status) {
+    status.phase = ImportPhase::kCompleted;
+    status.completed_at = to_rfc3339(c_.clock.wall_now());
+    if (bytes && status.bytes) status.bytes_done = *bytes;
+    status.message = words.empty() ? std::nullopt : std::optional(words);
+  });
+  log::info("import completed", {{"database", desired.database}});
+  return {};
+}
+
+}  // namespace twinspan::worker

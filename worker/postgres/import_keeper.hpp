@@ -1,0 +1,69 @@
+// What a primary's agent does for spec.postgres.bootstrap.import: it looks once in each life of the database whether
+// all is here, and begins, or begins anew, where it is not. Nothing here holds up renewal, fencing or an action: what
+// copies speaks to the own socket, and ends with the database.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/types.hpp"
+#include "core/clock.hpp"
+#include "core/guarded.hpp"
+#include "core/role_thread.hpp"
+#include "core/wait.hpp"
+#include "engines/postgres/children.hpp"
+#include "engines/postgres/import.hpp"
+#include "engines/postgres/layout.hpp"
+#include "worker/postgres/desired.hpp"
+#include "worker/postgres/local.hpp"
+#include "worker/postgres/secret_reader.hpp"
+
+namespace twinspan::worker {
+
+class ImportKeeper {
+ public:
+  // Whatever failed is tried again: a Secret, or the source, may have been put right.
+  static constexpr std::chrono::seconds kRetry{2}, kRetryMax{60};  // doubled from one to the other
+
+  struct Standing {
+    std::shared_ptr<const Desired> desired;  // nullptr: the link is not known yet
+    bool may_write = false;                  // it holds the lease, and accepts writes
+    uint64_t life = 0;                       // of the database
+  };
+  struct Context {
+    postgres::Children& children;
+    const postgres::Layout& layout;
+    const std::string& owner_dir;
+    int postgres_port = 5432;
+    SecretSource& secrets;
+    const Clock& clock;
+    LocalState& local;
+    std::function<Standing()> standing;
+  };
+  explicit ImportKeeper(Context context) : c_(std::move(context)) {}
+  ~ImportKeeper() { stop(); }
+  void start();
+  void stop();
+
+ private:
+  void run(const std::stop_token& stop);
+  void look_after(const Standing& now, const std::stop_token& stop);
+  // Watches over one attempt: how far it is, and whether it is still this member's to do.
+  Status watch(const Standing& begun, const std::stop_token& stop);
+  Status attempt(const Desired& desired, const std::stop_token& stop);
+  Status make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  Result<postgres::ImportWanted> wanted(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  postgres::ImportSteps steps(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  void note(const Status& outcome);
+  void tell(const std::function<void(api::ImportStatus&)>& change);
+
+  const Context c_;
+  std::optional<uint64_t> whole_in_;  // the life in which all was found to be here; of the keeper's thread
+  BootTime next_at_{};
+  std::chrono::seconds retry_{kRetry};
+  Signal wake_;
+  RoleThread thread_{"import"};
+};
+
+}  // namespace twinspan::worker
