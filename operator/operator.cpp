@@ -125,6 +125,7 @@ class Operator {
     webhooks::WebhookConfig config;
     config.host = wanted.address->host;
     config.port = wanted.address->port;
+    config.certificate.whose = "webhook";
     config.certificate.directory = wanted.certificate_dir;
     config.certificate.ns = wanted.ns.empty() ? client_.config().default_namespace : wanted.ns;
     config.certificate.service = wanted.service;

@@ -29,7 +29,7 @@ class WebhooksListen : public testing::Test {
   // As cert-manager's Secret lies there.
   void put_certificate() {
     const WallTime now = clock_.wall_now();
-    const auto identity = serving_certificate(*pki::make_authority("webhook", now), "twinspan", "shop", now);
+    const auto identity = serving_certificate(*pki::make_authority("webhook", now), "webhook", "twinspan", "shop", now);
     ASSERT_TRUE(identity);
     std::ofstream(config_.certificate.directory + "/tls.crt") << identity->certificate_pem;
     std::ofstream(config_.certificate.directory + "/tls.key") << identity->key_pem;
