@@ -68,6 +68,25 @@ TEST_F(WebhooksListen, OnceATakenPortIsFree) {
   EXPECT_TRUE(listens_within(*webhooks, std::chrono::seconds(10)));
 }
 
+// What is stored can't be read before it is converted: that waits for no cache.
+TEST_F(WebhooksListen, AndConvertsBeforeTheCachesAreFilled) {
+  put_certificate();
+  config_.port = 0;
+  const auto webhooks = start();
+  ASSERT_TRUE(listens_within(*webhooks, std::chrono::seconds(10)));
+  net::Client client("https://127.0.0.1:" + std::to_string(webhooks->port()), {.verify = false});
+  net::Request request;
+  request.method = "POST";
+  request.body = R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"u","objects":[],
+                     "desiredAPIVersion":"twinspan.dev/v1alpha1"}})";
+  for (const auto& [path, status] : {std::pair{"/convert", 200}, {"/validate", 503}, {"/other", 404}}) {
+    request.path = path;
+    const auto answer = client.send(request);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, status) << path;
+  }
+}
+
 TEST_F(WebhooksListen, OnceALateCertificateIsThere) {
   config_.port = 0;
   const auto webhooks = start();
