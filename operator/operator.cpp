@@ -23,6 +23,7 @@
 #include "operator/engines.hpp"
 #include "operator/link_metrics.hpp"
 #include "operator/probe_server.hpp"
+#include "operator/secure_metrics.hpp"
 #include "pki/random.hpp"
 #include "webhooks/webhooks.hpp"
 
@@ -100,7 +101,8 @@ class Operator {
     failover_caches_.stop();
     cluster_.stop();
     health_->stop();
-    metrics_->stop();
+    if (metrics_) metrics_->stop();
+    if (secure_metrics_) secure_metrics_->stop();
     log::info("operator stopped", {{"code", code}});
     return code;
   }
@@ -128,6 +130,7 @@ class Operator {
     webhooks::WebhookConfig config;
     config.host = wanted.address->host;
     config.port = wanted.address->port;
+    config.certificate.whose = "webhook";
     config.certificate.directory = wanted.certificate_dir;
     config.certificate.ns = wanted.ns.empty() ? client_.config().default_namespace : wanted.ns;
     config.certificate.service = wanted.service;
@@ -165,13 +168,21 @@ class Operator {
       if (webhooks_ && webhooks_->port() == 0) return "the webhook does not listen yet";
       return "";
     });
-    metrics_ = metrics_server(options_.metrics, [this](bool links) {
+    const MetricsText text = [this](bool links) {
       const auto newer = [this](const kube::Key& link) { return links_.newer(link); };
       return all_metrics_text(cluster_, backup_caches_, newer,
                               links && leads_);  // once, whatever the number of replicas
-    });
+    };
+    if (options_.metrics_secure) {
+      secure_metrics_ = std::make_unique<SecureMetrics>(
+          options_, client_, clock_,
+          [text](const net::IncomingRequest& request) { return metrics_answer(request, text); });
+      secure_metrics_->start();
+    } else {
+      metrics_ = metrics_server(options_.metrics, text);
+    }
     for (const auto& [server, what] : {std::pair{health_.get(), "health"}, {metrics_.get(), "metrics"}})
-      if (auto started = server->start(); !started) {
+      if (auto started = server ? server->start() : Status(); !started) {
         log::error("can't listen", {{"server", what}, {"error", started.error().message}});
         return false;
       }
@@ -302,7 +313,8 @@ class Operator {
   kube::Controller link_controller_, failover_controller_, backup_controller_, restore_controller_;
   std::unique_ptr<webhooks::Webhooks> webhooks_;  // after the caches, whose handlers it adds
   std::atomic<bool> ready_{false}, leads_{false};
-  std::unique_ptr<net::Server> health_, metrics_;
+  std::unique_ptr<net::Server> health_, metrics_;  // metrics_ or secure_metrics_
+  std::unique_ptr<SecureMetrics> secure_metrics_;
 };
 
 }  // namespace

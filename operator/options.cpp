@@ -69,6 +69,22 @@ void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
       ->envname("TWINSPAN_METRICS_ADDRESS")
       ->check(address_validator())
       ->capture_default_str();
+  auto* secure = app.add_flag("--metrics-secure", options.metrics_secure,
+                              "Serve /metrics over TLS alone, to bearer tokens that TokenReview knows and whose user "
+                              "may get /metrics")
+                     ->envname("TWINSPAN_METRICS_SECURE");
+  app.add_option(
+         "--metrics-service", options.metrics_service,
+         "The certificate of --metrics-secure is for SERVICE.NAMESPACE.svc; its authority is kept in the Secret "
+         "SERVICE-ca, and shown in the ConfigMap SERVICE-ca")
+      ->envname("TWINSPAN_METRICS_SERVICE")
+      ->capture_default_str();
+  app.add_option(
+         "--metrics-certificate-dir", options.metrics_certificate_dir,
+         "Folder with tls.crt and tls.key for --metrics-secure that somebody else renews, such as cert-manager. "
+         "Default: an authority of the operator's own")
+      ->envname("TWINSPAN_METRICS_CERTIFICATE_DIR")
+      ->needs(secure);
   app.add_flag("--leader-elect", options.leader_elect, "Run with several replicas, one of which acts")
       ->envname("TWINSPAN_LEADER_ELECT");
 }

@@ -27,6 +27,9 @@ struct Options {
   std::optional<controllers::NetworkRules> worker_network_policies;  // nullopt: none are made
   ListenAddress health{"", 8081};
   ListenAddress metrics{"", 8080};
+  bool metrics_secure = false;                       // over TLS alone, for tokens that may get /metrics
+  std::string metrics_service = "twinspan-metrics";  // what its certificate is for, in the operator's own namespace
+  std::string metrics_certificate_dir;               // set: as Webhook's
   bool leader_elect = false;
   std::string leader_election_namespace;  // empty: the operator's own
   // How long a leader that died keeps others from acting: at the worst a failover waits so long, and two retries. Its

@@ -14,6 +14,11 @@ namespace twinspan {
 std::unique_ptr<net::Server> health_server(const ListenAddress& address, std::function<std::string()> ready);
 // `text` is told whether the links' own series are wanted: with many links they are most of the text, and
 // `/metrics?links=none` leaves them out.
-std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, std::function<std::string(bool links)> text);
+using MetricsText = std::function<std::string(bool links)>;
+std::unique_ptr<net::Server> metrics_server(const ListenAddress& address, MetricsText text);
+net::OutgoingResponse metrics_answer(const net::IncomingRequest& request, const MetricsText& text);
+
+// Of both, and of metrics over TLS: few ask, and they send nothing.
+net::ServerOptions probe_options(const ListenAddress& address);
 
 }  // namespace twinspan

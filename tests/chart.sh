@@ -65,6 +65,7 @@ check default --set crds.install=false
 check one-replica --set crds.install=false --set replicas=1
 check namespaced --set crds.install=false --set 'watchNamespaces={shop,streams}' --set networkPolicy.enabled=true --set networkPolicy.workers=true --set podMonitor.enabled=true --set webhook.enabled=true \
   --set 'networkPolicy.clientsFrom[0].namespaceSelector.matchLabels.team=shop' --set 'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring'
+check secure --set crds.install=false --set metrics.secure=true --set serviceMonitor.enabled=true
 check everything --values tests/golden/chart/everything.values.yaml
 
 # The webhook is there where the chart grants the operator rights over the whole cluster, or where it is asked for; and the notes say which.
@@ -172,6 +173,8 @@ gitops/argocd/check >"$work/argocd" || { [ $? = 77 ] || complain "Argo CD's heal
 cat "$work/argocd"; grep '^SKIPPED' "$work/argocd" >>"${TWINSPAN_SKIPPED:-/dev/null}" || true
 
 refuse replicas --set replicas=-1
+refuse metrics.tokenSecret --set metrics.secure=true --set podMonitor.enabled=true
+refuse secure --set-string metrics.secure=yes
 refuse replicaCount --set replicaCount=3
 refuse level --set log.level=loud
 refuse pullPolicy --set image.pullPolicy=Sometimes

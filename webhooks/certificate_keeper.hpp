@@ -1,5 +1,5 @@
-// Keeps the server's certificate fresh: by an authority of our own, which all replicas share in a Secret and which is
-// written into the webhook configurations, or from files that somebody else (cert-manager) renews.
+// Keeps a server's certificate fresh: by an authority of our own, which all replicas share in a Secret and which is
+// written to where its clients look, or from files that somebody else (cert-manager) renews.
 #pragma once
 #include <functional>
 #include <optional>
@@ -13,10 +13,13 @@
 namespace twinspan::webhooks {
 
 struct CertificateSource {
-  std::string directory;      // with tls.crt and tls.key; empty: our own authority
-  std::string ns, service;    // what the certificate is for
-  std::string secret;         // where the authority is kept
-  std::string configuration;  // name of both webhook configurations; empty: nobody is told whom to trust
+  std::string whose;        // "webhook", "metrics": what its certificates are called by
+  std::string directory;    // with tls.crt and tls.key; empty: our own authority
+  std::string ns, service;  // what the certificate is for
+  std::string secret;       // where the authority is kept
+  // Who is told whom to trust, each where it is named.
+  std::string configuration;  // both webhook configurations of this name
+  std::string config_map;     // in `ns`, under ca.crt
 };
 
 class CertificateKeeper {
@@ -29,10 +32,13 @@ class CertificateKeeper {
   Result<std::optional<net::TlsIdentity>> look(std::stop_token stop);
 
  private:
+  // The object with the bundle in it; null where it has it already.
+  using Bundled = std::function<Json(const Json& object)>;
   Result<std::optional<net::TlsIdentity>> from_files();
   // As it is in the Secret, after a step of its rotation where one is due; made where there is none.
   Result<pki::Authority> authority(const std::stop_token& stop);
-  Status tell(const kube::Resource& kind, const std::string& bundle_pem, const std::stop_token& stop);
+  Status tell_all(const std::string& bundle_pem, const std::stop_token& stop);
+  Status tell(const kube::Resource& kind, const kube::Key& key, const Bundled& bundled, const std::stop_token& stop);
 
   kube::Client& client_;
   const Clock& clock_;

@@ -6,10 +6,10 @@
 
 namespace twinspan::webhooks {
 
-Result<net::TlsIdentity> serving_certificate(const pki::Authority& authority, const std::string& service,
-                                             const std::string& ns, WallTime now) {
+Result<net::TlsIdentity> serving_certificate(const pki::Authority& authority, const std::string& whose,
+                                             const std::string& service, const std::string& ns, WallTime now) {
   pki::CertificateRequest request;
-  request.common_name = "twinspan-webhook";
+  request.common_name = "twinspan-" + whose;
   const std::string name = service + "." + ns;
   request.dns_names = {name, name + ".svc", name + ".svc.cluster.local", "localhost"};
   request.server = true;
@@ -38,6 +38,13 @@ Json with_bundle(const Json& configuration, const std::string& bundle_pem) {
     changed = true;
   }
   return changed ? out : Json(nullptr);
+}
+
+Json with_ca(const Json& config_map, const std::string& bundle_pem) {
+  if (text_of(member_of(config_map, "data"), "ca.crt") == bundle_pem) return nullptr;
+  Json out = config_map;
+  out["data"]["ca.crt"] = bundle_pem;
+  return out;
 }
 
 }  // namespace twinspan::webhooks

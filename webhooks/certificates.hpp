@@ -1,4 +1,4 @@
-// What the webhook's server shows, and what the API server trusts it by. Pure but for randomness.
+// What the operator's TLS servers show, and what their clients trust them by. Pure but for randomness.
 #pragma once
 #include <string>
 
@@ -9,14 +9,16 @@
 
 namespace twinspan::webhooks {
 
-// For what the API server calls the Service, and localhost. Valid for 90 days.
-Result<net::TlsIdentity> serving_certificate(const pki::Authority& authority, const std::string& service,
-                                             const std::string& ns, WallTime now);
+// For what clients call the Service, and localhost. Valid for 90 days.
+Result<net::TlsIdentity> serving_certificate(const pki::Authority& authority, const std::string& whose,
+                                             const std::string& service, const std::string& ns, WallTime now);
 // Whether `identity` should be replaced: another authority issues by now, two thirds of its life are over, or it was
 // never made.
 bool is_due(const net::TlsIdentity& identity, const pki::Authority& authority, WallTime now);
 
-// The configuration with `bundle_pem` in each of its webhooks; null where all have it already.
+// The webhook configuration with `bundle_pem` in each of its webhooks; null where all have it already.
 Json with_bundle(const Json& configuration, const std::string& bundle_pem);
+// The ConfigMap with `bundle_pem` as its ca.crt; null where it has it already.
+Json with_ca(const Json& config_map, const std::string& bundle_pem);
 
 }  // namespace twinspan::webhooks

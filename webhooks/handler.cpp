@@ -19,12 +19,27 @@ Verdict judge(const Review& review, const Neighbours& neighbours, const std::sto
   return judge_policy(review, beside);
 }
 
+// There is one version of each kind so far.
+const Conversions kConversions;
+
 }  // namespace
+
+net::OutgoingResponse handle_conversion(const net::IncomingRequest& request, const Conversions& known) {
+  if (request.method != "POST") return net::plain_text(405, "expected POST with a ConversionReview\n");
+  const auto answer = convert(request.body, known);
+  if (!answer) return net::plain_text(400, answer.error().message + "\n");
+  if (const std::string why = text_of(member_of(member_of(*answer, "response"), "result"), "message"); !why.empty())
+    log::warn("objects can't be converted", {{"error", why}});
+  net::OutgoingResponse response;
+  response.body = answer->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return response;
+}
 
 net::OutgoingResponse handle(const net::IncomingRequest& request, const Neighbours& neighbours, bool ready,
                              std::stop_token stop) {
+  if (request.path == kConvertPath) return handle_conversion(request, kConversions);
   if (request.path != kValidatePath && request.path != kDefaultPath)
-    return net::plain_text(404, "not found: ask /validate or /default\n");
+    return net::plain_text(404, "not found: ask /validate, /default or /convert\n");
   if (request.method != "POST") return net::plain_text(405, "expected POST with an AdmissionReview\n");
   if (!ready) return net::plain_text(503, "caches are not filled yet\n");
   const auto review = parse_review(request.body);

@@ -151,3 +151,28 @@ namespaceSelector:
 namespaceSelector: {{- toYaml .root.Values.webhook.namespaceSelector | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* How the operator's metrics are asked for. A PodMonitor can send no token that lies in a file of Prometheus'. */}}
+{{- define "twinspan.scrape" -}}
+{{- $metrics := .root.Values.metrics -}}
+{{- $name := printf "%s-metrics" (include "twinspan.fullname" .root) -}}
+{{- if $metrics.secure -}}
+scheme: https
+tlsConfig:
+  serverName: {{ $name }}.{{ .root.Release.Namespace }}.svc
+  {{- if $metrics.certManager.enabled }}
+  ca: {secret: {name: {{ $name }}-tls, key: ca.crt}}
+  {{- else }}
+  ca: {configMap: {name: {{ $name }}-ca, key: ca.crt}}
+  {{- end }}
+{{- if $metrics.tokenSecret.name }}
+authorization: {type: Bearer, credentials: {name: {{ $metrics.tokenSecret.name }}, key: {{ $metrics.tokenSecret.key }}}}
+{{- else if .service }}
+bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
+{{- else }}
+{{- fail "metrics.secure with podMonitor.enabled: a PodMonitor sends no token of Prometheus' own; set serviceMonitor.enabled, too, or metrics.tokenSecret.name" }}
+{{- end }}
+{{- else -}}
+scheme: http
+{{- end -}}
+{{- end -}}

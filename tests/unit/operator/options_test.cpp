@@ -16,6 +16,7 @@ TEST(OperatorOptions, DefaultsAreThoseOfTheChart) {
   EXPECT_TRUE(options->watch_namespaces.empty());
   EXPECT_EQ(options->health.port, 8081);
   EXPECT_EQ(options->metrics.port, 8080);
+  EXPECT_FALSE(options->metrics_secure);
   EXPECT_FALSE(options->leader_elect);
   EXPECT_FALSE(options->worker_network_policies);
   EXPECT_EQ(options->leader_election_lease_seconds, 8);
@@ -28,7 +29,8 @@ TEST(OperatorOptions, FlagsAreTaken) {
              "--leader-election-namespace=system", "--health-address=127.0.0.1:9", "--metrics-address=[::1]:7",
              "--log-level=warn", "--leader-election-lease-seconds=30", "--kubeconfig=/k",
              "--worker-image-pull-policy=Never", "--worker-image-pull-secret=a", "--worker-image-pull-secret=b",
-             "--change-trial-seconds=900", "--worker-network-policies={\"operators\": [{\"podSelector\": {}}]}"});
+             "--change-trial-seconds=900", "--worker-network-policies={\"operators\": [{\"podSelector\": {}}]}",
+             "--metrics-secure", "--metrics-service=m", "--metrics-certificate-dir=/tls"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->watch_namespaces, (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(options->worker_image, "w:1");
@@ -45,6 +47,9 @@ TEST(OperatorOptions, FlagsAreTaken) {
   ASSERT_TRUE(options->worker_network_policies);
   EXPECT_EQ(options->worker_network_policies->operators.size(), 1U);
   EXPECT_TRUE(options->worker_network_policies->clients_from.empty());
+  EXPECT_TRUE(options->metrics_secure);
+  EXPECT_EQ(options->metrics_service, "m");
+  EXPECT_EQ(options->metrics_certificate_dir, "/tls");
   EXPECT_EQ(options->kubeconfig, "/k");
 }
 
@@ -68,7 +73,7 @@ TEST(OperatorOptions, WrongOnesAreRefusedByName) {
   for (const char* wrong :
        {"--health-address=8081", "--health-address=:99999", "--metrics-address=:x", "--log-level=loud",
         "--worker-image-pull-policy=Sometimes", "--link-workers=0", "--leader-election-lease-seconds=2",
-        "--worker-network-policies={}", "--no-such-flag", "stray"}) {
+         "--worker-network-policies={}", "--metrics-certificate-dir=/tls", "--no-such-flag", "stray"}) {
     const auto options = parse({wrong});
     ASSERT_FALSE(options) << wrong;
     EXPECT_NE(options.error().code, 0) << wrong;

@@ -29,7 +29,7 @@ class WebhooksListen : public testing::Test {
   // As cert-manager's Secret lies there.
   void put_certificate() {
     const WallTime now = clock_.wall_now();
-    const auto identity = serving_certificate(*pki::make_authority("webhook", now), "twinspan", "shop", now);
+    const auto identity = serving_certificate(*pki::make_authority("webhook", now), "webhook", "twinspan", "shop", now);
     ASSERT_TRUE(identity);
     std::ofstream(config_.certificate.directory + "/tls.crt") << identity->certificate_pem;
     std::ofstream(config_.certificate.directory + "/tls.key") << identity->key_pem;
@@ -66,6 +66,25 @@ TEST_F(WebhooksListen, OnceATakenPortIsFree) {
   EXPECT_FALSE(listens_within(*webhooks, std::chrono::seconds(1)));
   other.stop();
   EXPECT_TRUE(listens_within(*webhooks, std::chrono::seconds(10)));
+}
+
+// What is stored can't be read before it is converted: that waits for no cache.
+TEST_F(WebhooksListen, AndConvertsBeforeTheCachesAreFilled) {
+  put_certificate();
+  config_.port = 0;
+  const auto webhooks = start();
+  ASSERT_TRUE(listens_within(*webhooks, std::chrono::seconds(10)));
+  net::Client client("https://127.0.0.1:" + std::to_string(webhooks->port()), {.verify = false});
+  net::Request request;
+  request.method = "POST";
+  request.body = R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"u","objects":[],
+                     "desiredAPIVersion":"twinspan.dev/v1alpha1"}})";
+  for (const auto& [path, status] : {std::pair{"/convert", 200}, {"/validate", 503}, {"/other", 404}}) {
+    request.path = path;
+    const auto answer = client.send(request);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, status) << path;
+  }
 }
 
 TEST_F(WebhooksListen, OnceALateCertificateIsThere) {
