@@ -140,7 +140,7 @@ TEST_F(Keeper, TheSecondInWhichANewPrimaryIsRecordedIsOverBeforeClientsAreSentTh
     EXPECT_GE(clock.wall_now(), first + std::chrono::seconds(1)) << "of the same machine's clock";
     // Another worker carried the other way until now: what it copied is a copy as well.
     other.apply(link, true);
-    ASSERT_TRUE(eventually([&] { return other.recorded_epoch() == 2; }));
+    ASSERT_TRUE(eventually([&] { return other.recorded_epoch() == 2 && permit(other, "east") == Permit::kAllowed; }));
     EXPECT_GT(led(other), first);
     first = led(other);
     EXPECT_GE(clock.wall_now(), first + std::chrono::seconds(1));
