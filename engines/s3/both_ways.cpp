@@ -72,7 +72,7 @@ Result<Outcome> Reconciler::decide(Work& work, const std::stop_token& stop) {
   if (*ours && *theirs) {
     const Listed &a = (*ours)->object, &b = (*theirs)->object;
     ruling = rule_on(present_of(**ours, target, key), present_of(**theirs, source, key), both_.memory.since(key, a, b),
-                     both_.there.settings.source_leads);
+                     turned(a, b));
     if (before && !work.wrote.empty() && (before->back ? a : b).etag == work.wrote)
       ruling = {before->back ? Newer::kTarget : Newer::kSource};
     if (ruling.newer == Newer::kNeither) both_.memory.remember(key, a, b);
@@ -103,6 +103,14 @@ Result<Outcome> Reconciler::decide(Work& work, const std::stop_token& stop) {
              {"wins", back ? "target" : "source"},
              {"kept", conflict_name((back ? source : target).prefix + key, loser->object.etag)}});
   return Outcome::kReplicated;
+}
+
+std::optional<Turned> Reconciler::turned(const Listed& ours, const Listed& theirs) const {
+  const Settings& settings = both_.there.settings;
+  if (!settings.source_leads) return std::nullopt;
+  Turned turned{std::chrono::floor<std::chrono::seconds>(ours.last_modified) <= settings.led_since};
+  if (settings.late_since > WallTime{}) turned.target_since = theirs.last_modified >= settings.late_since;
+  return turned;
 }
 
 // It was there when both sides were last the same, or is a copy of what the source had.

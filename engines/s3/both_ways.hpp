@@ -40,6 +40,7 @@ class Reconciler final : public Carrier {
 
  private:
   Result<Outcome> decide(Work& work, const std::stop_token& stop);
+  std::optional<Turned> turned(const Listed& ours, const Listed& theirs) const;
   bool deleted_at_source(const Head& theirs, const std::string& key) const;
   Transfer& way(const Work& work) { return work.course && work.course->back ? back_ : there_; }
 

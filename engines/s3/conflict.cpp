@@ -11,9 +11,18 @@ bool made_from(const Present& copy, const Present& original) {
   return copy.claim.proof != Proof::kNone && copy.claim.source_etag == original.etag;
 }
 
+// Of two objects of which neither is known to follow from the other.
+bool source_wins(const Present& source, const Present& target, const std::optional<Turned>& turned) {
+  if (turned && turned->target_since == turned->source_before) return !turned->source_before;
+  if (written(source) != written(target)) return written(source) > written(target);
+  const auto rank = [](const Present& object) { return std::tie(object.etag, object.size_bytes); };
+  return turned ? !turned->source_before : rank(source) > rank(target);
+}
+
 }  // namespace
 
-Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since, bool source_leads) {
+Ruling rule_on(const Present& source, const Present& target, std::optional<SinceEqual> since,
+               std::optional<Turned> turned) {
   if (source.size_bytes == target.size_bytes &&
       (source.size_bytes == 0 || source.etag == target.etag || made_from(source, target) || made_from(target, source)))
     return {};
@@ -24,10 +33,7 @@ Ruling rule_on(const Present& source, const Present& target, std::optional<Since
   // A seal for the present original with another size is no server's answer: nothing follows from it.
   const bool odd = made_from(source, target) || made_from(target, source);
   if (!odd && source_copied != target_copied) return {target_copied ? Newer::kSource : Newer::kTarget};
-  const auto rank = [](const Present& object) { return std::tie(object.etag, object.size_bytes); };
-  const bool source_wins = written(source) != written(target) ? written(source) > written(target)
-                                                              : source_leads || rank(source) > rank(target);
-  return {source_wins ? Newer::kSource : Newer::kTarget, true};
+  return {source_wins(source, target, turned) ? Newer::kSource : Newer::kTarget, true};
 }
 
 }  // namespace twinspan::s3

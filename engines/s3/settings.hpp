@@ -42,9 +42,12 @@ struct DeletePolicy {
 struct Settings {
   std::string link;        // names the link's state in the target bucket
   bool both_ways = false;  // writes are taken on both sides (both_ways.hpp); deletes are not replicated then
-  // Of both ways, once both sides were the same: clients are sent to the source, and who still writes to the target has
+  // Of both ways after a change of direction: clients are sent to the source, and who still writes to the target has
   // not heard of it. Of what was written in the same second the source's wins.
   bool source_leads = false;
+  // With it, by the source's clock: what was last written there no later was there before clients were, and does not
+  // win over what a client wrote to the target since. Zero: nothing is known.
+  WallTime led_since{};
   // Of a former target that clients may still write to by mistake: by its clock, what was last written earlier and is
   // missing at the source was deleted there, and is not brought back. Zero: nothing is known, everything is brought.
   WallTime late_since{};

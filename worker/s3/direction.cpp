@@ -27,6 +27,7 @@ Direction direction_of(const api::ReplicationLink& link) {
   direction.primary = assignment->primary;
   direction.first = assignment->cause == Cause::kInitial || !can_turn(link.spec);
   direction.both_ways_seconds = link.status.assignment->both_ways_seconds.value_or(0);
+  direction.previous = assignment->previous;
   direction.same_as_before = assignment->previous == assignment->primary;
   direction.clean =
       assignment->cause == Cause::kSwitchover && !assignment->previous.empty() && !direction.same_as_before;

@@ -18,6 +18,7 @@ struct Direction {
   bool clean = false;
   // For so long after it began, what clients still write to the former primary is brought along.
   int64_t both_ways_seconds = 0;
+  std::string previous{};  // the primary of the epoch before; empty: there was none
   bool operator==(const Direction&) const = default;
 };
 

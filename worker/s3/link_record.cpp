@@ -76,7 +76,7 @@ Status add_former(s3::Bucket& bucket, const std::string& ns, const std::string& 
       continue;
     }
     all.records.push_back(
-        {{ns, link, "", here.name, epoch, primary, "", text_of(json, "listedAt"), kAlways, "", {}}, "", {}});
+        {{ns, link, "", here.name, epoch, primary, "", text_of(json, "listedAt"), kAlways, "", "", {}}, "", {}});
   }
   return {};
 }
@@ -93,6 +93,7 @@ Json to_json(const LinkRecord& record) {
                {"source", record.source}, {"since", record.since}, {"endpoints", Json::array()}};
   if (!record.began.empty()) json["began"] = record.began;
   if (!record.equal_since.empty()) json["equalSince"] = record.equal_since;
+  if (!record.turned.empty()) json["turned"] = record.turned;
   for (const Place& place : record.places)
     json["endpoints"].push_back(
         {{"name", place.name}, {"endpoint", place.endpoint}, {"bucket", place.bucket}, {"prefix", place.prefix}});
@@ -112,6 +113,7 @@ Result<LinkRecord> parse_link_record(const std::string& text) {
   record.since = text_of(json, "since");
   record.began = text_of(json, "began");
   record.equal_since = text_of(json, "equalSince");
+  record.turned = text_of(json, "turned");
   for (const Json& place : member_of(json, "endpoints"))
     record.places.push_back(
         {text_of(place, "name"), text_of(place, "endpoint"), text_of(place, "bucket"), text_of(place, "prefix")});
@@ -119,6 +121,12 @@ Result<LinkRecord> parse_link_record(const std::string& text) {
       record.source.empty() || record.places.size() < 2)
     return fail(Code::kInvalid, "it is no record of a link");
   return record;
+}
+
+std::optional<WallTime> turned_of(const StoredRecord& stored) {
+  if (stored.record.turned == kWhenWritten) return std::chrono::floor<std::chrono::seconds>(stored.written);
+  const auto since = parse_rfc3339(stored.record.turned);
+  return since ? std::optional(*since) : std::nullopt;
 }
 
 Result<BucketRecords> read_link_records(s3::Bucket& bucket, const std::string& ns, const std::string& link,

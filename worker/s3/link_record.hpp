@@ -2,6 +2,7 @@
 // every copy. It is read before anything is written or deleted in any of them, so that a link that was applied again,
 // moved to another cluster, renamed, or restored with its cluster learns who was primary meanwhile.
 #pragma once
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
+inline constexpr std::string_view kWhenWritten = "when written";
+
 struct LinkRecord {
   std::string ns, link, uid;  // uid empty: written before there were such records
   std::string here;           // the endpoint in whose bucket it lies, as that link names it
@@ -28,6 +31,10 @@ struct LinkRecord {
   // RFC 3339, by the bucket's own clock, of a copy: what is older is at the primary, or was deleted there, for a full
   // sync that began then found nothing left. Empty: nothing is known.
   std::string equal_since{};
+  // RFC 3339, by the bucket's own clock: since when `primary` has been primary, as far as this bucket learnt. Of the
+  // primary's own: what was last written no later was there before clients were sent here. kWhenWritten: the object's
+  // own date tells. Empty: nothing is known.
+  std::string turned{};
   std::vector<Place> places{};  // of all endpoints, the source first
   bool operator==(const LinkRecord&) const = default;
 };
@@ -42,6 +49,9 @@ struct StoredRecord {
   std::string etag;    // empty: there is none yet
   WallTime written{};  // by the bucket's clock
 };
+
+// To the second, as objects' dates are; nullopt: nothing is known.
+std::optional<WallTime> turned_of(const StoredRecord& stored);
 
 // All that one bucket says.
 struct BucketRecords {

@@ -252,7 +252,7 @@ Permission may_write(const LinkFacts& link, const RecordsRead& seen, const Beari
 }
 
 LinkRecord record_for(const LinkFacts& link, const RecordsRead& seen, const Bearing& bearing, const std::string& here,
-                      const std::string& now) {
+                      const std::string& now, bool unvisited) {
   const Direction& direction = bearing.direction;
   const std::string& source = link.places.front().name;
   LinkRecord record{.ns = link.ns,
@@ -271,8 +271,17 @@ LinkRecord record_for(const LinkFacts& link, const RecordsRead& seen, const Bear
     // Of several, what reaches back furthest: it was a copy of these very places then.
     if (record.began.empty() || one.record->began < record.began) record.began = one.record->began;
   }
-  if (const StoredRecord* former = own_record(link, seen, here); former && here != direction.primary) {
-    if (former->record.epoch == direction.epoch) record.equal_since = former->record.equal_since;
+  const StoredRecord* former = own_record(link, seen, here);
+  // Written anew, the record has another date: what it told stays.
+  const bool goes_on = former && former->record.primary == direction.primary &&
+                       (former->record.epoch == direction.epoch ||
+                        (direction.same_as_before && former->record.epoch + 1 == direction.epoch));
+  if (unvisited || (!goes_on && here != direction.primary))
+    record.turned = kWhenWritten;
+  else if (const auto turned = goes_on ? turned_of(*former) : std::nullopt)
+    record.turned = to_rfc3339(*turned);
+  if (former && here != direction.primary) {
+    if (goes_on) record.equal_since = former->record.equal_since;
     // The epoch before a switchover began with that record, and clients were away by then.
     if (former->record.epoch + 1 == direction.epoch && direction.clean)
       record.equal_since = to_rfc3339(std::chrono::floor<std::chrono::seconds>(former->written));

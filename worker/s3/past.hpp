@@ -59,9 +59,10 @@ struct Permission {
 // Whether anything may be written to `target` (or, where it is the primary itself, whether its record may say so).
 Permission may_write(const LinkFacts& link, const RecordsRead& seen, const Bearing& bearing, const std::string& target);
 
-// What the record at `here` is to say in `bearing`, upon what is there.
+// What the record at `here` is to say in `bearing`, upon what is there. `unvisited`: of the primary's, no client was
+// sent there yet, and whoever writes the record has carried nothing there since it was another's copy.
 LinkRecord record_for(const LinkFacts& link, const RecordsRead& seen, const Bearing& bearing, const std::string& here,
-                      const std::string& now);
+                      const std::string& now, bool unvisited = false);
 
 // This link's own record at an endpoint; nullptr: there is none.
 const StoredRecord* own_record(const LinkFacts& link, const RecordsRead& seen, const std::string& endpoint);

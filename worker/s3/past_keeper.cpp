@@ -15,6 +15,7 @@ constexpr milliseconds kLookAgain{500};  // while something is missing
 constexpr int kEager = 20;               // looks at such pauses; then longer ones
 constexpr std::chrono::seconds kPatient{5};
 constexpr std::chrono::seconds kSettled{30};  // whether another link has come meanwhile
+constexpr std::chrono::seconds kOneSecond{1};
 constexpr Patience kPatience{1, milliseconds(5000)};
 
 }  // namespace
@@ -28,6 +29,10 @@ void PastKeeper::apply(const api::ReplicationLink& link, bool writes) {
   Job job{facts_of(link), bearing_of(link), endpoints_of(link.spec), writes};
   {
     MutexLock lock(mutex_);
+    if (writes && job_ && job_->writes && job_->facts == job.facts) {
+      const Direction &before = job_->bearing.direction, &now = job.bearing.direction;
+      job.left = before == now ? job_->left : !before.primary.empty() && before.primary != now.primary;
+    }
     if (job_ == job) return;
     // Only what is no longer so is forgotten: a record that was written stands, whoever may write the next.
     const bool same = job_ && job_->facts == job.facts && job_->bearing == job.bearing;
@@ -46,7 +51,8 @@ std::optional<FlowPast> PastKeeper::past() const {
 
 std::optional<int64_t> PastKeeper::recorded_epoch() const {
   MutexLock lock(mutex_);
-  return known_ ? known_->recorded : std::nullopt;
+  if (!known_ || clock_.boot_now() < known_->recorded_from) return std::nullopt;
+  return known_->recorded;
 }
 
 Clearance PastKeeper::clearance(const Direction& direction, const std::string& target) const {
@@ -109,13 +115,24 @@ void PastKeeper::read(const api::Endpoint& endpoint, const Job& job, const std::
   if (!seen_.read.contains(endpoint.name)) seen_.unread[endpoint.name] = why;
 }
 
+// What is written a second after the record was seen has a later date than it.
+BootTime PastKeeper::second_over(const StoredRecord& own) {
+  if (own.record.turned != kWhenWritten) return {};
+  if (record_seen_.first != own.etag) record_seen_ = {own.etag, clock_.boot_now()};
+  return record_seen_.second + kOneSecond;
+}
+
 // True: the record at `endpoint` says what is so.
 bool PastKeeper::record(const std::string& endpoint, const Job& job, const std::stop_token& stop) {
   const StoredRecord* there = own_record(job.facts, seen_, endpoint);
-  LinkRecord wanted = record_for(job.facts, seen_, job.bearing, endpoint, to_rfc3339(clock_.wall_now()));
-  if (there) {
+  const int64_t epoch = job.bearing.direction.epoch;
+  // Another worker may have written it while ours still carried the other way.
+  const bool unvisited = endpoint == job.bearing.direction.primary && job.left && led_in_ != epoch;
+  LinkRecord wanted = record_for(job.facts, seen_, job.bearing, endpoint, to_rfc3339(clock_.wall_now()), unvisited);
+  if (there && !unvisited) {
     LinkRecord same = wanted;
     same.since = there->record.since;
+    same.turned = there->record.turned;
     if (same == there->record) return true;
   }
   if (!job.writes) return false;
@@ -124,6 +141,8 @@ bool PastKeeper::record(const std::string& endpoint, const Job& job, const std::
   if (client == clients_.end() || !client->second.second) return false;
   auto written = write_link_record(*client->second.second, std::move(wanted), there ? there->etag : "", stop);
   BucketRecords& records = seen_.read[endpoint];
+  // Who was faster wrote it after we had read it, and so after all that we carried.
+  if (unvisited && (written || written.error().code == Code::kConflict)) led_in_ = epoch;
   if (!written && may_be_closed(endpoint, job, written.error())) return true;
   if (!written) {
     if (written.error().code == Code::kConflict) seen_.read.erase(endpoint);  // read again, decide again
@@ -170,6 +189,8 @@ bool PastKeeper::look(const Job& job, const std::stop_token& stop) {
       first = {Permit::kUnknown, primary, FlowReason::kNone, known.past.message};
     const bool said = first.permit == Permit::kAllowed && record(primary, job, stop);
     if (said) known.recorded = job.bearing.direction.epoch;
+    const StoredRecord* leads = said ? own_record(job.facts, seen_, primary) : nullptr;
+    if (leads) known.recorded_from = second_over(*leads);
     for (const api::Endpoint& target : job.endpoints) {
       if (target.name == primary) continue;
       Clearance& clear = known.targets[target.name];
@@ -186,7 +207,10 @@ bool PastKeeper::look(const Job& job, const std::stop_token& stop) {
       clear.since = there.record.since;
       const auto equal_since = parse_rfc3339(there.record.equal_since);
       clear.equal = equal_since.has_value();
-      clear.turned = equal_since ? *equal_since : there.written;
+      clear.turned = equal_since ? *equal_since : turned_of(there).value_or(there.written);
+      // A copy of a third bucket is older than one that the primary has, or newer: nobody knows.
+      if (leads && (job.endpoints.size() == 2 || job.bearing.direction.previous == target.name))
+        clear.led = turned_of(*leads).value_or(WallTime{});
     }
   };
   for (const api::Endpoint& endpoint : order) {

@@ -23,6 +23,9 @@ struct Clearance {
   std::string began{}, since{};
   WallTime turned{};   // when it was written, by the bucket's clock, or since when it has had nothing of its own
   bool equal = false;  // the latter: both sides were the same then
+  // Of a target that was primary before, by the primary's clock: what was last written there no later was there before
+  // clients were. Zero: not known.
+  WallTime led{};
 };
 using Clear = std::function<Clearance(const Direction& direction, const std::string& target)>;
 
@@ -37,7 +40,8 @@ class PastKeeper {
   void apply(const api::ReplicationLink& link, bool writes);
 
   std::optional<FlowPast> past() const;  // nullopt: nothing was read yet
-  // The epoch that the primary's own bucket has a record of, where it is the one in force.
+  // The epoch that the primary's own bucket has a record of, where it is the one in force. Dates of objects are whole
+  // seconds: where the record's tells what was there before clients were, that second is over.
   std::optional<int64_t> recorded_epoch() const;
   Clearance clearance(const Direction& direction, const std::string& target) const;
 
@@ -47,18 +51,23 @@ class PastKeeper {
     Bearing bearing;
     std::vector<api::Endpoint> endpoints;
     bool writes = false;
+    // Until this job this process carried another way, and may write ever since: no client was sent to the primary
+    // before its record was written (failover/flow/decide.hpp waits for whoever holds a lease).
+    bool left = false;
     bool operator==(const Job&) const = default;
   };
   struct Known {  // what came of a job
     FlowPast past;
     std::map<std::string, Clearance> targets;
     std::optional<int64_t> recorded;
-    bool settled = false;  // everything was read and written
+    BootTime recorded_from{};  // when it may be told
+    bool settled = false;      // everything was read and written
   };
 
   void run(const std::stop_token& stop);
   bool look(const Job& job, const std::stop_token& stop);
   void read(const api::Endpoint& endpoint, const Job& job, const std::stop_token& stop);
+  BootTime second_over(const StoredRecord& own);
   bool record(const std::string& endpoint, const Job& job, const std::stop_token& stop);
   void publish(const Job& job, Known known);
   s3::Client* client_of(const api::Endpoint& endpoint, std::string& why);
@@ -72,8 +81,10 @@ class PastKeeper {
   std::map<std::string, std::pair<api::Endpoint, std::unique_ptr<s3::Client>>> clients_;
   RecordsRead seen_;
   std::optional<Job> looked_;
-  int looks_ = 0;        // at the present job, while something is missing
-  bool closed_ = false;  // the source's credentials don't let us at our own objects there
+  int looks_ = 0;                  // at the present job, while something is missing
+  std::optional<int64_t> led_in_;  // the epoch whose first record was written after all that we carried another way
+  std::pair<std::string, BootTime> record_seen_;  // the primary's, by its ETag, and since when
+  bool closed_ = false;                           // the source's credentials don't let us at our own objects there
 
   Signal wake_;
   mutable Mutex mutex_;

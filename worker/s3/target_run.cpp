@@ -287,7 +287,8 @@ std::optional<TargetRun::Way> TargetRun::way_of(const Clearance& clearance) {
   const bool always = settings.both_ways;
   settings.both_ways = always || !record_->reconciled;  // the record is this thread's
   const bool late = !always && settings.both_ways && record_->equal_once;
-  settings.source_leads = late;
+  settings.source_leads = !always && settings.both_ways;
+  if (settings.source_leads) settings.led_since = clearance.led;
   if (late) settings.late_since = clearance.turned;
   if (settings.both_ways) settings.all_versions = false;  // two histories can't be made one
   return Way{std::move(settings), always, late};

@@ -118,6 +118,59 @@ TEST_F(Keeper, OfALinkThatIsAppliedAgainSaysWhoWasPrimaryAndAllowsNothingBeforeT
   EXPECT_EQ(said(west), "west@4");
 }
 
+// What copies left at the new primary is told from what clients write there by the date of its record: no client is
+// sent there in that second, and the date stays.
+TEST_F(Keeper, TheSecondInWhichANewPrimaryIsRecordedIsOverBeforeClientsAreSentThere) {
+  const auto led = [&](const PastKeeper& keeper) { return keeper.clearance(direction_of(link), "east").led; };
+  const auto recorded = [&] {
+    const auto found = west.body("docs", kRecord);
+    return found ? text_of(Json::parse(*found), "turned") : "";
+  };
+  WallTime first;
+  {
+    PastKeeper keeper(folder.string(), clock, [] {}), other(folder.string(), clock, [] {});
+    for (PastKeeper* one : {&keeper, &other}) one->apply(link, true);
+    ASSERT_TRUE(eventually([&] { return permit(keeper, "west") == Permit::kAllowed; }));
+    assign(2, "west", "east", "Switchover");
+    keeper.apply(link, true);
+    ASSERT_TRUE(eventually([&] { return permit(keeper, "east") == Permit::kAllowed; }));
+    EXPECT_EQ(recorded(), "when written");
+    ASSERT_TRUE(eventually([&] { return keeper.recorded_epoch() == 2; }));
+    first = led(keeper);
+    EXPECT_GE(clock.wall_now(), first + std::chrono::seconds(1)) << "of the same machine's clock";
+    // Another worker carried the other way until now: what it copied is a copy as well.
+    other.apply(link, true);
+    ASSERT_TRUE(eventually([&] { return other.recorded_epoch() == 2 && permit(other, "east") == Permit::kAllowed; }));
+    EXPECT_GT(led(other), first);
+    first = led(other);
+    EXPECT_GE(clock.wall_now(), first + std::chrono::seconds(1));
+  }
+  PastKeeper again(folder.string(), clock, [] {});
+  again.apply(link, true);
+  ASSERT_TRUE(eventually([&] { return permit(again, "east") == Permit::kAllowed; }));
+  EXPECT_EQ(led(again), first) << "after a restart";
+  assign(3, "west", "west", "Switchover");
+  again.apply(link, true);
+  ASSERT_TRUE(eventually([&] { return said(west) == "west@3" && permit(again, "east") == Permit::kAllowed; }));
+  EXPECT_EQ(led(again), first) << "the record is another, and the time is not";
+  EXPECT_EQ(recorded(), to_rfc3339(first));
+}
+
+// It may come when clients have been there for long.
+TEST_F(Keeper, AWorkerThatDidNotStopTheOtherWayItselfSaysNothingOfWhatIsACopy) {
+  {
+    PastKeeper former(folder.string(), clock, [] {});
+    former.apply(link, true);
+    ASSERT_TRUE(eventually([&] { return permit(former, "west") == Permit::kAllowed; }));
+  }
+  assign(2, "west", "east", "PrimaryUnreachable");
+  PastKeeper keeper(folder.string(), clock, [] {});
+  keeper.apply(link, true);
+  ASSERT_TRUE(eventually([&] { return permit(keeper, "east") == Permit::kAllowed; }));
+  EXPECT_EQ(keeper.clearance(direction_of(link), "east").led, WallTime{});
+  EXPECT_EQ(keeper.recorded_epoch(), 2);
+}
+
 // Credentials that may only read are enough for a source that was never another's copy, and for nobody else.
 TEST_F(Keeper, ASourceThatMayOnlyBeReadKeepsNoRecordAndACandidateMust) {
   east.inject({FaultKind::kDenied, 1 << 30, "PUT", "", "", 0});

@@ -104,9 +104,30 @@ TEST(Conflict, OfOneSecondTheSourceThatLeadsWinsWhateverTheEtags) {
   for (const auto& [ours, theirs] : {std::pair{"a", "b"}, {"b", "a"}}) {
     const Present source = object(ours, 5, kNoon, {}), target = object(theirs, 5, kNoon, {});
     const Ruling wins{Newer::kSource, true}, loses{Newer::kTarget, true};
-    EXPECT_EQ(rule_on(source, target, std::nullopt, true), wins);
-    EXPECT_EQ(rule_on(source, object(theirs, 5, kNoon + seconds(1), {}), std::nullopt, true), loses);
+    EXPECT_EQ(rule_on(source, target, std::nullopt, Turned{}), wins);
+    EXPECT_EQ(rule_on(source, object(theirs, 5, kNoon + seconds(1), {}), std::nullopt, Turned{}), loses);
     EXPECT_EQ(rule_on(source, target, std::nullopt), std::string(ours) > theirs ? wins : loses);
+  }
+}
+
+// Rows: the source's was there before clients were sent there or not, and the target's was written since both were the
+// same or not, or that is not known. Columns: how many seconds the source's date is later. Where one of them alone was
+// written since, dates of two clocks say nothing.
+TEST(Conflict, AfterAChangeOfDirectionWhatIsFromBeforeItLosesToWhatWasWrittenSince) {
+  const std::vector<std::tuple<Turned, std::string>> table{
+      {{true, true}, "tttt"},  {{true, false}, "ttss"},  {{true, std::nullopt}, "ttss"},
+      {{false, true}, "tsss"}, {{false, false}, "ssss"}, {{false, std::nullopt}, "tsss"}};
+  for (const auto& [turned, row] : table) {
+    for (const auto& [ours, theirs] : {std::pair{"a", "b"}, {"b", "a"}}) {
+      std::string ruled;
+      for (int later : {-60, 0, 1, 60}) {
+        const Ruling ruling =
+            rule_on(object(ours, 5, kNoon + seconds(later)), object(theirs, 5, kNoon), std::nullopt, turned);
+        EXPECT_TRUE(ruling.conflict) << "who loses is kept";
+        ruled += ruling.newer == Newer::kSource ? 's' : 't';
+      }
+      EXPECT_EQ(ruled, row) << turned.source_before;
+    }
   }
 }
 

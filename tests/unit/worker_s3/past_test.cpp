@@ -23,8 +23,8 @@ Bearing bearing(int64_t epoch, const std::string& primary, bool assigned = true)
 }
 
 void put(RecordsRead& seen, const LinkFacts& link, const std::string& here, int64_t epoch, const std::string& primary) {
-  LinkRecord record{link.ns, link.link, link.uid, here,       epoch, primary, link.places.front().name,
-                    "",      "t0",      "",       link.places};
+  LinkRecord record{link.ns, link.link, link.uid, here, epoch,      primary, link.places.front().name,
+                    "",      "t0",      "",       "",   link.places};
   auto& records = seen.read[here].records;
   std::erase_if(records, [&](const auto& one) { return one.record.ns == link.ns && one.record.link == link.link; });
   records.push_back({record, "etag"});
@@ -39,7 +39,8 @@ RecordsRead empty(const LinkFacts& link) {
 TEST(LinkRecord, IsReadBackAsItWasWrittenAndAnythingElseIsNone) {
   const LinkFacts link = facts();
   const LinkRecord record{
-      "backups", "b", "u1", "nyc", 3, "nyc", "sgp", "2026-11-28T10:00:00Z", "1970-01-01T00:00:00Z", "", link.places};
+      "backups",      "b",        "u1", "nyc", 3, "nyc", "sgp", "2026-11-28T10:00:00Z", "1970-01-01T00:00:00Z", "",
+      "when written", link.places};
   EXPECT_EQ(*parse_link_record(to_json(record).dump()), record);
   for (const char* left_out : {"namespace", "link", "here", "epoch", "primary", "source", "endpoints"}) {
     Json less = to_json(record);
@@ -141,7 +142,7 @@ TEST(Past, WhereAnotherLinkKeepsItsCopyNothingIsWritten) {
   const LinkFacts link = facts(2, "u1");
   LinkFacts other{"backups", "other", "u9", {{"ams", "https://ams", "x", ""}, {"ny", "https://nyc", "bucket", ""}}};
   RecordsRead seen = empty(link);
-  LinkRecord record{other.ns, other.link, other.uid, "ny", 1, "ams", "ams", "", "t0", "", other.places};
+  LinkRecord record{other.ns, other.link, other.uid, "ny", 1, "ams", "ams", "", "t0", "", "", other.places};
   seen.read["nyc"].records.push_back({record, "etag"});
   const Permission said = may_write(link, seen, bearing(1, "sgp"), "nyc");
   EXPECT_EQ(said.permit, Permit::kRefused);
@@ -185,6 +186,45 @@ TEST(Past, ACleanSwitchoverRemembersSinceWhenTheOldPrimaryHasNothingOfItsOwn) {
   EXPECT_EQ(record_for(link, seen, turned, "sgp", "later").equal_since, record.equal_since) << "as long as it lasts";
   put(seen, link, "sgp", 1, "sgp");
   EXPECT_EQ(record_for(link, seen, turned, "sgp", "now").equal_since, "") << "it was away when that sync began";
+}
+
+// By each bucket's own clock, and by the first record of a reign: whoever writes it again must not move that time.
+TEST(Past, SinceWhenAPrimaryLeadsIsToldByTheFirstRecordAndStaysHoweverOftenItIsWritten) {
+  const LinkFacts link = facts();
+  RecordsRead seen = empty(link);
+  for (const char* here : {"sgp", "nyc"}) put(seen, link, here, 2, "sgp");
+  const WallTime first = *parse_rfc3339("2026-11-28T10:00:00Z");
+  const auto write = [&](const char* here, const Bearing& bearing, WallTime written, bool unvisited = false) {
+    const LinkRecord record = record_for(link, seen, bearing, here, "now", unvisited);
+    seen.read[here].records = {{record, "e", written}};
+    return turned_of(seen.read[here].records[0]);
+  };
+  EXPECT_EQ(write("nyc", bearing(3, "nyc"), first + std::chrono::milliseconds(900), true), first);
+  EXPECT_EQ(write("sgp", bearing(3, "nyc"), first), first);
+  for (const char* here : {"nyc", "sgp"}) {
+    const WallTime later = first + std::chrono::minutes(1);
+    EXPECT_EQ(write(here, bearing(3, "nyc"), later), first) << "another target was declared";
+    Bearing again = bearing(4, "nyc");
+    again.direction.same_as_before = true;
+    EXPECT_EQ(write(here, again, later), first) << "a switchover that was given up";
+    EXPECT_EQ(write(here, again, later), first);
+  }
+  const WallTime back = first + std::chrono::minutes(2);
+  EXPECT_EQ(write("sgp", bearing(5, "sgp"), back, true), back) << "the next move begins another reign";
+  EXPECT_EQ(write("nyc", bearing(5, "sgp"), back), back);
+}
+
+// A worker that has not stopped the other way itself can't tell whether clients have been sent there already.
+TEST(Past, WhatIsNotKnownOfAPrimaryIsNotGuessed) {
+  const LinkFacts link = facts();
+  RecordsRead seen = empty(link);
+  EXPECT_EQ(record_for(link, seen, bearing(3, "nyc"), "nyc", "now").turned, "");
+  put(seen, link, "nyc", 2, "sgp");
+  EXPECT_EQ(record_for(link, seen, bearing(3, "nyc"), "nyc", "now").turned, "") << "a worker that has just started";
+  put(seen, link, "nyc", 3, "nyc");
+  EXPECT_EQ(record_for(link, seen, bearing(3, "nyc"), "nyc", "now").turned, "") << "a record of an older version";
+  EXPECT_EQ(turned_of(seen.read["nyc"].records[0]), std::nullopt);
+  EXPECT_EQ(record_for(link, seen, bearing(3, "nyc"), "nyc", "now", true).turned, "when written");
 }
 
 // Lives of a link: changes of direction while buckets are away, records that were not written, the link deleted and
