@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/json.hpp"
 
 namespace twinspan::backup {
 namespace {
@@ -39,6 +42,15 @@ std::optional<std::string> stored_digest(std::string_view listing, std::string_v
     if (name.size() > kDigest && name.front() == '-' && has_only(name.substr(1, kDigest), "0123456789abcdef"))
       return std::string(name.substr(1, kDigest));
   }
+  return std::nullopt;
+}
+
+std::optional<WallTime> stored_at(std::string_view listing, std::string_view segment) {
+  const Json json = Json::parse(listing, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  for (const auto& [name, file] : json.items())
+    if (const Json& time = member_of(file, "time"); name.starts_with(segment) && time.is_number_integer())
+      return WallTime(std::chrono::seconds(time.get<int64_t>()));
   return std::nullopt;
 }
 

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock.hpp"
+
 namespace twinspan::backup {
 
 // A timeline, and the position at which the database went on to the next one.
@@ -31,6 +33,9 @@ bool is_left_behind(std::string_view segment, uint32_t timeline, const std::vect
 
 // The SHA-1 that `repo-ls` of a segment's folder shows of it; nullopt: it is not there.
 std::optional<std::string> stored_digest(std::string_view listing, std::string_view segment);
+
+// When a segment was stored, by `repo-ls --output=json` of its folder; nullopt: it is not there, or that is not said.
+std::optional<WallTime> stored_at(std::string_view listing, std::string_view segment);
 
 // Of a segment's or history file's name: all of it belongs before that segment, the first that is stored. Nothing does
 // where none is (empty).

@@ -12,6 +12,9 @@ namespace {
 
 using api::RestorePhase;
 
+// What was committed a moment ago is stored a little later: at the latest after a minute, where the bucket answers.
+constexpr std::chrono::minutes kWaitsForLog{10};
+
 RestoreLook failed(RestoreLook look, std::string message) {
   look.status.phase = RestorePhase::kFailed;
   look.status.message = std::move(message);
@@ -94,9 +97,11 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
 
 api::RestoreAssignment assignment_of(const RestoreSeen& seen, const api::RestoreStatus& status) {
   const api::RestoreTarget& target = seen.restore->spec.target;
+  const WallTime began = parse_rfc3339(status.started_at.value_or("")).value_or(seen.now);
   return {seen.restore->metadata.name,     status.stanza.value_or(""),
           status.timeline.value_or(0),     target.latest.value_or(false) ? std::nullopt : target.time,
-          seen.schedule->spec.destination, seen.schedule->spec.encryption};
+          seen.schedule->spec.destination, seen.schedule->spec.encryption,
+          to_rfc3339(began + kWaitsForLog)};
 }
 
 RestoreLook attach(const api::ReplicationLink& link, RestoreLook look, WallTime now) {

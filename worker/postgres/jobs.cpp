@@ -197,9 +197,9 @@ Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
                                                  known->restored->name == desired.restore->name &&
                                                  known->restored->step == BackupReport::Step::kFailed)
     return fail(Code::kInvalid, known->restored->message);
-  const Status done = restore_data(
-      {c_.children, c_.layout, c_.repository, desired.settings, [&](BackupReport::Step step) { tell(step, ""); }},
-      *desired.restore, stop);
+  const Status done = restore_data({c_.children, c_.layout, c_.repository, desired.settings,
+                                    [&](BackupReport::Step step) { tell(step, ""); }, c_.clock, restore_exhausted_},
+                                   *desired.restore, stop);
   if (!done && done.error().code != Code::kCancelled)
     tell(is_final(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching, done.error().message);
   return done;

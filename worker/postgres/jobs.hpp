@@ -136,7 +136,8 @@ class Jobs {
   std::string declared_digest_;  // as it was after that
   BootTime declared_at_{};       // looked at
   RestartTurn restart_turn_;
-  struct Idle {  // a replica that receives nothing, and since when it is where it is
+  std::string restore_exhausted_;  // RestoreNeeds
+  struct Idle {                    // a replica that receives nothing, and since when it is where it is
     uint64_t life = 0;
     Position received;
     BootTime since;

@@ -16,6 +16,18 @@ TEST(ArchiveNames, ADigestIsThatOfExactlyThisSegment) {
   EXPECT_EQ(stored_digest("", segment), std::nullopt);
 }
 
+// As 2.45 answers.
+TEST(ArchiveNames, WhenASegmentWasStoredIsReadOrNotKnown) {
+  const std::string segment = "000000010000000000000002";
+  const std::string listing =
+      R"({".":{"type":"path"},"000000010000000000000002-ebf2.zst":{"type":"file","size":3,"time":1795998962}})";
+  EXPECT_EQ(stored_at(listing, segment), WallTime(std::chrono::seconds(1795998962)));
+  for (const char* other : {"{}", "", "[]", R"({".":{"type":"path"}})",
+                            R"({"000000010000000000000003-ebf2.zst":{"type":"file","time":1795998962}})",
+                            R"({"000000010000000000000002-ebf2.zst":{"type":"file","time":"now"}})"})
+    EXPECT_EQ(stored_at(other, segment), std::nullopt) << other;
+}
+
 TEST(ArchiveNames, WhatIsFromBeforeTheRepositoryIsKnownByItsName) {
   const std::string oldest = "000000020000000A00000010";
   for (const char* before :

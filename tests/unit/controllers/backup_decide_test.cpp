@@ -356,6 +356,7 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   ASSERT_TRUE(told.assign);
   EXPECT_EQ(told.assign->timeline, 3) << "every restore names its timeline";
   EXPECT_EQ(told.assign->time, "2026-11-29T11:00:00Z");
+  EXPECT_EQ(told.assign->until, to_rfc3339(all.world.now + std::chrono::minutes(10)));
   for (const auto& [step, phase] : {std::pair{BackupReport::Step::kFetching, RestorePhase::kFetching},
                                     {BackupReport::Step::kRecovering, RestorePhase::kRecovering},
                                     {BackupReport::Step::kRestored, RestorePhase::kRecovering}}) {

@@ -25,7 +25,7 @@ class LastingTrouble {
     again_at_ = now + pause_;
   }
   void passed() { *this = {}; }
-  BootTime again_at() const { return again_at_; }                  // before that it is not tried again
+  BootTime again_at() const { return again_at_; }                       // before that it is not tried again
   std::string words() const { return told_ ? words_ : std::string(); }  // empty: there is nothing to tell
 
  private:

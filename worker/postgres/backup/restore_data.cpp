@@ -11,6 +11,7 @@
 
 #include "backup/archive.hpp"
 #include "backup/pgbackrest.hpp"
+#include "backup/reach.hpp"
 #include "core/guarded.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
@@ -32,6 +33,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr const char* kUnreachable = "recovery ended before configured recovery target was reached";
+constexpr const char* kNever = "can't be restored";
 constexpr const char* kEndsEarly = "the log ends before what is stored";
 constexpr std::chrono::hours kLongest{24 * 7};
 
@@ -132,13 +134,40 @@ Status recover(const RestoreNeeds& needs, const postgres::Layout& place, const s
   return postmaster.stop(postgres::StopMode::kFast, seconds(60));
 }
 
-Result<std::string> newest_stored(const RestoreNeeds& needs, const std::string& config,
-                                  const api::RestoreAssignment& from, const std::stop_token& stop) {
-  const auto info = PgBackRest(needs.children, config, from.stanza).run_checked({"--output=json", "info"}, {}, stop);
+Result<backup::StanzaInfo> stored(const PgBackRest& program, const std::string& stanza, const std::stop_token& stop) {
+  const auto info = program.run_checked({"--output=json", "info"}, {}, stop);
   if (!info) return std::unexpected(info.error());
-  const auto parsed = backup::parse_info(info->out, from.stanza);
-  if (!parsed) return std::unexpected(parsed.error());
-  return parsed->newest_segment;
+  return backup::parse_info(info->out, stanza);
+}
+
+// Whether the moment is there by now, and an error that says what is where it is not.
+Status within_reach(const RestoreNeeds& needs, const PgBackRest& program, const api::RestoreAssignment& from,
+                    const backup::StanzaInfo& info, const std::stop_token& stop) {
+  const auto moment = parse_rfc3339(*from.time);
+  if (!moment) return std::unexpected(moment.error());
+  backup::ReachSeen seen;
+  seen.backups = info.backups;
+  seen.newest_segment = info.newest_segment;
+  if (!info.newest_segment.empty()) {
+    const auto listing =
+        program.run_checked({"--output=json", "--filter=^" + info.newest_segment + "-", "repo-ls",
+                             fmt::format("archive/{}/{}", from.stanza, backup::folder_of(info.newest_segment))},
+                            {}, stop);
+    if (!listing) return std::unexpected(listing.error());
+    seen.newest_stored_at = backup::stored_at(listing->out, info.newest_segment);
+  }
+  seen.exhausted = needs.exhausted;
+  seen.timeline = static_cast<uint32_t>(from.timeline);
+  seen.moment = *moment;
+  seen.now = needs.clock.wall_now();
+  seen.until = parse_rfc3339(from.until.value_or("")).value_or(seen.now);  // an operator that knows of no waiting
+  const backup::ReachVerdict verdict = backup::judge_reach(seen);
+  switch (verdict.reach) {
+    case backup::Reach::kTry: return {};
+    case backup::Reach::kWait: return fail(Code::kUnavailable, verdict.words);
+    case backup::Reach::kNever: break;
+  }
+  return fail(Code::kInvalid, verdict.words);
 }
 
 // PostgreSQL takes a segment that is not there for the end of the log, and promotes: what ended at a gap is not the
@@ -195,7 +224,7 @@ std::string archive_program() {
 }
 
 bool is_final(const Error& error) {
-  return error.message.find(kUnreachable) != std::string::npos || error.message.find(kEndsEarly) != std::string::npos;
+  return error.message.find(kNever) != std::string::npos || error.message.find(kEndsEarly) != std::string::npos;
 }
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
@@ -208,20 +237,29 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
     return {};
   }
   const postgres::Layout place = beside(needs.layout);
-  needs.on_step(BackupReport::Step::kFetching);
   if (auto made = make_place(needs.layout, place); !made) return made;
   const backup::Instance instance{from.stanza, place.pgdata(), place.run_dir, needs.settings.port,
                                   place.run_dir + "/backup"};
   const auto config = needs.access.write(from.destination, from.encryption, instance, stop);
   if (!config) return std::unexpected(config.error());
-  const auto newest = newest_stored(needs, *config, from, stop);
-  if (!newest) return std::unexpected(newest.error());
+  const PgBackRest program(needs.children, *config, from.stanza);
+  const auto info = stored(program, from.stanza, stop);
+  if (!info) return std::unexpected(info.error());
+  if (from.time)
+    if (auto reached = within_reach(needs, program, from, *info, stop); !reached) return reached;
+  needs.on_step(BackupReport::Step::kFetching);
   if (auto fetched = fetch(needs, place, *config, from, stop); !fetched) return fetched;
   needs.on_step(BackupReport::Step::kRecovering);
   if (auto configured = configure(needs, place, stop); !configured) return configured;
-  if (auto recovered = recover(needs, place, stop); !recovered) return recovered;
+  if (auto recovered = recover(needs, place, stop); !recovered) {
+    if (!from.time || recovered.error().message.find(kUnreachable) == std::string::npos) return recovered;
+    needs.exhausted = info->newest_segment;
+    auto reached = within_reach(needs, program, from, *info, stop);
+    return reached ? recovered : reached;
+  }
   if (!from.time)
-    if (auto whole = reached_the_end(place, static_cast<uint32_t>(from.timeline), *newest); !whole) return whole;
+    if (auto whole = reached_the_end(place, static_cast<uint32_t>(from.timeline), info->newest_segment); !whole)
+      return whole;
   if (auto put = put_in_place(place, needs.layout, from.name); !put) return put;
   needs.on_step(BackupReport::Step::kRestored);
   return {};

@@ -23,9 +23,12 @@ struct RestoreNeeds {
   const RepositoryAccess& access;
   const postgres::Settings& settings;  // as they will be, without upstream
   std::function<void(BackupReport::Step)> on_step;
+  const Clock& clock;
+  std::string&
+      exhausted;  // the newest segment that was stored when an attempt ended before its moment; empty: none did
 };
 
-// What PostgreSQL says of a target that the log does not reach; trying again would not help.
+// A target that is out of reach for good: trying again would not help.
 bool is_final(const Error& error);
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop);
