@@ -11,7 +11,7 @@ namespace twinspan::backup {
 
 struct ReachSeen {
   std::vector<BackupSet> backups;
-  std::string newest_segment;               // of the log; empty: none is stored
+  std::string newest_segment;                // of the log; empty: none is stored
   std::optional<WallTime> newest_stored_at;  // when that was, by the bucket's clock; nullopt: it is not known
   std::string exhausted;  // what was the newest when an earlier attempt came to the end of the log before the moment
   Timeline timeline = 0;  // that is followed

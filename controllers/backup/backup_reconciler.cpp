@@ -168,7 +168,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
 
 Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, const std::stop_token& stop) {
   const auto restore = caches_.restore(key);
-  if (!restore || is_over(restore->status)) return kube::Requeue::none();
+  if (!restore) return kube::Requeue::none();
   RestoreSeen seen;
   seen.restore = &*restore;
   const auto schedule = caches_.schedule({key.ns, restore->spec.from.schedule_ref.name});
@@ -207,7 +207,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
     if (!created && created.error().code != Code::kAlreadyExists) return std::unexpected(created.error());
     if (created) cluster_.wrote(kube::kReplicationLinks, *created);
   }
-  if (look.assign)
+  if (look.assign || look.detach)
     if (auto written =
             write_to_link(*made, alone("restore", made->status.restore), alone("restore", look.assign), stop);
         !written)

@@ -152,19 +152,34 @@ bool is_over(const api::RestoreStatus& status) {
   return status.phase == RestorePhase::kCompleted || status.phase == RestorePhase::kFailed;
 }
 
-RestoreLook decide_restore(const RestoreSeen& seen) {
-  RestoreLook look{seen.restore->status, std::nullopt, std::nullopt};
+namespace {
+
+bool made_it(const RestoreSeen& seen) {
+  const auto& link = seen.restore->status.link;
+  return seen.made && is_ours(*seen.made, *seen.restore) && (!link || *link == seen.made->metadata.uid);
+}
+
+RestoreLook go_on(const RestoreSeen& seen) {
+  RestoreLook look;
+  look.status = seen.restore->status;
   if (is_over(look.status) || seen.restore->metadata.deleting()) return look;
   if (look.status.phase == RestorePhase::kPending) return begin(seen, std::move(look));
-  if (seen.made && is_ours(*seen.made, *seen.restore) &&
-      (!look.status.link || *look.status.link == seen.made->metadata.uid))
-    return follow(seen, std::move(look));
+  if (made_it(seen)) return follow(seen, std::move(look));
   if (look.status.link) return failed(std::move(look), "the new link was deleted meanwhile");
   if (seen.made)
     return failed(std::move(look), fmt::format("spec.to.newLink.name: link {} exists, another name is expected",
                                                seen.restore->spec.to.new_link.name));
   if (!seen.source) return waits(std::move(look), "the link is gone whose spec the new one's would be");
   look.create = new_link(seen);
+  return look;
+}
+
+}  // namespace
+
+RestoreLook decide_restore(const RestoreSeen& seen) {
+  RestoreLook look = go_on(seen);
+  // Whatever was begun: who is done with the repository has no business there.
+  look.detach = is_over(look.status) && made_it(seen) && seen.made->status.restore.has_value();
   return look;
 }
 

@@ -26,6 +26,7 @@ struct RestoreLook {
   api::RestoreStatus status;
   std::optional<api::ReplicationLink> create;    // the new link
   std::optional<api::RestoreAssignment> assign;  // its status.restore
+  bool detach = false;                           // its status.restore goes, and with it the right to read the bucket
 };
 
 RestoreLook decide_restore(const RestoreSeen& seen);

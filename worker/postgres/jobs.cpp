@@ -184,19 +184,20 @@ Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::sto
 
 // An empty database must not take the place of the one that was to be restored.
 Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
+  // A Restore asks for one thing, for as long as it goes on; another one is another name.
+  if (const auto known = c_.local.copy().backup; known && known->restored &&
+                                                 known->restored->name == desired.restored_by &&
+                                                 known->restored->step == BackupReport::Step::kFailed)
+    return fail(Code::kInvalid, known->restored->message);
   if (!desired.restore)
-    return fail(Code::kUnavailable, fmt::format("Restore {} has not said yet what to restore", desired.restored_by));
+    return fail(Code::kUnavailable,
+                fmt::format("Restore {} has not said yet what to restore, or has ended", desired.restored_by));
   const auto tell = [&](BackupReport::Step step, const std::string& message) {
     c_.local.update([&](Local& local) {
       if (!local.backup) local.backup.emplace();
       local.backup->restored = {desired.restore->name, step, message};
     });
   };
-  // As long as the Restore asks for what can't be had; another one is another name.
-  if (const auto known = c_.local.copy().backup; known && known->restored &&
-                                                 known->restored->name == desired.restore->name &&
-                                                 known->restored->step == BackupReport::Step::kFailed)
-    return fail(Code::kInvalid, known->restored->message);
   const Status done = restore_data({c_.children, c_.layout, c_.repository, desired.settings,
                                     [&](BackupReport::Step step) { tell(step, ""); }, c_.clock, restore_exhausted_},
                                    *desired.restore, stop);

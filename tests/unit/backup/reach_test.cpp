@@ -18,7 +18,8 @@ const WallTime kMoment{std::chrono::hours(500000)};
 TEST(Reach, WaitsWithinItsTimeForWhatMayComeAndNeverForWhatCanNot) {
   for (const std::optional<int> backup : {std::optional<int>(), std::optional(-60), std::optional(0), std::optional(1)})
     for (const std::string newest : {"", kOld, kNew, kLater})
-      for (const std::optional<int> stored : {std::optional<int>(), std::optional(-1), std::optional(0), std::optional(1)})
+      for (const std::optional<int> stored :
+           {std::optional<int>(), std::optional(-1), std::optional(0), std::optional(1)})
         for (const std::string exhausted : {"", kOld, kNew, kLater})
           for (const bool late : {false, true}) {
             ReachSeen seen;

@@ -341,6 +341,7 @@ struct Restoring {
       made->metadata.uid = "new";
     }
     if (look.assign) made->status.restore = look.assign;
+    if (look.detach) made->status.restore.reset();
     return look;
   }
 };
@@ -382,6 +383,31 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   EXPECT_FALSE(done.message);
   all.made.reset();
   EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted) << "over is over";
+}
+
+// Its agents read the repository's Secrets for as long as status.restore is there: never longer than it goes on.
+TEST(RestoreDecide, TheLinkLetsGoOfTheRepositoryExactlyWhenItIsOver) {
+  for (const auto phase : {RestorePhase::kFetching, RestorePhase::kRecovering, RestorePhase::kAttaching,
+                           RestorePhase::kCompleted, RestorePhase::kFailed})
+    for (const bool attached : {false, true})
+      for (const bool others : {false, true}) {
+        Restoring all;
+        all.step();
+        if (attached) all.step();
+        all.restore.status.phase = phase;
+        if (others) all.made->metadata.annotations.clear();
+        const bool over = phase == RestorePhase::kCompleted || phase == RestorePhase::kFailed;
+        const RestoreLook look = all.step();
+        EXPECT_EQ(look.detach, over && attached && !others) << to_string(phase) << attached << others;
+        EXPECT_FALSE(over && look.assign);
+      }
+  Restoring failing;
+  failing.step();
+  failing.step();
+  failing.said = {"before", BackupReport::Step::kFailed, "2026-11-29T11:00:00Z can't be restored"};
+  EXPECT_TRUE(failing.step().detach) << "in the look that ends it";
+  EXPECT_FALSE(failing.made->status.restore);
+  EXPECT_FALSE(failing.step().assign) << "it is not told again";
 }
 
 TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {

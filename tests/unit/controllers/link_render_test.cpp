@@ -136,6 +136,30 @@ TEST(LinkRender, RoleMayReadThePasswordsOfDeclaredRolesAlone) {
                              {"verbs", {"get"}}}));
 }
 
+// What opens a bucket is read by who stores there or is restored from it, and by nobody once that is over.
+TEST(LinkRender, RoleMayReadTheRepositorysSecretsWhileItIsUsed) {
+  const World world;
+  for (const bool stores : {false, true})
+    for (const bool restored : {false, true}) {
+      CachedLink link = *world.link;
+      if (stores) link.status.backup.emplace().destination.s3.credentials_secret_ref.name = "bucket";
+      if (restored) {
+        auto& from = link.status.restore.emplace();
+        from.destination.s3.credentials_secret_ref.name = "first-bucket";
+        from.destination.s3.ca_secret_ref.emplace().name = "first-ca";
+        from.encryption.emplace().key_secret_ref = {"first-key", "passphrase"};
+      }
+      Json named = Json::array();
+      if (stores) named.push_back("bucket");
+      if (restored) named.insert(named.end(), {"first-bucket", "first-ca", "first-key"});
+      const Json rules = render_role(link).at("rules");
+      ASSERT_EQ(rules.size(), named.empty() ? 2U : 3U);
+      if (!named.empty()) {
+        EXPECT_EQ(rules[2].at("resourceNames"), named);
+      }
+    }
+}
+
 TEST(LinkRender, LongestNamesStayWithinKubernetesLimits) {
   const std::string thirty(30, 'a');
   EXPECT_LE(pod_name(thirty, thirty).size(), 63u);
