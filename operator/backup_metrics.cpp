@@ -21,6 +21,7 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
                  "1 where that backup holds pages with wrong checksums. Absent where the database has no checksums.");
   Family due("twinspan_backup_due_timestamp_seconds",
              "Since when a backup is due by schedule that is not completed. Absent where none is.");
+  Family ready("twinspan_backup_ready", "1 where the BackupSchedule's condition Ready is True: the log is stored.");
   for (const auto& schedule : caches.all_schedules()) {
     const api::BackupScheduleStatus& status = schedule->status;
     const Family::Labels labels{{"namespace", schedule->metadata.ns},
@@ -32,8 +33,9 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
       add_time(last, std::move(by_kind), status.last->completed_at);
       if (status.last->corrupt) corrupt.add(labels, *status.last->corrupt);
     }
-    const api::Condition* ready = api::find_condition(status.conditions, "Ready");
-    const bool in_force = !ready || ready->status != api::ConditionStatus::kFalse || ready->reason == "StoringFails";
+    const api::Condition* said = api::find_condition(status.conditions, "Ready");
+    ready.add(labels, said && said->status == api::ConditionStatus::kTrue);
+    const bool in_force = !said || said->status != api::ConditionStatus::kFalse || said->reason == "StoringFails";
     if (!status.runs || schedule->spec.suspend || !in_force) continue;
     if (status.runs->current)
       add_time(due, labels, status.runs->current->due);
@@ -41,7 +43,7 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
       add_time(due, labels, status.runs->failed->due);
   }
   std::vector<prometheus::MetricFamily> out;
-  for (Family* family : {&last, &corrupt, &due}) out.push_back(family->take());
+  for (Family* family : {&last, &corrupt, &due, &ready}) out.push_back(family->take());
   return out;
 }
 

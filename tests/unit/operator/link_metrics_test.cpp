@@ -81,6 +81,22 @@ TEST_F(LinkMetrics, BackupsTellWhenTheLastWasWholeAndSinceWhenOneIsDue) {
       EXPECT_EQ(says(due + expected), there) << text();
     }
   EXPECT_EQ(text().find("twinspan_backup_corrupt{"), std::string::npos);
+  // One that nobody has looked at, that is wrong, or of which nothing is known stores nothing as far as anybody knows.
+  const std::string ready = "twinspan_backup_ready" + labels + "}";
+  EXPECT_TRUE(says(ready + " 0")) << text();
+  for (const auto& [value, reason, expected] : {std::tuple{"True", "Storing", " 1"},
+                                                {"False", "Invalid", " 0"},
+                                                {"False", "LinkMissing", " 0"},
+                                                {"False", "StoringFails", " 0"},
+                                                {"Unknown", "Waiting", " 0"}}) {
+    schedule(false, {{"conditions",
+                      {{{"type", "Ready"},
+                        {"status", value},
+                        {"reason", reason},
+                        {"message", ""},
+                        {"lastTransitionTime", "1970-01-01T00:00:00Z"}}}}});
+    EXPECT_TRUE(says(ready + expected)) << reason << text();
+  }
   schedule(false, {{"last",
                     {{"backup", "nightly-1"},
                      {"label", "L"},
