@@ -33,9 +33,10 @@ ReachVerdict judge_reach(const ReachSeen& seen) {
   };
   if (const auto why = why_no_backup(seen)) return never(*why);
   const bool tried = !seen.exhausted.empty();
-  if (tried && timeline_of(seen.newest_segment) > seen.timeline)
+  const Timeline newest = is_segment(seen.newest_segment) ? timeline_of(seen.newest_segment) : 0;
+  if (tried && newest > seen.timeline)
     return never(fmt::format("the log of timeline {} ended before it, and timeline {} is stored by now: restore again",
-                             seen.timeline, timeline_of(seen.newest_segment)));
+                             seen.timeline, newest));
   // The bucket's clock may be wrong: once there is no more time, recovery itself has the last word.
   if (seen.now >= seen.until)
     return tried ? never(fmt::format("{}, and was waited for until {}: take an earlier time, or latest",

@@ -179,6 +179,14 @@ class BackupTest : public testing::Test {
     // At once: who reads that it is done has the new link's password, not the backup's.
     const auto first = connect(restored(name));
     EXPECT_TRUE(first || first.error().message.find("password") == std::string::npos) << first.error().message;
+    EXPECT_TRUE(eventually([&] { return !status(kube::kReplicationLinks, name).contains("restore"); }));
+    EXPECT_TRUE(eventually([&] { return !reads_secrets(name); })) << "what opened the repository is nobody's any more";
+  }
+  bool reads_secrets(const std::string& link) {
+    const auto role = cluster_->client().get(kube::kRoles, {"shop", link + "-worker"});
+    if (!role) return true;
+    return std::ranges::any_of(role->at("rules"),
+                               [](const Json& rule) { return rule.at("resources") == Json::array({"secrets"}); });
   }
   // More than a segment, so that all before it is stored.
   void fill() {
@@ -340,6 +348,24 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   ask_for("taken", {{"latest", true}}, "orders");
   EXPECT_TRUE(eventually([&] { return status(kube::kRestores, "taken").value("phase", "") == "Failed"; }));
   EXPECT_NE(status(kube::kRestores, "taken").value("message", "").find("spec.to.newLink.name"), std::string::npos);
+
+  // What can never be had fails at once; what was committed a moment ago is waited for.
+  ask_for("early", {{"time", "2020-01-01T00:00:00Z"}}, "early");
+  ASSERT_TRUE(reaches(kube::kRestores, "early", "Failed")) << status(kube::kRestores, "early").dump(1);
+  EXPECT_NE(status(kube::kRestores, "early").value("message", "").find("can't be restored: the first backup"),
+            std::string::npos)
+      << status(kube::kRestores, "early").dump(1);
+  ask_for("soon",
+          {{"time",
+            value(target_, "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")}},
+          "soon");
+  EXPECT_TRUE(eventually([&] {
+    return status(kube::kRestores, "soon").value("message", "").find("is not stored yet") != std::string::npos;
+  })) << status(kube::kRestores, "soon").dump(1);
+  fill();
+  fill();
+  ASSERT_TRUE(reaches(kube::kRestores, "soon", "Completed")) << status(kube::kRestores, "soon").dump(1);
+  EXPECT_EQ(value(restored("soon"), kRows), rows);
 
   // The volumes of a link that is deleted stay: nobody may take the data there for what is restored.
   ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, {"shop", "before"}));

@@ -232,7 +232,9 @@ TEST(LinkRender, RoleMayReadTheRepositorysSecretsWhileItIsUsed) {
       if (restored) named.insert(named.end(), {"first-bucket", "first-ca", "first-key"});
       const Json rules = render_role(link).at("rules");
       ASSERT_EQ(rules.size(), named.empty() ? 2U : 3U);
-      if (!named.empty()) EXPECT_EQ(rules[2].at("resourceNames"), named);
+      if (!named.empty()) {
+        EXPECT_EQ(rules[2].at("resourceNames"), named);
+      }
     }
 }
 

@@ -26,16 +26,30 @@ std::string damage_of(const PgBackRest& program, const std::string& label, const
 
 }  // namespace
 
-void BackupKeeper::attempt(const api::BackupAssignment& wanted, const std::stop_token& stop) {
-  const api::BackupRun& run = *wanted.run;
+AttemptView BackupKeeper::attempt_view(const Standing& now) const {
+  AttemptView view;
+  view.under_way = attempted_;
+  if (!now.desired || !now.desired->backup) return view;
+  view.wanted = now.desired->backup;
+  const auto& run = view.wanted->run;
+  const std::string& self = now.desired->settings.endpoint;
+  view.mine = run && run->endpoint == self && view.wanted->archiver == self && now.may_store;
+  view.over = run && report_.run && report_.run->uid == run->uid && report_.run->attempt == run->attempt &&
+              (report_.run->phase == Phase::kCompleted || report_.run->phase == Phase::kFailed);
+  return view;
+}
+
+// On a thread of its own, so that the keeper's goes on.
+void BackupKeeper::begin_attempt(const api::BackupRun& run) {
+  attempts_.stop();  // the last one's role is over
+  attempts_.start([this, run](const std::stop_token& stop) { attempt(run, stop); });
+}
+
+void BackupKeeper::attempt(const api::BackupRun& run, const std::stop_token& stop) {
   std::stop_source own;
   {
     MutexLock lock(mutex_);
-    if (report_.run && report_.run->uid == run.uid && report_.run->attempt == run.attempt &&
-        (report_.run->phase == Phase::kCompleted || report_.run->phase == Phase::kFailed))
-      return;
-    attempted_ = run;
-    stop_attempt_ = own;
+    own = stop_attempt_;
   }
   const std::stop_callback ends(stop, [&] { own.request_stop(); });
   const auto pgbackrest = program();
@@ -50,6 +64,7 @@ void BackupKeeper::attempt(const api::BackupAssignment& wanted, const std::stop_
     // One that was called off is nobody's any more.
     if (!taken)
       tell([&](BackupReport& report) {
+        if (!report.run) return;
         if (own.stop_requested()) {
           report.run.reset();
           return;
@@ -58,8 +73,11 @@ void BackupKeeper::attempt(const api::BackupAssignment& wanted, const std::stop_
         report.run->message = taken.error().message;
       });
   }
-  MutexLock lock(mutex_);
-  attempted_.reset();
+  {
+    MutexLock lock(mutex_);
+    attempted_.reset();
+  }
+  wake_.raise();
 }
 
 Status BackupKeeper::take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop) {

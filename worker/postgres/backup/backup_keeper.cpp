@@ -15,11 +15,6 @@ std::string socket_of(const postgres::Layout& layout) { return layout.run_dir + 
 
 }  // namespace
 
-// Whoever stores now and what is wanted besides may change without a new configuration.
-bool same_place(const api::BackupAssignment& a, const api::BackupAssignment& b) {
-  return a.stanza == b.stanza && a.destination == b.destination && a.encryption == b.encryption;
-}
-
 std::string archive_command_of(const postgres::Layout& layout) {
   return fmt::format("{} store {} %p # pgbackrest", archive_program(), socket_of(layout));
 }
@@ -40,31 +35,32 @@ Status BackupKeeper::start() {
 void BackupKeeper::stop() {
   listener_.stop();
   thread_.stop();
+  attempts_.stop();
 }
 
 void BackupKeeper::poke() {
   const Standing now = c_.standing();
-  const bool wanted = now.desired && now.desired->backup;
   {
     MutexLock lock(mutex_);
-    // Another one is wanted by now, or none: what runs is of no use to anybody.
-    if (attempted_ && (!wanted || now.desired->backup->run != attempted_)) stop_attempt_.request_stop();
+    if (decide_attempt(attempt_view(now)) == AttemptStep::kEnd) stop_attempt_.request_stop();
   }
   wake_.raise();
 }
 
 void BackupKeeper::tell(const std::function<void(BackupReport&)>& change) {
-  BackupReport after;
   {
     MutexLock lock(mutex_);
-    after = report_;
+    BackupReport after = report_;
     change(after);
     if (after == report_) return;
-    report_ = after;
+    report_ = std::move(after);
   }
+  // Of several threads: the last to come here may not be the last that changed it.
   c_.local.update([&](Local& local) {
+    MutexLock lock(mutex_);
+    BackupReport after = report_;
     after.restored = local.backup ? local.backup->restored : std::nullopt;  // said by the job that restores
-    local.backup = after;
+    local.backup = std::move(after);
   });
 }
 
@@ -98,6 +94,10 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     return;
   }
   const api::BackupAssignment& wanted = *now.desired->backup;
+  {
+    MutexLock lock(mutex_);
+    if (!may_configure(attempt_view(now))) return;
+  }
   const bool archiver = wanted.archiver == now.desired->settings.endpoint;
   const bool ready = make_ready(wanted, archiver && now.may_store, stop);
   if (stop.stop_requested()) return;
@@ -112,8 +112,13 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   });
   // pgBackRest takes none before that: the restart that it waits for has its turn.
   if (!archiving) return;
-  if (archiver && now.may_store && wanted.run && wanted.run->endpoint == now.desired->settings.endpoint)
-    attempt(wanted, stop);
+  {
+    MutexLock lock(mutex_);
+    if (decide_attempt(attempt_view(now)) != AttemptStep::kBegin) return;
+    attempted_ = wanted;
+    stop_attempt_ = std::stop_source();
+  }
+  begin_attempt(*wanted.run);
 }
 
 // Of a repository that was asked for before nothing counts, nor what it refused.

@@ -14,6 +14,7 @@
 #include "engines/postgres/archive/listener.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
+#include "worker/postgres/backup/attempt_rules.hpp"
 #include "worker/postgres/backup/lasting_trouble.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
@@ -26,9 +27,6 @@ namespace twinspan::worker {
 
 // archive_command of a member, which asks the keeper. pgBackRest refuses a backup where the word is missing.
 std::string archive_command_of(const postgres::Layout& layout);
-
-// Whether both store the same in the same repository, by the same Secrets.
-bool same_place(const api::BackupAssignment& a, const api::BackupAssignment& b);
 
 class BackupKeeper {
  public:
@@ -69,7 +67,9 @@ class BackupKeeper {
                const std::stop_token& stop);
   void tell_reached(const api::BackupAssignment& wanted, bool ready);
   // backup_attempt.cpp
-  void attempt(const api::BackupAssignment& wanted, const std::stop_token& stop);
+  AttemptView attempt_view(const Standing& now) const REQUIRES(mutex_);
+  void begin_attempt(const api::BackupRun& run);
+  void attempt(const api::BackupRun& run, const std::stop_token& stop);
   Status take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop);
   Result<std::optional<BackupReport::Run>> find_stored(const PgBackRest& program, const std::string& uid,
                                                        const std::stop_token& stop);
@@ -96,7 +96,7 @@ class BackupKeeper {
   std::optional<Ready> ready_ GUARDED_BY(mutex_);
   BackupReport report_ GUARDED_BY(mutex_);
   LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
-  std::optional<api::BackupRun> attempted_ GUARDED_BY(mutex_);  // under way
+  std::optional<api::BackupAssignment> attempted_ GUARDED_BY(mutex_);  // under way
   std::stop_source stop_attempt_ GUARDED_BY(mutex_);
   std::stop_source stop_storing_ GUARDED_BY(mutex_);
   // Of the keeper's thread: what it asks for, when the Secrets are read again, and when what failed is tried again.
@@ -106,6 +106,7 @@ class BackupKeeper {
   Signal wake_;
   postgres::StoreListener listener_;
   RoleThread thread_{"backups"};
+  RoleThread attempts_{"backup"};  // of the keeper's thread, and of stop() after that
 };
 
 }  // namespace twinspan::worker
