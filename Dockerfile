@@ -5,8 +5,12 @@
 # Neither image holds a distribution: just the program, the shared libraries it needs and, for the worker, PostgreSQL 15
 # and pgBackRest without LLVM, manuals and translations, a shell (PostgreSQL starts its programs with one) and a few tools for `kubectl exec`.
 ARG BINARIES=build
+# By the digest of its index, which names the images of all architectures: the tag moves. bookworm-20260824-slim; what Debian has mended since comes by apt.
+ARG DEBIAN=debian:bookworm-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171
+ARG VERSION=0.1.0
+ARG REVISION=
 
-FROM debian:bookworm-slim AS debian
+FROM ${DEBIAN} AS debian
 # closure ROOT FILE...: the files and every shared library they need, copied below ROOT.
 RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
       'for file in "$@" $(ldd "$@" 2>/dev/null | grep -o "/[^ ]*\.so[^ ]*" | grep -v ":$" | sort -u); do' \
@@ -14,6 +18,7 @@ RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
  && chmod 755 /usr/local/bin/closure
 # What both images start from: the user, name resolution, certificates, the UTF-8 locale, time zones, folders for volumes.
 RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq >/dev/null \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tzdata \
       libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libsimdjson14 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
@@ -29,7 +34,7 @@ RUN apt-get update -qq \
  && cp -r /usr/share/zoneinfo /root-fs/usr/share/ && rm -rf /root-fs/usr/share/zoneinfo/posix /root-fs/usr/share/zoneinfo/right /root-fs/usr/share/zoneinfo/localtime \
  && chmod 1777 /root-fs/tmp && chown 26026:26026 /root-fs/var/lib/twinspan /root-fs/run/twinspan && chmod 700 /root-fs/var/lib/twinspan
 
-FROM debian:bookworm-slim AS build
+FROM ${DEBIAN} AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libcli11-dev \
       libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev ninja-build nlohmann-json3-dev \
@@ -69,6 +74,13 @@ RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker /usr
 
 FROM scratch AS operator
 COPY --from=operator-root /root-fs /
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="twinspan-operator" \
+      org.opencontainers.image.description="Replication links and failover for PostgreSQL and S3, declared as Kubernetes resources: the operator" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 26026:26026
 # Objects are taken apart into hundreds of small pieces that are freed at once: threads keep them for the next object.
 ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=2000
@@ -94,6 +106,13 @@ RUN closure /root-fs /usr/bin/twinspan-worker /usr/bin/twinspan-archive $(for na
 
 FROM scratch AS worker
 COPY --from=worker-root /root-fs /
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="twinspan-worker" \
+      org.opencontainers.image.description="PostgreSQL 15, pgBackRest and the agent that runs them as an endpoint of a Twinspan link" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin LANG=C.UTF-8
 USER 26026:26026
 WORKDIR /var/lib/twinspan

@@ -4,6 +4,8 @@ PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
 SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
 SEEDS ?= 30000
+DOCKER ?= docker
+VERSION := $(shell sed -n 's/^appVersion: //p' charts/twinspan/Chart.yaml)
 DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,twinspan-demo)
 CACHE := $(HOME)/.cache/twinspan
 PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 clang-19 pkg-config git \
@@ -14,7 +16,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist kind-demo e2e bench bench-s3 clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist images kind-demo e2e bench bench-s3 clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +61,12 @@ chart-crds: ## the chart's copies of crds/: a chart that is packed or fetched by
 
 dist: ## dist/twinspan.yaml, the plain manifests (Helm: from PATH, or as e2e/cluster builds it)
 	@PATH=$$PATH:$${CLUSTER_HOME:-$$HOME/.cache/clusters}/bin; helm template twinspan charts/twinspan --namespace twinspan --kube-version 1.34.4 --skip-tests | charts/manifests.py >dist/twinspan.yaml
+
+images: ## both images, by DOCKER (docker); the worker's has PostgreSQL's release in a second tag (IMAGE_ARGS: more for the build)
+	@for name in operator worker; do $(DOCKER) build --target $$name --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_ARGS) \
+	  -t twinspan-$$name:$(VERSION) . || exit 1; done
+	@postgres=$$($(DOCKER) run --rm --entrypoint postgres twinspan-worker:$(VERSION) --version | cut -d' ' -f3) && [ -n "$$postgres" ] && \
+	  $(DOCKER) tag twinspan-worker:$(VERSION) twinspan-worker:$(VERSION)-postgres$$postgres && echo "twinspan-worker:$(VERSION)-postgres$$postgres"
 
 kind-demo: ## a failover on a cluster of kind's (needs kind, Docker or Podman, kubectl and Helm)
 	@e2e/kind-demo

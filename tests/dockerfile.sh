@@ -19,5 +19,9 @@ programs=$(grep -o 'target \(twinspan-[a-z0-9-]* *\)*' <<<"$stage" | cut -d' ' -
 for package in $(make -s --no-print-directory packages | tr ' ' '\n' | grep -e '-dev$' | grep -v -e '^libgtest' -e '^libgmock' -e '^libcpp-httplib' -e '^libbrotli'); do
   grep -qw -e "$package" <<<"$stage" || { echo "FAILED: the Dockerfile's build stage doesn't install $package"; failed=1; }
 done
+# The tag of a base is somebody else's to move, and a label that says another version than the chart misleads.
+grep -q '^ARG DEBIAN=.*@sha256:[0-9a-f]\{64\}$' Dockerfile || { echo "FAILED: the Dockerfile's base has no digest"; failed=1; }
+if grep '^FROM' Dockerfile | grep -vE '^FROM (scratch|\$\{DEBIAN\}|\$\{BINARIES\}|debian|postgres-root) AS '; then echo "FAILED: these start from something else than the pinned base"; failed=1; fi
+[ "$(sed -n 's/^ARG VERSION=//p' Dockerfile)" = "$(sed -n 's/^appVersion: //p' charts/twinspan/Chart.yaml)" ] || { echo "FAILED: the Dockerfile's VERSION is not the chart's appVersion"; failed=1; }
 tests/docs_commands.py || failed=1
 exit "$failed"
