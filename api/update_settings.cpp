@@ -9,8 +9,8 @@ namespace {
 
 using std::chrono::minutes;
 
-// From one opening to the next, where they are nearest: of so many that a day with all its openings is among them, and a
-// year of days where they are few. By UTC, because what zones do to their clocks twice a year is no reason to refuse.
+// From one opening to the next, where they are nearest: of so many that a day with all its openings is among them, and
+// a year of days where they are few. By UTC, because what zones do to their clocks twice a year is no reason to refuse.
 std::optional<minutes> shortest_period(const Cron& cron) {
   constexpr int kOpenings = 400;
   std::optional<minutes> shortest;
@@ -40,8 +40,8 @@ void check_updates(const UpdateSettings& updates, std::vector<FieldError>& error
   const auto period = shortest_period(*cron);
   if (period && minutes(updates.window->duration_minutes) >= *period)
     errors.push_back({field + ".durationMinutes",
-                      "is " + std::to_string(updates.window->duration_minutes) + ", but \"" +
-                          updates.window->schedule + "\" opens it again after " + std::to_string(period->count()) +
+                      "is " + std::to_string(updates.window->duration_minutes) + ", but \"" + updates.window->schedule +
+                          "\" opens it again after " + std::to_string(period->count()) +
                           " minutes: it would never be shut, take less or leave the window out"});
 }
 

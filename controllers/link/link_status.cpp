@@ -154,9 +154,8 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
     status["accepted"] = merge_patch_between(api::to_json(*before), status["accepted"]);
   for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
-  for (const char* key :
-       {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "import", "conditions",
-        "endpoints"})
+  for (const char* key : {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "import",
+                          "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   const Json before = api::to_json(link.status);
   for (const char* key : {"trial", "update", "sync", "verification", "import"})

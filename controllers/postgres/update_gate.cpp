@@ -8,14 +8,15 @@
 namespace twinspan::controllers {
 namespace {
 
-// It is open from a minute that the schedule names, for so many minutes of real time: where clocks change meanwhile it is
-// as long as ever.
+// It is open from a minute that the schedule names, for so many minutes of real time: where clocks change meanwhile it
+// is as long as ever.
 void look_at(const api::UpdateWindow& window, WallTime now, UpdateGate& gate) {
   const auto cron = parse_cron(window.schedule);
   const auto zone = load_zone(window.time_zone);
   if (!cron || !zone) {  // both were read when the spec was accepted: the system's files are others now
     gate.open = false;
-    gate.opens = fmt::format("spec.postgres.updates.window can be read: {}", cron ? zone.error().message : cron.error().message);
+    gate.opens =
+        fmt::format("spec.postgres.updates.window can be read: {}", cron ? zone.error().message : cron.error().message);
     return;
   }
   const auto last = next_after(*cron, now - std::chrono::minutes(window.duration_minutes), *zone);

@@ -1,5 +1,5 @@
-// When pods that another version of the operator made may be replaced, by spec.postgres.updates. Pure, but for the zone,
-// which is read from the system's files.
+// When pods that another version of the operator made may be replaced, by spec.postgres.updates. Pure, but for the
+// zone, which is read from the system's files.
 #pragma once
 #include <optional>
 #include <string>

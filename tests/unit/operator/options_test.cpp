@@ -73,7 +73,7 @@ TEST(OperatorOptions, WrongOnesAreRefusedByName) {
   for (const char* wrong :
        {"--health-address=8081", "--health-address=:99999", "--metrics-address=:x", "--log-level=loud",
         "--worker-image-pull-policy=Sometimes", "--link-workers=0", "--leader-election-lease-seconds=2",
-         "--worker-network-policies={}", "--metrics-certificate-dir=/tls", "--no-such-flag", "stray"}) {
+        "--worker-network-policies={}", "--metrics-certificate-dir=/tls", "--no-such-flag", "stray"}) {
     const auto options = parse({wrong});
     ASSERT_FALSE(options) << wrong;
     EXPECT_NE(options.error().code, 0) << wrong;
