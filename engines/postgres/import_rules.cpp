@@ -74,8 +74,8 @@ constexpr std::array kAdvice{
     Advice{"is not available", "this image has PostgreSQL's own extensions only; drop it at the source"},
     Advice{"extension control file", "this image has PostgreSQL's own extensions only; drop it at the source"},
     Advice{"No space left", "enlarge storage.size of the endpoints"},
-    Advice{"FATAL:  database", "database: there is no such one at the source"},
-    Advice{"FATAL:  role", "username: there is no such one at the source"},
+    Advice{"FATAL: database", "database: there is no such one at the source"},
+    Advice{"FATAL: role", "username: there is no such one at the source"},
     Advice{"pg_dump", "grant the user at the source what it needs to read all of the database (pg_read_all_data)"},
     Advice{"pg_restore", "the definition can't be made here as the database's owner; change or drop it at the source"},
 };

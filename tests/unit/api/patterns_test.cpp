@@ -24,6 +24,7 @@ const std::vector<Matcher> kMatchers = {
     {"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", is_object_name, "az09-.A_"},
     {"^[a-z_][a-z0-9_]*$", is_sql_name, "az09-_A"},
     {"^[A-Za-z0-9][-A-Za-z0-9_.@]*$", is_word, "aZ0-_.@:"},
+    {"^[A-Za-z_][A-Za-z0-9_]*$", is_variable_name, "aZ0_-."},
     {"^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$", is_size, "09.kKMGi-"},
     {"^https?://[A-Za-z0-9.:_\\[\\]-]+$", is_origin, "aZ0.:_[]-/@? ", {"", "http:/", "https:/", "httpss:/"}},
     {"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", is_reason, "aZ0_,:-"},

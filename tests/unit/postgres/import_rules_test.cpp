@@ -67,7 +67,7 @@ TEST(ImportRules, WhatPassesByItselfIsToldFromWhatWaitsForAPerson) {
 TEST(ImportRules, OfAProgramsLastWordsTheErrorIsTold) {
   EXPECT_EQ(failure_words("pg_restore: exit code 1: pg_restore: processing data for table \"public.a\"; "
                           "pg_restore: error: COPY failed for table \"a\": ERROR:  no; DETAIL: x"),
-            "pg_restore: error: COPY failed for table \"a\": ERROR:  no; DETAIL: x");
+            "pg_restore: error: COPY failed for table \"a\": ERROR: no; DETAIL: x");
   EXPECT_EQ(failure_words("the source is PostgreSQL 16"), "the source is PostgreSQL 16");
   EXPECT_TRUE(begins_table("pg_restore: processing data for table \"public.a\""));
   EXPECT_FALSE(begins_table("pg_restore: executing SEQUENCE SET a_id_seq"));
