@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kConnect{10000}, kTime{60000};
 constexpr std::chrono::hours kLongest{24 * 7};
+// libpq would look for one in the home directory, which need not be this user's.
+constexpr const char* kNoCertificate = "/nonexistent/postgresql.crt";
 constexpr int64_t kNewestMajor = 15;  // that this image's pg_dump reads
 
 int64_t number(const std::optional<std::string>& text) {
@@ -61,6 +63,7 @@ class Import {
                                            {"passfile", from.pass_file},
                                            {"sslmode", from.ssl_mode},
                                            {"sslrootcert", from.ca_file},
+                                           {"sslcert", kNoCertificate},
                                            {"gssencmode", "disable"},
                                            {"application_name", "twinspan-import"}}),
                                  kConnect, stop_);
@@ -142,6 +145,7 @@ class Import {
                      {"PGPASSFILE", from.pass_file},
                      {"PGSSLMODE", from.ssl_mode},
                      {"PGSSLROOTCERT", from.ca_file},
+                     {"PGSSLCERT", kNoCertificate},
                      {"PGGSSENCMODE", "disable"},
                      {"PGAPPNAME", "twinspan-import"}},
                     kLongest,

@@ -9,11 +9,22 @@
 namespace twinspan::controllers {
 namespace {
 
-Json policy_of(const std::string& link, const std::string& ns) {
+// Its link is there: else the garbage collector would take the policy.
+Json policy_of(kube::Client& client, const std::string& link, const std::string& ns) {
+  const auto made =
+      client.create(kube::kReplicationLinks,
+                    {{"apiVersion", "twinspan.dev/v1alpha1"},
+                     {"kind", "ReplicationLink"},
+                     {"metadata", {{"name", link}, {"namespace", ns}}},
+                     {"spec",
+                      {{"engine", "Postgres"},
+                       {"source", {{"name", "east"}, {"postgres", {{"managed", Json::object()}}}}},
+                       {"targets", Json::array({{{"name", "west"}, {"postgres", {{"managed", Json::object()}}}}})}}}});
+  EXPECT_TRUE(made) << made.error().message;
   api::ReplicationLink owner;
   owner.metadata.name = link;
   owner.metadata.ns = ns;
-  owner.metadata.uid = link + "-uid";
+  owner.metadata.uid = made ? text_of(made->at("metadata"), "uid") : "";
   return render_network_policy(owner, {}, Clients::kAsAllowed, {});
 }
 
@@ -25,17 +36,18 @@ TEST(LeftoverPolicies, GoWhereTheyAreOurs) {
     options.tls = false;
     sandbox::ApiServer api(options);
     ASSERT_TRUE(api.start());
+    ASSERT_TRUE(api.install_crds(TWINSPAN_SOURCE_DIR "/crds"));
     kube::Client client(api.config());
     for (const char* ns : {"shop", "other"})
       ASSERT_TRUE(client.create(kube::kNamespaces,
                                 {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}}));
-    Json handed_over = policy_of("yours", "shop"), without_owner = policy_of("lone", "shop"),
-         persons = policy_of("theirs", "shop");
+    Json handed_over = policy_of(client, "yours", "shop"), without_owner = policy_of(client, "lone", "shop"),
+         persons = policy_of(client, "theirs", "shop");
     handed_over["metadata"]["annotations"][std::string(kHandOverAnnotation)] = "yours";
     without_owner["metadata"].erase("ownerReferences");
     persons["metadata"]["labels"].erase(std::string(kManagedByLabel));
-    for (const Json& one :
-         {policy_of("orders", "shop"), policy_of("orders", "other"), handed_over, without_owner, persons})
+    for (const Json& one : {policy_of(client, "orders", "shop"), policy_of(client, "orders", "other"), handed_over,
+                            without_owner, persons})
       ASSERT_TRUE(client.create(kube::kNetworkPolicies, one)) << one;
     remove_network_policies(client, everywhere ? std::vector<std::string>{} : std::vector<std::string>{"shop"}, {});
     std::set<std::string> left;

@@ -138,6 +138,7 @@ class LinkRig {
     report.state = primary == endpoint ? MemberState::kRunning
                    : primary.empty()   ? MemberState::kEmpty
                                        : MemberState::kStreaming;
+    report.sql_healthy = true;
     if (report.role == Role::kReplica) report.lag_seconds = 0.0;
     if (report.role == Role::kPrimary)
       for (const std::string& slot : slots) report.downstreams[slot].state = "streaming";

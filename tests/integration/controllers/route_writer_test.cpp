@@ -56,7 +56,9 @@ TEST_F(Routes, WhatATemplateAddsGoesWithItAndWhatOthersAddStays) {
   EXPECT_TRUE(in_force());
   EXPECT_EQ(now()["spec"]["type"], "NodePort");
   EXPECT_EQ(now()["metadata"]["labels"]["team"], "shop");
-  ASSERT_TRUE(rig.client->merge_patch(
+  kube::Config persons = rig.api->config();
+  persons.user_agent = "kubectl-edit";
+  ASSERT_TRUE(kube::Client(persons).merge_patch(
       kube::kServices, rig.key("orders-rw"),
       {{"metadata", {{"annotations", {{"example.com/id", "7"}}}, {"labels", {{"zone", "a"}}}}}}));
   ASSERT_TRUE(write("west", kNodePort));
