@@ -34,6 +34,16 @@ bool names_a_file(std::string_view line) {
   return false;
 }
 
+// PostgreSQL 15 resolves them while it reads the line (hba.c), others when somebody logs in.
+bool resolves_names(std::string_view line) {
+  constexpr std::string_view kOption = "radiusservers=";
+  const size_t at = line.find(kOption);
+  if (at == std::string_view::npos) return false;
+  std::string_view servers = line.substr(at + kOption.size());
+  servers = servers.substr(0, servers.find_first_of(servers.starts_with('"') ? "\"" : " \t", 1));
+  return servers.find_first_not_of("0123456789abcdefABCDEF:.,\" ") != std::string_view::npos;
+}
+
 std::optional<std::string> refuse_line(std::string_view line) {
   static const std::set<std::string_view> kKinds{"host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"};
   if (std::any_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' && c != '\t'; }))
@@ -44,6 +54,10 @@ std::optional<std::string> refuse_line(std::string_view line) {
     return "must begin with host, hostssl, hostnossl, hostgssenc or hostnogssenc: the socket is the agent's own, and "
            "no files are included";
   if (names_a_file(line)) return "names a file by @, write its names here";
+  if (resolves_names(line))
+    return "radiusservers must be addresses: PostgreSQL looks names up as it reads the file, and does not start where "
+           "that "
+           "fails";
   return std::nullopt;
 }
 

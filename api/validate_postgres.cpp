@@ -106,6 +106,9 @@ void check_managed(const ReplicationLink& link, const EndpointPlace& place, Erro
 void check_import(const ReplicationLink& link, Errors& errors) {
   const auto& bootstrap = settings(link).bootstrap;
   if (!bootstrap || !bootstrap->import_) return;
+  if (const std::string& host = bootstrap->import_->host; host.find_first_of("/@, \t") != std::string::npos)
+    errors.push_back({"spec.postgres.bootstrap.import.host",
+                      "is \"" + host + "\", expected one host name or address, and no path of a socket"});
   const bool logical = bootstrap->import_->method == ImportMethod::kLogical;
   if (logical)
     errors.push_back({"spec.postgres.bootstrap.import.method", "Logical is not supported by this version, use Dump"});

@@ -91,6 +91,7 @@ along() { # function
     echo $? >"$work/$job.code.new" && mv "$work/$job.code.new" "$work/$job.code"
   ) </dev/null &
   background+=" $!"
+  echo $! >"$work/$job.pid"
   echo "$SECONDS" >"$work/$job.began"
   set +m
 }
@@ -99,7 +100,10 @@ joined() { # function: tells what it says from its beginning until its end
   cp "$work/$job.began" "$work/along"
   tail -n +1 -s 0.2 -F "$work/$job.log" 2>/dev/null &
   teller=$!
-  until [ -f "$work/$job.code" ]; do sleep 0.2; done
+  until [ -f "$work/$job.code" ]; do
+    kill -0 "$(cat "$work/$job.pid")" 2>/dev/null || { sleep 1; [ -f "$work/$job.code" ] || { echo "its shell was killed"; echo 1 >"$work/$job.code"; }; }
+    sleep 0.2
+  done
   sleep 0.5
   kill "$teller"
   cp "$work/$job.junit/." "$TWINSPAN_JUNIT/" -r

@@ -39,6 +39,7 @@ api::ReplicationLink new_link(const RestoreSeen& seen) {
   link.metadata.annotations[std::string(kRestoreAnnotation)] = seen.restore->metadata.name;
   link.spec = seen.source->spec;
   link.spec.paused = false;
+  link.spec.postgres.bootstrap.reset();  // its data come from the repository, and from nowhere else
   return link;
 }
 

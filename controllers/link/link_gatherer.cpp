@@ -16,7 +16,7 @@ MemberView view_of(const std::optional<Seen>& seen, BootTime now) {
 
 MemberView view_of(const std::optional<Seen>& seen, const Pod* pod, BootTime now) {
   MemberView view = view_of(seen, now);
-  if (!may_be_asked(pod)) view.age = std::max(view.age, MemberView::kTrusted);
+  if (!may_be_asked(pod)) view.age = std::max(view.age, MemberView::kTrustedUnasked);
   return view;
 }
 

@@ -31,7 +31,7 @@ LinkReconciler::News LinkReconciler::news(const kube::Key& link, const std::opti
   // A member that stays silent is looked at again and again, until its report is too old to be trusted, and then no
   // more.
   if (after.failures > 0) return when(before->failures == 0 || before->error != after.error || after.failures <= 20);
-  if (before->failures > 0 || trust_turned(*before, after, MemberView::kTrusted)) return News::kNow;
+  if (before->failures > 0 || trust_turned(*before, after, MemberView::kTrustedUnasked)) return News::kNow;
   const auto engine = cluster_.engine_of(link);
   const LinkEngine* its = engine ? engines_.find(*engine) : nullptr;
   if (!its || !after.report) return News::kNone;

@@ -27,9 +27,14 @@ struct MemberView {
 
   // A report old enough to be doubted is not used, whoever is to blame for its age: what it said is Unknown then.
   static constexpr std::chrono::milliseconds kTrusted{3000};
+  // One whose agent answered whenever it was asked gets longer: asked late, by an operator with very many, it is no
+  // sign.
+  static constexpr std::chrono::milliseconds kTrustedUnasked{10000};
   // This operator has only just begun to ask: what an earlier one wrote down still stands.
   bool pending() const { return !report && failures == 0 && age < kTrusted; }
-  const MemberReport* fresh() const { return report && !doubted && age < kTrusted ? &*report : nullptr; }
+  const MemberReport* fresh() const {
+    return report && !doubted && age < (failures > 0 ? kTrusted : kTrustedUnasked) ? &*report : nullptr;
+  }
 };
 
 struct EndpointSeen {

@@ -46,11 +46,6 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.rehearsal.reset();
   status.backup.reset();
   status.restore.reset();
-  if (detail != Detail::kAll && status.import_) {
-    status.import_->bytes_done.reset();
-    status.import_->tables_done.reset();
-    if (detail == Detail::kStates) status.import_->message.reset();
-  }
   for (api::EndpointStatus& row : status.endpoints) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
@@ -62,7 +57,14 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     shorten(row.message, detail);
   }
   if (detail == Detail::kAll) return status;
-  status.sync.reset();
+  if (auto& sync = status.sync; sync && detail == Detail::kWithoutNumbers) {
+    api::SyncStatus turned;  // that one ended, and how it fared, are no numbers that move
+    turned.completed_at = sync->completed_at;
+    turned.failed = sync->failed;
+    sync = std::move(turned);
+  } else {
+    sync.reset();
+  }
   status.lag.reset();
   if (auto& import = status.import_) {
     import->tables_done.reset();

@@ -24,21 +24,30 @@ Json render_network_policy(const api::ReplicationLink& link, const NetworkRules&
       {"matchLabels", {{std::string(kLinkLabel), link.metadata.name}, {std::string(kNameLabel), kWorkerName}}}};
   const Json each_other = Json::array({{{"podSelector", pods}}});
   Json ingress = Json::array({rule("from", each_other, Json::array())});
-  if (clients == Clients::kAsAllowed) ingress.push_back(rule("from", rules.clients_from, Json::array({port(5432)})));
+  if (clients == Clients::kAsAllowed) {
+    // Workers of other links, too: they import from here, or ask by postgres_fdw.
+    Json from = rules.clients_from;
+    if (!from.empty()) from.push_back({{"podSelector", {{"matchLabels", {{std::string(kNameLabel), kWorkerName}}}}}});
+    ingress.push_back(rule("from", from, Json::array({port(5432)})));
+  }
   ingress.push_back(rule("from", rules.operators, Json::array({port(8443)})));
   ingress.push_back(rule("from", rules.metrics_from, Json::array({port(8080)})));  // health, too, for the kubelet
   std::set<int64_t> called = {443, 6443};  // the API server's: it stands outside of the pod network
   called.insert(outward.begin(), outward.end());
   Json calls = Json::array();
   for (const int64_t number : called) calls.push_back(port(number));
+  // Some judge by the port of the DNS pod itself: 8053 on Gardener, 5353 on OpenShift.
+  Json names = Json::array();
+  for (const int64_t number : {53, 5353, 8053})
+    for (const char* protocol : {"UDP", "TCP"}) names.push_back(port(number, protocol));
   Json policy =
       render_meta(link, "networking.k8s.io/v1", "NetworkPolicy", network_policy_name(link.metadata.name), "", true);
-  policy["spec"] = {{"podSelector", pods},
-                    {"policyTypes", {"Ingress", "Egress"}},
-                    {"ingress", std::move(ingress)},
-                    {"egress", Json::array({rule("to", each_other, Json::array()),
-                                            rule("to", Json::array(), Json::array({port(53, "UDP"), port(53)})),
-                                            rule("to", Json::array(), std::move(calls))})}};
+  policy["spec"] = {
+      {"podSelector", pods},
+      {"policyTypes", {"Ingress", "Egress"}},
+      {"ingress", std::move(ingress)},
+      {"egress", Json::array({rule("to", each_other, Json::array()), rule("to", Json::array(), std::move(names)),
+                              rule("to", Json::array(), std::move(calls))})}};
   annotate_hash(policy);
   return policy;
 }

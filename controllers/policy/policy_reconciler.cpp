@@ -14,7 +14,7 @@
 namespace twinspan::controllers {
 namespace {
 
-constexpr std::chrono::milliseconds kAfterRefusal{1000};
+constexpr std::chrono::milliseconds kAfterRefusal{1000}, kSoon{10};
 
 }  // namespace
 
@@ -86,7 +86,10 @@ Result<Move> PolicyReconciler::look(PrimaryMover& mover, const std::shared_ptr<c
   auto assignment = assignment_of(link->status);
   if (!assignment) return std::unexpected(assignment.error());
   MoveFacts facts{link, chosen.policy, std::move(*assignment), {}};
-  if (chosen.policy) facts.foreign = routes_.foreign(*chosen.policy);
+  if (chosen.policy) {
+    facts.foreign = routes_.foreign(*chosen.policy);
+    facts.refused = routes_.refused_names(*chosen.policy);
+  }
   return mover.look(facts, stop);
 }
 
@@ -146,6 +149,9 @@ Result<kube::Requeue> PolicyReconciler::carry_out(const CachedLink& link, const 
     if (!done && !failed) failed = done.error();
   };
   for (const Route& route : move.routes) note(routes_.write(*chosen.policy, route, stop));
+  // What is wanted as it is by now was given up: the status says so at once.
+  if (chosen.policy && routes_.forget_all_but(*chosen.policy, move.routes))
+    move.next.delay = std::min(move.next.delay.value_or(kSoon), kSoon);
   for (const PodLabel& label : move.labels) note(put_label(label, stop));
   if (move.ask_workers) reports_.refresh(key);
   if (!failed) return move.next;

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct MoveFacts {
   std::shared_ptr<const api::FailoverPolicy> policy;  // as it is in force; nullptr: none
   std::optional<Assignment> assignment;
   std::vector<KnownForeign> foreign;  // others' objects where the policy's would be, that no cache has
+  std::set<std::string> refused{};    // the policy's Services that Kubernetes did not take when they were written last
 };
 
 struct PodLabel {

@@ -61,6 +61,24 @@ void RouteWriter::note(const kube::Key& service, const Status& written) {
     refused_.erase(service);
 }
 
+std::set<std::string> RouteWriter::refused_names(const api::FailoverPolicy& policy) const {
+  std::set<std::string> out;
+  MutexLock lock(mutex_);
+  for (const api::PolicyService& service : policy.spec.services)
+    if (refused_.contains({policy.metadata.ns, service.name})) out.insert(service.name);
+  return out;
+}
+
+bool RouteWriter::forget_all_but(const api::FailoverPolicy& policy, const std::vector<Route>& written) {
+  std::set<std::string> tried;
+  for (const Route& route : written) tried.insert(text_of(member_of(route.object, "metadata"), "name"));
+  bool any = false;
+  MutexLock lock(mutex_);
+  for (const api::PolicyService& service : policy.spec.services)
+    if (!tried.contains(service.name)) any |= refused_.erase({policy.metadata.ns, service.name}) > 0;
+  return any;
+}
+
 std::string RouteWriter::refused(const api::FailoverPolicy& policy) const {
   std::string out;
   MutexLock lock(mutex_);

@@ -1,6 +1,7 @@
 // Writes what a policy names for its clients, Services and ConfigMaps, where it is not somebody else's. Any thread.
 #pragma once
 #include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -28,6 +29,9 @@ class RouteWriter {
   std::vector<KnownForeign> foreign(const api::FailoverPolicy& policy) const;
   // For people: what Kubernetes refused of the policy's Services when they were written last; empty: nothing.
   std::string refused(const api::FailoverPolicy& policy) const;
+  std::set<std::string> refused_names(const api::FailoverPolicy& policy) const;
+  // Of Services that a look had no reason to write nothing is refused any more. Whether any was till now.
+  bool forget_all_but(const api::FailoverPolicy& policy, const std::vector<Route>& written);
 
  private:
   bool worth_trying(const api::FailoverPolicy& policy, const Route& route) const;

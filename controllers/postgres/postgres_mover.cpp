@@ -134,8 +134,8 @@ RoutingSeen PostgresMover::routing_of(const MoveFacts& facts, const std::string&
     if (auto known = caches_.service(service)) services.emplace(wanted.name, std::move(*known));
     slices.emplace(wanted.name, caches_.slices_of(service));
   }
-  RoutingSeen seen =
-      read_routing(*facts.policy, services, slices, primary.empty() ? "" : pod_name(key.name, primary), facts.foreign);
+  RoutingSeen seen = read_routing(*facts.policy, services, slices, primary.empty() ? "" : pod_name(key.name, primary),
+                                  facts.foreign, facts.refused);
   if (!seen.any) {
     seen.routing = Routing::kTo;
     seen.routed_to = primary;
@@ -158,7 +158,7 @@ std::vector<Route> PostgresMover::routes_of(const MoveFacts& facts, const Decide
   if (turns) point(*decision.route_to, false);
   if (!turns && !changing && !seen.paused && seen.routing != Routing::kUnknown)
     for (const api::PolicyService& one : policy.spec.services)
-      if (one.selects == api::Selects::kPrimary && template_differs(policy, one))
+      if (one.selects == api::Selects::kPrimary && (facts.refused.contains(one.name) || template_differs(policy, one)))
         routes.push_back({render_primary_service(policy, one, seen.routed_to), seen.routed_to});
   if (!changing && seen.lease && !routing.foreign.empty()) point(seen.lease->holder_endpoint, true);
   if (!readers_may_change(changing, seen.step_for)) return routes;

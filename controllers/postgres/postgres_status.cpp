@@ -109,7 +109,11 @@ api::EndpointStatus endpoint_status(const LinkSeen& seen, const EndpointSeen& en
   } else {
     row.state = to_string(MemberState::kUnknown);
     row.message = why_unheard(endpoint, pod);
-    if (before) {
+    // How far it was: by what it said last, whatever was written of it so far.
+    if (const auto& last = endpoint.member.report; last && last->received) {
+      row.position = to_string(*last->received);
+      row.timeline = last->timeline;
+    } else if (before) {
       row.position = before->position;
       row.timeline = before->timeline;
     }

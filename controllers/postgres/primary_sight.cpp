@@ -25,9 +25,11 @@ void hear_word(const CachedLink& link, FailoverSeen& seen) {
 
 }  // namespace
 
-PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const Lease* lease) {
+PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const std::string& uid, const Lease* lease) {
   MutexLock lock(mutex_);
   Memory& memory = memory_[key];
+  if (memory.link != uid) memory = {};  // another link of the same name: its epochs begin anew
+  memory.link = uid;
   const BootTime now = clock_.boot_now();
   if (lease) {
     const LeaseRecord& record = lease->record;
@@ -43,7 +45,7 @@ PrimarySight::Memory PrimarySight::remember(const kube::Key& key, const Lease* l
     if (record.promoted && record.end) memory.primary.hear(record.epoch, *record.end);
     if (record.held() && record.promoted) {
       if (const auto seen = reports_.latest(key, record.holder_endpoint);
-          seen && seen->report && seen->report->received)
+          seen && seen->report && seen->report->received && seen->report->epoch == record.epoch)
         memory.primary.hear(record.epoch, *seen->report->received);
     }
   }
@@ -62,7 +64,7 @@ Result<FailoverSeen> PrimarySight::gather(const MoveFacts& facts, const Failover
                                           std::optional<Epoch> confirmed) {
   const CachedLink& link = *facts.link;
   const kube::Key key = key_of(link.metadata);
-  const Memory memory = remember(key, lease.get());
+  const Memory memory = remember(key, link.metadata.uid, lease.get());
   FailoverSeen seen;
   seen.source = link.spec.source.name;
   seen.paused = link.spec.paused;

@@ -40,6 +40,7 @@ class PrimarySight {
 
  private:
   struct Memory {        // of this operator's term, per link; nothing that safety depends on
+    std::string link;    // its uid
     std::string holder;  // endpoint and instance as last seen, and since when
     int64_t epoch = -1;
     bool held = false;
@@ -49,7 +50,7 @@ class PrimarySight {
     std::string told;  // the decision as it was last logged
   };
 
-  Memory remember(const kube::Key& key, const Lease* lease);
+  Memory remember(const kube::Key& key, const std::string& uid, const Lease* lease);
   void see_lease(const Lease& lease, const FailoverRules& rules, const Memory& memory, FailoverSeen& seen) const;
   MemberSeen see_member(const CachedLink& link, const std::string& name, const FailoverRules& rules, const Lease* lease,
                         const Memory& memory) const;

@@ -38,7 +38,9 @@ bool is_outdated(const LinkSeen& seen, const EndpointSeen& endpoint, const Rende
 // A person edited what it is made from. Of a pod that does not say what it was made from, who tries an edit knows.
 bool is_edited(const LinkSeen& seen, const EndpointSeen& endpoint) {
   const PodSource source = pod_source(seen, endpoint);
-  if (endpoint.pod->asked.empty()) return source.link != seen.link;
+  if (endpoint.pod->asked.empty())
+    return source.link != seen.link && endpoint.spec &&
+           asked_of_pod(*seen.link, *endpoint.spec) != asked_of_pod(*source.link, *source.endpoint);
   return endpoint.pod->asked != asked_of_pod(*source.link, *source.endpoint);
 }
 

@@ -20,7 +20,7 @@ class OperatorLogs:
     def __init__(self, target):
         self._target = target
         self._followed = {}  # (pod, restarts): a running `kubectl logs -f`
-        self._without_rights = []  # (from, to), as the logs tell the time
+        self._denied = []  # (from, to), as the logs tell the time
         self._folder = figures.ARTIFACTS / "operators"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._watch = Watch(target.api, f"/api/v1/namespaces/{target.operator_namespace}/pods",
@@ -36,17 +36,17 @@ class OperatorLogs:
                         stdout=file, stderr=subprocess.STDOUT)
 
     @contextlib.contextmanager
-    def rights_taken(self):
-        """Helm deletes an operator's rights before the operator has ended: what it is denied meanwhile is no fault."""
+    def denied(self):
+        """What an operator is denied meanwhile is no fault: Helm deletes its rights before it has ended, a cluster refuses a pod that a scenario asks for."""
         now = lambda: datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         began = now()
         try:
             yield
         finally:
-            self._without_rights.append((began, now()))
+            self._denied.append((began, now()))
 
-    def _is_denied_without_rights(self, said):
-        return said.get("reason") == "Denied" and any(begin <= said["time"] <= end for begin, end in self._without_rights)
+    def _was_expected(self, said):
+        return said.get("reason") == "Denied" and any(begin <= said["time"] <= end for begin, end in self._denied)
 
     def complaints(self):
         """How often each (level, message) of warnings and errors was logged, and one line of each."""
@@ -57,7 +57,7 @@ class OperatorLogs:
                     said = json.loads(line)
                 except ValueError:
                     continue  # kubectl's own words, when a pod is gone
-                if said.get("level") in ("warn", "error") and not self._is_denied_without_rights(said):
+                if said.get("level") in ("warn", "error") and not self._was_expected(said):
                     key = (said["level"], said.get("msg"))
                     counted[key] += 1
                     example.setdefault(key, line)

@@ -184,7 +184,7 @@ def test_a_replica_is_added_and_removed(changing):
     assert sorted(changing.endpoints()) == sorted(changing.endpoint_names())
 
 
-def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changing):
+def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changing, operator_logs):
     added = {"labels": {"team": "shop"}, "annotations": {"example.com/scrape": "true"}, "env": [{"name": "MALLOC_ARENA_MAX", "value": "2"}]}
     before = {name: pod["metadata"]["uid"] for name, pod in changing.pods().items()}
 
@@ -207,12 +207,13 @@ def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changin
 
         # Only the cluster knows that there is no such class: the pod that tries it is refused, and the link goes back.
         generation = changing.object()["status"]["accepted"]["generation"]
-        changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": "there-is-none"}}}}})
-        until("the refused pod is told", lambda: (said := condition(changing.object(), "Stalled")).get("reason") == "ObjectRefused" and "there-is-none" in said["message"]
-              and "postgres.managed" in said["message"] or f"Stalled is {said}", 120, every=0.2)
-        assert changing.object()["status"]["accepted"]["generation"] == generation, "a pod that can't be made was accepted"
-        changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": None}}}}})
-        changing.wait_healthy(240)
+        with operator_logs.denied():
+            changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": "there-is-none"}}}}})
+            until("the refused pod is told", lambda: (said := condition(changing.object(), "Stalled")).get("reason") == "ObjectRefused" and "there-is-none" in said["message"]
+                  and "postgres.managed" in said["message"] or f"Stalled is {said}", 120, every=0.2)
+            assert changing.object()["status"]["accepted"]["generation"] == generation, "a pod that can't be made was accepted"
+            changing.change({"spec": {"postgres": {"managed": {"podTemplate": {"priorityClassName": None}}}}})
+            changing.wait_healthy(240)
     finally:
         changing.change({"spec": {"postgres": {"managed": {"podTemplate": None}, "serviceAccount": None}}})
     within("what was added is gone again", lambda: all("team" not in changing.pod(name)["metadata"]["labels"] for name in changing.endpoint_names()) or "still there", 240, every=0.5)

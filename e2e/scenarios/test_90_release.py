@@ -44,7 +44,7 @@ def test_uninstalled_the_data_goes_on_serving_and_a_new_release_takes_it_up(link
         kept = target.helm("get", "values", target.release, "-n", target.operator_namespace, "-o", "yaml").stdout
         with open(values, "w") as file:
             file.write(kept)
-        with operator_logs.rights_taken():
+        with operator_logs.denied():
             target.helm("uninstall", target.release, "-n", target.operator_namespace, "--wait", "--timeout=60s")
             until("no operator is left", lambda: not operators.pods() or "some are", 60)
         assert link.object(), "the link is gone with the release"

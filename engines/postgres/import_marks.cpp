@@ -63,6 +63,14 @@ Result<std::string> holds(const Layout& layout, int port, const std::string& dat
   return rows->empty() ? "" : rows->front()[0].value_or("");
 }
 
+// The limit that keep_clients_out sets. An invalid database, which a DROP that was cut short leaves, is shut as well.
+Result<bool> is_shut(Session& local, const std::string& database, const std::stop_token& stop) {
+  const auto rows =
+      local.query("SELECT datconnlimit IN (0, -2) FROM pg_database WHERE datname = $1", {database}, kTime, stop);
+  if (!rows) return std::unexpected(rows.error());
+  return !rows->empty() && rows->front()[0] == "t";
+}
+
 Result<bool> exists(Session& local, const std::string& database, const std::stop_token& stop) {
   const auto rows = local.query("SELECT 1 FROM pg_database WHERE datname = $1", {database}, kTime, stop);
   if (!rows) return std::unexpected(rows.error());
@@ -99,6 +107,9 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
   auto local = open_local(layout, port, kTime, stop);
   if (!local) return std::unexpected(local.error());
   ImportFound found;
+  const auto shut = is_shut(*local, database, stop);
+  if (!shut) return std::unexpected(shut.error());
+  found.shut = *shut;
   const auto table = local->query("SELECT to_regclass('twinspan.imports') IS NOT NULL", {}, kTime, stop);
   if (!table) return std::unexpected(table.error());
   if (table->front()[0] == "t") {
@@ -130,6 +141,15 @@ Status let_clients_in(Session& local, const std::string& database, const std::st
   return run(local, fmt::format("ALTER DATABASE {} CONNECTION LIMIT -1", local.identifier(database)), stop);
 }
 
+Status give_up_import(Session& local, const std::string& database, const std::stop_token& stop) {
+  return run(
+      local,
+      fmt::format("BEGIN; DELETE FROM twinspan.imports WHERE database = (SELECT oid FROM pg_database WHERE datname = "
+                  "{}); ALTER DATABASE {} CONNECTION LIMIT -1; COMMIT",
+                  local.literal(database), local.identifier(database)),
+      stop);
+}
+
 Status begin_import(Session& local, const std::string& database, const std::stop_token& stop) {
   if (auto made = make_table(local, stop); !made) return made;
   return run(local, mark_sql(local, database, "Begun"), stop);
@@ -145,8 +165,9 @@ Status begin_import_anew(const Layout& layout, int port, Session& local, const s
     if (!there) return std::unexpected(there.error());
     if (!there->empty())
       return fail(Code::kInvalid, fmt::format("database {} is in the way and holds {}; rename it", kFresh, *there));
-  } else if (auto made = run(local, fmt::format("CREATE DATABASE {} OWNER {}", kFresh, local.identifier(owner)), stop,
-                             kDropTime);
+  } else if (auto made = run(
+                 local, fmt::format("CREATE DATABASE {} OWNER {} CONNECTION LIMIT 0", kFresh, local.identifier(owner)),
+                 stop, kDropTime);
              !made) {
     return made;
   }

@@ -19,6 +19,8 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
 // postgres, as of all that follow.
 Status keep_clients_out(Session& local, const std::string& database, const std::stop_token& stop = {});
 Status let_clients_in(Session& local, const std::string& database, const std::stop_token& stop = {});
+// Of a database that is marked as begun: what is there is people's from now on.
+Status give_up_import(Session& local, const std::string& database, const std::stop_token& stop = {});
 // Marks the database as it is, which is empty.
 Status begin_import(Session& local, const std::string& database, const std::stop_token& stop = {});
 // Puts an empty database, marked, into the place of one that is marked as begun, and drops that.

@@ -85,7 +85,7 @@ constexpr std::array kAdvice{
 ImportStep next_step(const ImportFound& found) {
   switch (found.mark) {
     case ImportMark::kCompleted: return ImportStep::kNothing;
-    case ImportMark::kBegun: return ImportStep::kAnew;
+    case ImportMark::kBegun: return found.shut ? ImportStep::kAnew : ImportStep::kRefuse;
     case ImportMark::kNone: break;
   }
   if (found.told_completed) return ImportStep::kNothing;

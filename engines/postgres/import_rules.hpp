@@ -14,6 +14,7 @@ enum class ImportMark { kNone, kBegun, kCompleted };
 struct ImportFound {
   ImportMark mark = ImportMark::kNone;
   std::string holds;            // what people have in the database; empty: nothing
+  bool shut = false;            // nobody but superusers gets in, as an import that has begun leaves it
   std::string completed_at;     // by the mark, RFC 3339
   bool told_completed = false;  // by the link's status: a database without a mark is another one, made anew since
 };
@@ -21,7 +22,7 @@ enum class ImportStep {
   kNothing,  // all is here, or was
   kBegin,    // into the database as it is
   kAnew,     // into a new one in its place: what is there is half of an import of ours
-  kRefuse,   // it holds what is not ours
+  kRefuse,   // it holds what is not ours, or somebody let others into half of an import
 };
 ImportStep next_step(const ImportFound& found);
 

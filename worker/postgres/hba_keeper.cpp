@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "api/hba_lines.hpp"
@@ -55,13 +56,26 @@ void HbaKeeper::forget() {
   std::remove(file_in(pgdata_).c_str());
 }
 
+namespace {
+
+// Of a line as people may read it: ldapbindpasswd and radiussecrets stand in it.
+std::string without_secrets(std::string line) {
+  for (const char* option : {"ldapbindpasswd=", "radiussecrets="})
+    if (const size_t at = line.find(option); at != std::string::npos)
+      line.replace(at + std::strlen(option), std::string::npos, "…");
+  return line;
+}
+
+}  // namespace
+
 std::optional<ObjectsReport> HbaKeeper::said_of(const Lines& asked) const {
   ObjectsReport said{api::hba_fingerprint(asked), {}};
   if (refused_ && refused_->asked == asked) {
     for (const postgres::HbaFault& fault : refused_->faults) {
       if (said.troubles.size() == kFaultsMost) break;
       std::string where = "spec.postgres.hba";
-      if (fault.line) where += fmt::format("[{}] \"{}\"", *fault.line, one_line(asked[*fault.line], kWordsMost));
+      if (fault.line)
+        where += fmt::format("[{}] \"{}\"", *fault.line, one_line(without_secrets(asked[*fault.line]), kWordsMost));
       said.troubles.push_back({std::move(where), one_line(fault.words, kWordsMost)});
     }
     return said;

@@ -55,7 +55,8 @@ void ImportKeeper::tell(const std::function<void(api::ImportStatus&)>& change) {
 }
 
 void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) {
-  if (!now.desired || !now.desired->import_ || !now.may_write || whole_in_ == now.life) return;
+  if (!now.desired || !now.may_write || whole_in_ == now.life) return;
+  if (!now.desired->import_) return leave_to_people(now, stop);
   if (now.desired->paused || c_.clock.boot_now() < next_at_) return;
   const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
   if (!found) return;  // looked at again: nobody gets in, or not yet
@@ -73,8 +74,15 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
       return;
     case postgres::ImportStep::kRefuse:
       // What people have in it is theirs to use.
-      if (auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop))
-        (void)postgres::let_clients_in(*local, now.desired->database, stop);
+      if (known.shut)
+        if (auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop))
+          (void)postgres::let_clients_in(*local, now.desired->database, stop);
+      if (known.mark == postgres::ImportMark::kBegun)
+        return note(
+            fail(Code::kInvalid,
+                 fmt::format("database {} holds half of an import, and clients were let in (CONNECTION LIMIT): nothing "
+                             "of it is dropped. To copy it anew: ALTER DATABASE {} CONNECTION LIMIT 0",
+                             now.desired->database, now.desired->database)));
       return note(
           fail(Code::kInvalid,
                fmt::format("database {} holds {}: nothing is copied over what is there; empty it (DROP SCHEMA … "
@@ -83,7 +91,25 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     case postgres::ImportStep::kBegin:
     case postgres::ImportStep::kAnew: break;
   }
-  note(watch(now, stop));
+  const BootTime began = c_.clock.boot_now();
+  const Status outcome = watch(now, stop);
+  // What a person has to put right may be found after hours of copying: it is not copied again a minute later.
+  if (!outcome && !outcome.error().retryable)
+    retry_ = std::max(retry_, std::chrono::ceil<std::chrono::seconds>(c_.clock.boot_now() - began));
+  note(outcome);
+}
+
+// The link asks for no import: of one that an earlier link of this name began, what is here is people's.
+void ImportKeeper::leave_to_people(const Standing& now, const std::stop_token& stop) {
+  const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
+  if (!found) return;
+  if (found->mark == postgres::ImportMark::kBegun) {
+    auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
+    if (!local || !postgres::give_up_import(*local, now.desired->database, stop)) return;
+    log::warn("half of an import is here, and this link asks for none: clients are let in",
+              {{"database", now.desired->database}, {"holds", found->holds}});
+  }
+  whole_in_ = now.life;
 }
 
 void ImportKeeper::note(const Status& outcome) {
@@ -99,7 +125,7 @@ void ImportKeeper::note(const Status& outcome) {
     status.phase = passes ? ImportPhase::kConnecting : ImportPhase::kFailed;
     status.message = fmt::format("{}; it is tried again {} s later", outcome.error().message, retry_.count());
   });
-  retry_ = std::min(2 * retry_, kRetryMax);
+  retry_ = std::min(2 * std::min(retry_, kRetryMax), kRetryMax);
 }
 
 Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
@@ -155,6 +181,8 @@ Result<postgres::ImportWanted> ImportKeeper::wanted(const Desired& desired, cons
                       [](const std::string& value) { return postgres::pass_file_text(value); });
   if (!password) return std::unexpected(password.error());
   wanted.source.pass_file = std::move(*password);
+  // libpq verifies the chain wherever it finds authorities.
+  if (settings.ssl_mode == api::SslMode::kRequire) wanted.source.ca_file = "/nonexistent/root.crt";
   if (settings.ca_secret_ref) {
     auto authority = put("caSecretRef", {settings.ca_secret_ref->name, "ca.crt"}, "ca.crt",
                          [](const std::string& value) { return value + "\n"; });
@@ -170,7 +198,8 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
   if (!found) return std::unexpected(found.error());
   auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
   if (!local) return std::unexpected(local.error());
-  if (found->mark == postgres::ImportMark::kBegun && !found->holds.empty()) {
+  if (found->mark == postgres::ImportMark::kBegun) {
+    if (!found->shut) return fail(Code::kConflict, fmt::format("database {} was opened meanwhile", desired.database));
     log::info("half of an import is here, it begins anew", {{"database", desired.database}});
     return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, owner, stop);
   }

@@ -49,6 +49,7 @@ class ImportKeeper {
  private:
   void run(const std::stop_token& stop);
   void look_after(const Standing& now, const std::stop_token& stop);
+  void leave_to_people(const Standing& now, const std::stop_token& stop);
   // Watches over one attempt: how far it is, and whether it is still this member's to do.
   Status watch(const Standing& begun, const std::stop_token& stop);
   Status attempt(const Desired& desired, const std::stop_token& stop);

@@ -31,7 +31,9 @@ void PastKeeper::apply(const api::ReplicationLink& link, bool writes) {
     MutexLock lock(mutex_);
     if (writes && job_ && job_->writes && job_->facts == job.facts) {
       const Direction &before = job_->bearing.direction, &now = job.bearing.direction;
-      job.left = before == now ? job_->left : !before.primary.empty() && before.primary != now.primary;
+      // An epoch that nobody recorded never had clients: the primary before it may have gone on all the time.
+      const bool led = known_ && known_->recorded && known_->recorded == before.epoch;
+      job.left = before == now ? job_->left : led && !before.primary.empty() && before.primary != now.primary;
     }
     if (job_ == job) return;
     // Only what is no longer so is forgotten: a record that was written stands, whoever may write the next.

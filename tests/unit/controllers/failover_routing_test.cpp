@@ -149,6 +149,27 @@ TEST(Routing, AMissingServiceIsUnknownSoThatItIsWritten) {
   EXPECT_EQ(read_routing(policy(), {}, {}, "orders-east-0").routing, Routing::kUnknown);
 }
 
+// One that a quota refuses would keep every switchover waiting, and no failover would ever be over.
+TEST(Routing, ARefusedServiceKeepsNoOtherFromBeingWhereClientsAreSent) {
+  api::FailoverPolicy object = policy();
+  api::PolicyService second = object.spec.services[0];
+  second.name = "orders-lb";
+  object.spec.services.push_back(second);
+  const ServiceFacts ours = facts_of(render_primary_service(object, object.spec.services[0], "east"));
+  std::map<std::string, ServiceFacts> services{{"orders-rw", ours}};
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0").routing, Routing::kUnknown);
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routing, Routing::kTo);
+  // Refused as a whole, turned alone: with the port of before it leads where its selector says.
+  second.port = 6432;
+  object.spec.services[1] = second;
+  ServiceFacts turned = ours;
+  services["orders-lb"] = turned;
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0").routing, Routing::kUnknown);
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routed_to, "east");
+  services["orders-lb"] = facts_of(render_primary_service(object, second, "west"));
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routing, Routing::kUnknown);
+}
+
 // A second change within a second reaches traffic late: the flip must be the first.
 TEST(Routing, ReadersRestWhileThePrimaryMovesButNotForEver) {
   EXPECT_TRUE(readers_may_change(false, std::chrono::milliseconds(0)));

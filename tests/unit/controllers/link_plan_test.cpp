@@ -22,7 +22,7 @@ TEST(LinkPlan, AnEndOfTheLeaseThatNothingTellsOfIsLookedFor) {
     for (const bool paused : {false, true})
       for (const milliseconds stood : {milliseconds(0), milliseconds(2499), milliseconds(2500), milliseconds(5999)}) {
         World world;
-        if (!heard) world["east"].view.age = MemberView::kTrusted;
+        if (!heard) world["east"].view.age = MemberView::kTrustedUnasked;
         world.link->spec.paused = paused;
         world.lease_unchanged_for = stood;
         ASSERT_EQ(world.seen().primary(), "east");

@@ -115,10 +115,10 @@ const Case kCases[] = {
      "False PrimaryNotRunning", "False Stalled", "True Failed"},
     {"ReplicaUnheard", [](World& w) { silence(w, "west"); }, "False ReplicasNotStreaming", "True ReplicasNotStreaming",
      "False NotStalled"},
-    {"ReplicaNotAskedForLong", [](World& w) { w["west"].view.age = MemberView::kTrusted; },
+    {"ReplicaNotAskedForLong", [](World& w) { w["west"].view.age = MemberView::kTrustedUnasked; },
      "False ReplicasNotStreaming", "True ReplicasNotStreaming", "False NotStalled"},
-    {"PrimaryNotAskedForLong", [](World& w) { w["east"].view.age = MemberView::kTrusted; }, "Unknown PrimaryNotHeard",
-     "True PrimaryNotHeard", "False NotStalled"},
+    {"PrimaryNotAskedForLong", [](World& w) { w["east"].view.age = MemberView::kTrustedUnasked; },
+     "Unknown PrimaryNotHeard", "True PrimaryNotHeard", "False NotStalled"},
     {"ReplicaUnheardForAMoment",
      [](World& w) {
        w["west"].view.failures = 1;
@@ -303,20 +303,21 @@ TEST(LinkStatus, SyncDurabilityCountsReplicasThatConfirm) {
   EXPECT_EQ(condition(status_of(world), "DurabilityMet"), "Unknown PrimaryNotHeard");
 }
 
-// The one rule of what a member said: it counts while it is young, whoever is to blame for its age.
+// The one rule of what a member said: it counts while it is young, and longer where its agent answered whenever it was
+// asked, but never for ever.
 TEST(MemberView, CountsExactlyWhileItIsYoungAndUndoubted) {
   using std::chrono::milliseconds;
   for (const bool heard : {false, true})
     for (const bool doubted : {false, true})
       for (const int failures : {0, 1, 9})
-        for (const milliseconds age :
-             {milliseconds(0), milliseconds(2999), milliseconds(3000), milliseconds(86400000)}) {
+        for (const milliseconds age : {milliseconds(0), milliseconds(2999), milliseconds(3000), milliseconds(9999),
+                                       milliseconds(10000), milliseconds(86400000)}) {
           MemberView view;
           if (heard) view.report.emplace();
           view.doubted = doubted;
           view.failures = failures;
           view.age = age;
-          EXPECT_EQ(view.fresh() != nullptr, heard && !doubted && age < milliseconds(3000));
+          EXPECT_EQ(view.fresh() != nullptr, heard && !doubted && age < milliseconds(failures > 0 ? 3000 : 10000));
           EXPECT_EQ(view.pending(), !heard && failures == 0 && age < milliseconds(3000));
         }
 }

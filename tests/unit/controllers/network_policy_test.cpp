@@ -49,7 +49,8 @@ TEST(NetworkPolicy, EachMayDoWhatItNeedsAndNoMore) {
   for (const auto& [name, one] : peers)
     for (const int64_t port : {5432, 8443, 8080, 9999})
       EXPECT_EQ(allows(policy, "ingress", one.first, port), one.second.contains(port)) << name << " " << port;
-  for (const int64_t port : {53, 443, 6443, 9000}) EXPECT_TRUE(allows(policy, "egress", kOthers, port)) << port;
+  for (const int64_t port : {53, 5353, 8053, 443, 6443, 9000})
+    EXPECT_TRUE(allows(policy, "egress", kOthers, port)) << port;
   for (const int64_t port : {80, 5432, 8443, 9001}) {
     EXPECT_FALSE(allows(policy, "egress", kOthers, port)) << port;
     EXPECT_TRUE(allows(policy, "egress", kOwn, port)) << port;

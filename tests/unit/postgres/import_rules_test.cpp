@@ -9,9 +9,13 @@ namespace {
 TEST(ImportRules, OnlyHalfOfOnesOwnIsReplacedAndWhatWasWholeIsNeverImportedAgain) {
   for (const ImportMark mark : {ImportMark::kNone, ImportMark::kBegun, ImportMark::kCompleted})
     for (const std::string holds : {"", "table public.orders"})
-      for (const bool told : {false, true}) {
-        const ImportStep step = next_step({mark, holds, "", told});
-        EXPECT_EQ(step == ImportStep::kAnew, mark == ImportMark::kBegun);
+      for (const auto& [told, shut] : {std::pair{false, true}, {true, true}, {false, false}, {true, false}}) {
+        const ImportStep step = next_step({mark, holds, shut, "", told});
+        if (mark == ImportMark::kBegun) {  // where somebody opened it, people may have put theirs into it
+          EXPECT_EQ(step, shut ? ImportStep::kAnew : ImportStep::kRefuse);
+          continue;
+        }
+        EXPECT_NE(step, ImportStep::kAnew);
         EXPECT_EQ(step == ImportStep::kNothing, mark == ImportMark::kCompleted || (mark == ImportMark::kNone && told));
         EXPECT_EQ(step == ImportStep::kBegin, mark == ImportMark::kNone && !told && holds.empty());
         EXPECT_EQ(step == ImportStep::kRefuse, mark == ImportMark::kNone && !told && !holds.empty());

@@ -102,7 +102,6 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   const bool ready = make_ready(wanted, archiver && now.may_store, stop);
   if (stop.stop_requested()) return;
   tell_reached(wanted, ready);
-  if (!ready) return;
   const Local local = c_.local.copy();
   const bool archiving = local.seen && local.seen->archiving;
   const bool writes = now.may_store && local.seen && !local.seen->in_recovery;
@@ -111,14 +110,20 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     report.timeline = writes ? local.seen->timeline : 0;
   });
   // pgBackRest takes none before that: the restart that it waits for has its turn.
-  if (!archiving) return;
+  if (!ready || !archiving) return;
+  // Reaching the repository may have taken minutes: what is wanted by now counts.
+  const Standing present = c_.standing();
+  std::optional<api::BackupRun> run;
   {
     MutexLock lock(mutex_);
-    if (decide_attempt(attempt_view(now)) != AttemptStep::kBegin) return;
-    attempted_ = wanted;
+    const AttemptStep step = decide_attempt(attempt_view(present));
+    if (step == AttemptStep::kEnd) stop_attempt_.request_stop();
+    if (step != AttemptStep::kBegin || !same_place(wanted, *present.desired->backup)) return;
+    attempted_ = *present.desired->backup;
+    run = attempted_->run;
     stop_attempt_ = std::stop_source();
   }
-  begin_attempt(*wanted.run);
+  begin_attempt(*run);
 }
 
 // Of a repository that was asked for before nothing counts, nor what it refused.
