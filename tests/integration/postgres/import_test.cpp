@@ -128,8 +128,15 @@ TEST_F(ImportTest, EverythingIsHereAndTheOwnersAndNothingIsCopiedTwice) {
       "CREATE PUBLICATION all_of_it FOR ALL TABLES");
   for (const int64_t jobs : {1, 3}) {
     if (jobs == 3) {
-      // As after a promotion that lost the end of it.
+      // As after a promotion that lost the end of it: mark and limit are of one transaction.
       in(west, "postgres", "UPDATE twinspan.imports SET state = 'Begun'");
+      {  // Somebody opened it since: what is there may be people's.
+        auto keeper = agent();
+        ASSERT_TRUE(eventually([&] { return said().find("clients were let in") != std::string::npos; }, kPatience))
+            << said();
+        EXPECT_EQ(here("SELECT count(*) FROM public.goods"), "5000");
+      }
+      in(west, "postgres", "ALTER DATABASE app CONNECTION LIMIT 0");
     }
     settings.jobs = jobs;
     auto keeper = agent();
