@@ -32,14 +32,17 @@ void PastKeeper::apply(const api::ReplicationLink& link, bool writes) {
     if (writes && job_ && job_->writes && job_->facts == job.facts) {
       const Direction &before = job_->bearing.direction, &now = job.bearing.direction;
       // An epoch that nobody recorded never had clients: the primary before it may have gone on all the time.
-      const bool led = known_ && known_->recorded && known_->recorded == before.epoch;
+      const bool led = recorded_in_ == before.epoch;
       job.left = before == now ? job_->left : led && !before.primary.empty() && before.primary != now.primary;
     }
     if (job_ == job) return;
     // Only what is no longer so is forgotten: a record that was written stands, whoever may write the next.
     const bool same = job_ && job_->facts == job.facts && job_->bearing == job.bearing;
     if (!same) known_.reset();
-    if (job_ && job_->facts != job.facts) past_.reset();
+    if (job_ && job_->facts != job.facts) {
+      past_.reset();
+      recorded_in_.reset();
+    }
     job_ = std::move(job);
     look_stop_.request_stop();  // what it waits for may be a bucket that nobody needs any more
   }
@@ -168,6 +171,7 @@ void PastKeeper::publish(const Job& job, Known known) {
     MutexLock lock(mutex_);
     if (job_ != job) return;
     past_ = known.past;
+    if (known.recorded) recorded_in_ = known.recorded;
     known_ = std::move(known);
   }
   changed_();

@@ -89,9 +89,10 @@ class PastKeeper {
   Signal wake_;
   mutable Mutex mutex_;
   std::optional<Job> job_ GUARDED_BY(mutex_);
-  std::optional<Known> known_ GUARDED_BY(mutex_);    // of job_
-  std::optional<FlowPast> past_ GUARDED_BY(mutex_);  // the last that was concluded of these endpoints
-  std::stop_source look_stop_ GUARDED_BY(mutex_);    // of the look that is under way
+  std::optional<Known> known_ GUARDED_BY(mutex_);          // of job_
+  std::optional<int64_t> recorded_in_ GUARDED_BY(mutex_);  // the last epoch whose record was seen at its primary
+  std::optional<FlowPast> past_ GUARDED_BY(mutex_);        // the last that was concluded of these endpoints
+  std::stop_source look_stop_ GUARDED_BY(mutex_);          // of the look that is under way
   RoleThread thread_{"past-keeper"};
 };
 

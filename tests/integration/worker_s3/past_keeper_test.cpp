@@ -156,6 +156,27 @@ TEST_F(Keeper, TheSecondInWhichANewPrimaryIsRecordedIsOverBeforeClientsAreSentTh
   EXPECT_EQ(recorded(), to_rfc3339(first));
 }
 
+// A link that was applied again begins with its source, and goes over to where its bucket says that clients are: what
+// they wrote there meanwhile is no copy.
+TEST_F(Keeper, AnEpochThatNobodyRecordedMakesNobodysWritesCopies) {
+  {
+    PastKeeper former(folder.string(), clock, [] {});
+    assign(3, "west", "east", "Switchover");
+    former.apply(link, true);
+    ASSERT_TRUE(eventually([&] { return said(east) == "west@3"; }));
+  }
+  link.metadata.uid = "u2";
+  assign(1, "east", "", "Initial");
+  PastKeeper keeper(folder.string(), clock, [] {});
+  keeper.apply(link, true);
+  ASSERT_TRUE(eventually([&] { return keeper.past() && keeper.past()->known; }));
+  EXPECT_NE(permit(keeper, "west"), Permit::kAllowed);
+  assign(4, "west", "east", "Restart");
+  keeper.apply(link, true);
+  ASSERT_TRUE(eventually([&] { return permit(keeper, "east") == Permit::kAllowed; }));
+  EXPECT_EQ(keeper.clearance(direction_of(link), "east").led, WallTime{});
+}
+
 // It may come when clients have been there for long.
 TEST_F(Keeper, AWorkerThatDidNotStopTheOtherWayItselfSaysNothingOfWhatIsACopy) {
   {
