@@ -121,8 +121,9 @@ std::chrono::milliseconds StatusPace::wait(Urgency urgency, BootTime now) const 
 }
 
 void StatusPace::wrote(Urgency urgency, BootTime now) {
-  // Twice the pause without a number that moved: whatever it was is over.
-  const bool goes_on = written_at_ && now - *written_at_ < 2 * pause_;
+  // A minute without a number that moved: whatever it was is over. Not less: where the API server is slow, writes come
+  // seldom although numbers move, and the fewer are wanted the better.
+  const bool goes_on = written_at_ && now - *written_at_ < 2 * kPauseMost;
   if (urgency == Urgency::kLazy) pause_ = goes_on ? std::min(2 * pause_, kPauseMost) : kPauseLeast;
   if (urgency == Urgency::kNow) pause_ = kPauseLeast;
   written_at_ = now;
