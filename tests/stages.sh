@@ -53,63 +53,71 @@ ended() { # pid: until it is gone, a second at most: what a stage left behind ma
   for _ in {1..20}; do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
 }
 
-# Functions that run one after another beside the stages, each with a log and an exit code of its own.
+# Runs a function with a log, a time and an exit code of its own.
+kept() { # function
+  (trap "times >'$work/$1.times'" EXIT; set -e; "$1") >"$work/$1.log" 2>&1
+  echo $? >"$work/$1.code.new" && mv "$work/$1.code.new" "$work/$1.code"
+}
+code_of() { # function that was begun in the background: waits for its end, and tells its exit code
+  until [ -f "$work/$1.code" ]; do
+    kill -0 "$(cat "$work/$1.pid")" 2>/dev/null || { sleep 1; [ -f "$work/$1.code" ] || { echo "its shell was killed" >>"$work/$1.log"; echo 1 >"$work/$1.code"; }; }
+    sleep 0.2
+  done
+  cat "$work/$1.code"
+}
+begun() { # pid, function…: what `code_of` and `finish` go by
+  local job
+  background+=" $1"
+  for job in "${@:2}"; do echo "$1" >"$work/$job.pid"; done
+}
+
+# Functions that run one after another beside the stages.
 beside() { # function…
   set -m # a process group of their own
   (
     chrt --idle --pid 0 "$BASHPID" # only what processor time nobody else wants: tests that look at the clock go on undisturbed
     set +e
     beside=yes
-    for job in "$@"; do
-      (set -e; "$job") >"$work/$job.log" 2>&1
-      echo $? >"$work/$job.code.new" && mv "$work/$job.code.new" "$work/$job.code"
-    done
+    for job in "$@"; do kept "$job"; done
   ) </dev/null &
-  background+=" $!"
+  begun $! "$@"
   set +m
 }
 awaited() { # function…: until those are through; the first code that is not 0, with the end of its log
   local job code at
   for job in "$@"; do
     at=$SECONDS
-    until [ -f "$work/$job.code" ]; do sleep 0.2; done
+    code=$(code_of "$job")
     [ -n "${beside:-}" ] || echo $((SECONDS - at)) >>"$work/waited"
-    code=$(cat "$work/$job.code")
     [ "$code" = 0 ] || { tail -40 "$work/$job.log"; return "$code"; }
   done
 }
 along() { # function
-  local job=$1 junit=$work/$1.junit
-  mkdir -m 1777 "$junit"
+  mkdir -m 1777 "$work/$1.junit"
+  : >"$work/$1.skipped"
   set -m
   (
-    export TWINSPAN_JUNIT=$junit GTEST_OUTPUT=xml:$junit/ TWINSPAN_SKIPPED=$work/$job.skipped
-    : >"$TWINSPAN_SKIPPED"
+    export TWINSPAN_JUNIT=$work/$1.junit GTEST_OUTPUT=xml:$work/$1.junit/ TWINSPAN_SKIPPED=$work/$1.skipped
     set +e
     beside=yes
-    (trap 'times >"$work/$job.times"' EXIT; set -e; "$job") >"$work/$job.log" 2>&1
-    echo $? >"$work/$job.code.new" && mv "$work/$job.code.new" "$work/$job.code"
+    kept "$1"
   ) </dev/null &
-  background+=" $!"
-  echo $! >"$work/$job.pid"
-  echo "$SECONDS" >"$work/$job.began"
+  begun $! "$1"
+  echo "$SECONDS" >"$work/$1.began"
   set +m
 }
 joined() { # function: tells what it says from its beginning until its end
-  local job=$1 teller
+  local job=$1 teller code
   cp "$work/$job.began" "$work/along"
   tail -n +1 -s 0.2 -F "$work/$job.log" 2>/dev/null &
   teller=$!
-  until [ -f "$work/$job.code" ]; do
-    kill -0 "$(cat "$work/$job.pid")" 2>/dev/null || { sleep 1; [ -f "$work/$job.code" ] || { echo "its shell was killed"; echo 1 >"$work/$job.code"; }; }
-    sleep 0.2
-  done
+  code=$(code_of "$job")
   sleep 0.5
   kill "$teller"
   cp "$work/$job.junit/." "$TWINSPAN_JUNIT/" -r
   cat "$work/$job.skipped" >>"$TWINSPAN_SKIPPED"
-  trap 'cat "$work/'"$job"'.times" - < <(times) >"$work/times"' EXIT
-  return "$(cat "$work/$job.code")"
+  trap 'cat "$work/'"$job"'.times" - 2>/dev/null < <(times) >"$work/times"' EXIT
+  return "$code"
 }
 skip() { echo "SKIPPED: $1"; echo "$1" >>"$TWINSPAN_SKIPPED"; return 77; }
 
