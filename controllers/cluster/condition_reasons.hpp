@@ -4,6 +4,7 @@
 namespace twinspan::controllers {
 
 inline constexpr const char* kForeignObject = "ForeignObject";    // where ours would be there is another's
+inline constexpr const char* kObjectRefused = "ObjectRefused";    // Kubernetes did not let it be made or changed
 inline constexpr const char* kServiceRefused = "ServiceRefused";  // Kubernetes did not take it as a policy wants it
 inline constexpr const char* kStarting = "Starting";              // expected for a while, as the next one
 inline constexpr const char* kSynchronizing = "Synchronizing";

@@ -46,17 +46,33 @@ void set(const api::FailoverPolicy& policy, const char* type, api::ConditionStat
 
 }  // namespace
 
-void note_refused_services(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
-                           api::PolicyStatus& status) {
+std::string words_of(const api::FailoverPolicy& policy, const RefusedObjects& refused) {
+  std::string out;
+  const auto add = [&](const char* list, size_t i, const Foreign& object) {
+    if (const auto found = refused.find(object); found != refused.end())
+      out += fmt::format("{}{}[{}]: {} {} was refused: {}", out.empty() ? "" : "; ", list, i, object.kind, object.name,
+                         found->second);
+  };
+  for (size_t i = 0; i < policy.spec.services.size(); ++i)
+    add("spec.services", i, {"Service", policy.spec.services[i].name});
+  for (size_t i = 0; i < policy.spec.config_maps.size(); ++i)
+    add("spec.configMaps", i, {"ConfigMap", policy.spec.config_maps[i].name});
+  return out;
+}
+
+void note_refused(const api::FailoverPolicy& policy, const RefusedObjects& refused, WallTime now,
+                  api::PolicyStatus& status) {
   if (refused.empty() || api::is_true(status.conditions, "Stalled")) return;
-  set(policy, "Stalled", api::ConditionStatus::kTrue, kServiceRefused, refused, now, status);
+  const bool services = std::ranges::any_of(refused, [](const auto& one) { return one.first.kind == "Service"; });
+  set(policy, "Stalled", api::ConditionStatus::kTrue, services ? kServiceRefused : kObjectRefused,
+      words_of(policy, refused), now, status);
 }
 
 void judge_newest(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
                   api::PolicyStatus& status) {
   const int64_t generation = policy.metadata.generation;
   if (refused.empty()) {
-    if (!status.accepted || status.accepted->generation != generation)
+    if (!status.accepted || status.accepted->generation != generation || !status.accepted->spec.is_null())
       status.accepted = api::accept(policy.spec, generation);
     return;
   }

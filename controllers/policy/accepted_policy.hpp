@@ -6,6 +6,7 @@
 
 #include "api/types.hpp"
 #include "api/validate.hpp"
+#include "controllers/policy/route_facts.hpp"
 #include "core/clock.hpp"
 
 namespace twinspan::controllers {
@@ -19,9 +20,11 @@ std::shared_ptr<const api::FailoverPolicy> accepted_policy(const api::FailoverPo
 // For people: what is wrong with the newest spec, and what goes on.
 std::string refusal_of(const api::FailoverPolicy& policy, const std::vector<api::FieldError>& errors);
 
-// Into the status to be, that Services could not be written as a whole; `refused` empty: they could.
-void note_refused_services(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,
-                           api::PolicyStatus& status);
+// For people: what was refused, where it stands in the spec.
+std::string words_of(const api::FailoverPolicy& policy, const RefusedObjects& refused);
+// Into the status to be, that objects could not be written as a whole; `refused` empty: they could.
+void note_refused(const api::FailoverPolicy& policy, const RefusedObjects& refused, WallTime now,
+                  api::PolicyStatus& status);
 
 // Into the status to be, what becomes of the newest spec: accepted where `refused` is empty, else Ready=False and
 // Stalled=True say why not. Every other condition goes on telling the truth.

@@ -114,6 +114,13 @@ std::optional<ConfigMapFacts> FailoverCaches::config_map(const kube::Key& key) c
   return found ? std::optional(*found) : std::nullopt;
 }
 
+bool FailoverCaches::is_unfinished(const api::FailoverPolicy& policy, const api::PolicyService& wanted,
+                                   const RefusedObjects& refused) const {
+  if (refused.contains({"Service", wanted.name})) return true;
+  const auto there = service({policy.metadata.ns, wanted.name});
+  return there && whose(*there, claimant(policy)) != Whose::kForeign && !has_template(*there, wanted);
+}
+
 std::vector<SliceFacts> FailoverCaches::slices_of(const kube::Key& service) const {
   std::set<kube::Key> keys;
   {

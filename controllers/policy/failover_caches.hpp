@@ -27,6 +27,9 @@ class FailoverCaches {
   // ConfigMaps.
   std::vector<api::FailoverPolicy> rivals_of(const api::FailoverPolicy& policy) const;
   std::optional<ServiceFacts> service(const kube::Key& key) const;
+  // Whether a Service has to be written though it leads where it should: it was refused, or has another template.
+  bool is_unfinished(const api::FailoverPolicy& policy, const api::PolicyService& service,
+                     const RefusedObjects& refused) const;
   std::vector<SliceFacts> slices_of(const kube::Key& service) const;
   std::optional<ConfigMapFacts> config_map(const kube::Key& key) const;
   void wrote_service(const Json& object);

@@ -42,7 +42,8 @@ std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicySt
   }
   const api::Condition* stalled = api::find_condition(after.conditions, "Stalled");
   const api::Condition* was_stalled = api::find_condition(before.conditions, "Stalled");
-  const bool of_objects = stalled && (stalled->reason == kForeignObject || stalled->reason == kServiceRefused);
+  const bool of_objects = stalled && (stalled->reason == kForeignObject || stalled->reason == kServiceRefused ||
+                                      stalled->reason == kObjectRefused);
   if (of_objects && (!was_stalled || was_stalled->message != stalled->message))
     told.push_back({true, stalled->reason, stalled->message});
   return told;

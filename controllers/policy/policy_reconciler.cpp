@@ -88,7 +88,7 @@ Result<Move> PolicyReconciler::look(PrimaryMover& mover, const std::shared_ptr<c
   MoveFacts facts{link, chosen.policy, std::move(*assignment), {}};
   if (chosen.policy) {
     facts.foreign = routes_.foreign(*chosen.policy);
-    facts.refused = routes_.refused_names(*chosen.policy);
+    facts.refused = routes_.refused(*chosen.policy);
   }
   return mover.look(facts, stop);
 }
@@ -164,7 +164,7 @@ Status PolicyReconciler::write_status(const Chosen& chosen, const PrimaryMover& 
                                       const std::stop_token& stop) {
   if (!chosen.policy) return {};
   const api::FailoverPolicy& policy = *chosen.policy;
-  note_refused_services(policy, routes_.refused(policy), clock_.wall_now(), move.status);
+  note_refused(policy, routes_.refused(policy), clock_.wall_now(), move.status);
   judge_newest(policy, chosen.refused, clock_.wall_now(), move.status);
   if (move.status == policy.status) return {};
   {

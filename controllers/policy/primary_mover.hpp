@@ -3,7 +3,6 @@
 #pragma once
 #include <memory>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "controllers/policy/policy_events.hpp"
 #include "controllers/policy/route_writer.hpp"
 #include "failover/assignment.hpp"
+#include "failover/mode.hpp"
 #include "failover/report.hpp"
 #include "kube/controller.hpp"
 
@@ -24,7 +24,7 @@ struct MoveFacts {
   std::shared_ptr<const api::FailoverPolicy> policy;  // as it is in force; nullptr: none
   std::optional<Assignment> assignment;
   std::vector<KnownForeign> foreign;  // others' objects where the policy's would be, that no cache has
-  std::set<std::string> refused{};    // the policy's Services that Kubernetes did not take when they were written last
+  RefusedObjects refused{};
 };
 
 struct PodLabel {
@@ -52,6 +52,13 @@ struct Move {
   bool ask_workers = false;  // the next look depends on what they say now
   kube::Requeue next;
 };
+
+// Whether clients are sent elsewhere than decided, or nobody knows where. Of an engine's own Seen and Decision.
+template <class Seen, class Decision>
+bool leads_elsewhere(const Seen& seen, const Decision& decision) {
+  return decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
+                               (seen.routing == Routing::kWithdrawn) != decision.route_to->empty());
+}
 
 class PrimaryMover {
  public:

@@ -47,6 +47,10 @@ void add_template(Json& object, const api::PolicyService& service);
 // afterwards is never fought over, and comes back with the next change.
 bool has_template(const ServiceFacts& there, const api::PolicyService& service);
 
+// What Kubernetes did not take of what the policy names, when it was written last, and its words. One that is not there
+// leads nobody anywhere, and keeps no other waiting; one that is there counts by where it points alone.
+using RefusedObjects = std::map<Foreign, std::string>;
+
 // Whether an object that the policy names is somebody else's, by what the cache has of it (nullptr: nothing).
 bool is_foreign(const api::FailoverPolicy& policy, const Owned* there, const Foreign& object,
                 const std::vector<KnownForeign>& known);

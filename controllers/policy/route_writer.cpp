@@ -1,7 +1,6 @@
 #include "controllers/policy/route_writer.hpp"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
@@ -26,6 +25,19 @@ Json others_keys(const Json& written, const Json& wanted) {
   return others;
 }
 
+Foreign object_of(const Route& route) {
+  return {text_of(route.object, "kind"), text_of(member_of(route.object, "metadata"), "name")};
+}
+
+std::vector<Foreign> objects_of(const api::FailoverPolicy& policy) {
+  std::vector<Foreign> out;
+  for (const api::PolicyService& one : policy.spec.services)
+    out.push_back({std::string(kube::kServices.kind), one.name});
+  for (const api::PolicyConfigMap& one : policy.spec.config_maps)
+    out.push_back({std::string(kube::kConfigMaps.kind), one.name});
+  return out;
+}
+
 // A namespace that is going takes what was to be written with it.
 Status unless_gone(const Error& error) {
   if (error.code == Code::kNotFound) return {};
@@ -39,7 +51,7 @@ std::vector<KnownForeign> RouteWriter::foreign(const api::FailoverPolicy& policy
 }
 
 bool RouteWriter::worth_trying(const api::FailoverPolicy& policy, const Route& route) const {
-  const Foreign object{text_of(route.object, "kind"), text_of(member_of(route.object, "metadata"), "name")};
+  const Foreign object = object_of(route);
   for (const KnownForeign& known : foreign(policy))
     if (known.what == object) return known.due;
   return !route.only_due;
@@ -47,48 +59,38 @@ bool RouteWriter::worth_trying(const api::FailoverPolicy& policy, const Route& r
 
 Status RouteWriter::write(const api::FailoverPolicy& policy, const Route& route, const std::stop_token& stop) {
   if (!worth_trying(policy, route)) return {};
-  if (text_of(route.object, "kind") != kube::kServices.kind) return config_map(policy, route.object, route.to, stop);
-  const Status written = service(policy, route.object, route.to, stop);
-  note({policy.metadata.ns, text_of(route.object.at("metadata"), "name")}, written);
+  const Foreign object = object_of(route);
+  const Status written = object.kind == kube::kServices.kind ? service(policy, route.object, route.to, stop)
+                                                             : config_map(policy, route.object, route.to, stop);
+  note(policy.metadata.ns, object, written);
   return written;
 }
 
-void RouteWriter::note(const kube::Key& service, const Status& written) {
+void RouteWriter::note(const std::string& ns, const Foreign& object, const Status& written) {
   MutexLock lock(mutex_);
   if (!written && is_refusal(written.error()))
-    refused_[service] = written.error().message;
+    refused_[ns][object] = written.error().message;
   else if (written)
-    refused_.erase(service);
+    refused_[ns].erase(object);
 }
 
-std::set<std::string> RouteWriter::refused_names(const api::FailoverPolicy& policy) const {
-  std::set<std::string> out;
+RefusedObjects RouteWriter::refused(const api::FailoverPolicy& policy) const {
+  RefusedObjects out;
   MutexLock lock(mutex_);
-  for (const api::PolicyService& service : policy.spec.services)
-    if (refused_.contains({policy.metadata.ns, service.name})) out.insert(service.name);
+  const auto here = refused_.find(policy.metadata.ns);
+  if (here == refused_.end()) return out;
+  for (const Foreign& object : objects_of(policy))
+    if (const auto found = here->second.find(object); found != here->second.end()) out.insert(*found);
   return out;
 }
 
 bool RouteWriter::forget_all_but(const api::FailoverPolicy& policy, const std::vector<Route>& written) {
-  std::set<std::string> tried;
-  for (const Route& route : written) tried.insert(text_of(member_of(route.object, "metadata"), "name"));
   bool any = false;
   MutexLock lock(mutex_);
-  for (const api::PolicyService& service : policy.spec.services)
-    if (!tried.contains(service.name)) any |= refused_.erase({policy.metadata.ns, service.name}) > 0;
+  for (const Foreign& object : objects_of(policy))
+    if (std::ranges::find(written, object, object_of) == written.end())
+      any |= refused_[policy.metadata.ns].erase(object) > 0;
   return any;
-}
-
-std::string RouteWriter::refused(const api::FailoverPolicy& policy) const {
-  std::string out;
-  MutexLock lock(mutex_);
-  for (size_t i = 0; i < policy.spec.services.size(); ++i) {
-    const auto found = refused_.find({policy.metadata.ns, policy.spec.services[i].name});
-    if (found == refused_.end()) continue;
-    out += fmt::format("{}spec.services[{}]: Service {} was refused: {}", out.empty() ? "" : "; ", i, found->first.name,
-                       found->second);
-  }
-  return out;
 }
 
 Status RouteWriter::service(const api::FailoverPolicy& policy, Json wanted, const std::string& to,

@@ -1,7 +1,6 @@
 // Writes what a policy names for its clients, Services and ConfigMaps, where it is not somebody else's. Any thread.
 #pragma once
 #include <map>
-#include <set>
 #include <stop_token>
 #include <string>
 
@@ -27,10 +26,8 @@ class RouteWriter {
   Status write(const api::FailoverPolicy& policy, const Route& route, const std::stop_token& stop);
   // Others' objects that were found where the policy wants its own.
   std::vector<KnownForeign> foreign(const api::FailoverPolicy& policy) const;
-  // For people: what Kubernetes refused of the policy's Services when they were written last; empty: nothing.
-  std::string refused(const api::FailoverPolicy& policy) const;
-  std::set<std::string> refused_names(const api::FailoverPolicy& policy) const;
-  // Of Services that a look had no reason to write nothing is refused any more. Whether any was till now.
+  RefusedObjects refused(const api::FailoverPolicy& policy) const;
+  // Of what a look had no reason to write nothing is refused any more. Whether anything was till now.
   bool forget_all_but(const api::FailoverPolicy& policy, const std::vector<Route>& written);
 
  private:
@@ -39,7 +36,7 @@ class RouteWriter {
   // Where the Service as a whole is refused, for its type or by whatever rule of its namespace.
   Status turn_alone(const api::FailoverPolicy& policy, const ServiceFacts& there, const Json& wanted,
                     const std::string& to, const std::stop_token& stop);
-  void note(const kube::Key& service, const Status& written);
+  void note(const std::string& ns, const Foreign& object, const Status& written);
   Status config_map(const api::FailoverPolicy& policy, const Json& wanted, const std::string& to,
                     const std::stop_token& stop);
 
@@ -47,7 +44,7 @@ class RouteWriter {
   FailoverCaches& caches_;
   ObjectWriter writer_;
   mutable Mutex mutex_;
-  std::map<kube::Key, std::string> refused_ GUARDED_BY(mutex_);  // in Kubernetes' words
+  std::map<std::string, RefusedObjects> refused_ GUARDED_BY(mutex_);  // by namespace
 };
 
 }  // namespace twinspan::controllers

@@ -153,22 +153,16 @@ std::vector<Route> PostgresMover::routes_of(const MoveFacts& facts, const Decide
       if (one.selects == api::Selects::kPrimary)
         routes.push_back({render_primary_service(policy, one, to), to, only_due});
   };
-  const bool turns = decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
-                                           (seen.routing == Routing::kWithdrawn) != decision.route_to->empty());
+  const bool turns = leads_elsewhere(seen, decision);
   if (turns) point(*decision.route_to, false);
   if (!turns && !changing && !seen.paused && seen.routing != Routing::kUnknown)
     for (const api::PolicyService& one : policy.spec.services)
-      if (one.selects == api::Selects::kPrimary && (facts.refused.contains(one.name) || template_differs(policy, one)))
+      if (one.selects == api::Selects::kPrimary && caches_.is_unfinished(policy, one, facts.refused))
         routes.push_back({render_primary_service(policy, one, seen.routed_to), seen.routed_to});
   if (!changing && seen.lease && !routing.foreign.empty()) point(seen.lease->holder_endpoint, true);
   if (!readers_may_change(changing, seen.step_for)) return routes;
   for (Route& route : replica_routes(policy)) routes.push_back(std::move(route));
   return routes;
-}
-
-bool PostgresMover::template_differs(const api::FailoverPolicy& policy, const api::PolicyService& service) const {
-  const auto there = caches_.service({policy.metadata.ns, service.name});
-  return there && whose(*there, claimant(policy)) != Whose::kForeign && !has_template(*there, service);
 }
 
 std::vector<Route> PostgresMover::replica_routes(const api::FailoverPolicy& policy) const {

@@ -32,7 +32,6 @@ class PostgresMover final : public PrimaryMover {
   RoutingSeen routing_of(const MoveFacts& facts, const std::string& primary) const;
   std::vector<Route> routes_of(const MoveFacts& facts, const Decided& now) const;
   std::vector<Route> replica_routes(const api::FailoverPolicy& policy) const;
-  bool template_differs(const api::FailoverPolicy& policy, const api::PolicyService& service) const;
   std::vector<PodLabel> reader_labels(const MoveFacts& facts, const FailoverSeen& seen) const;
 
   kube::Client& client_;

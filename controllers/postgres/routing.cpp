@@ -49,7 +49,7 @@ std::optional<std::string> points_to(const ServiceFacts& service, const std::str
 
 RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::string, ServiceFacts>& services,
                          const std::map<std::string, std::vector<SliceFacts>>& slices, const std::string& pod,
-                         const std::vector<KnownForeign>& known, const std::set<std::string>& refused) {
+                         const std::vector<KnownForeign>& known, const RefusedObjects& refused) {
   RoutingSeen seen;
   std::optional<std::string> common;
   bool agree = true;
@@ -71,7 +71,7 @@ RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::
       status.ready = service != services.end() && !pods.empty();
       continue;
     }
-    const bool taken = !refused.contains(wanted.name);
+    const bool taken = !refused.contains({"Service", wanted.name});
     if (!taken && service == services.end()) continue;
     seen.any = true;
     const auto to = service == services.end() ? std::nullopt : points_to(service->second, policy.spec.link_ref.name);

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -35,11 +34,10 @@ struct RoutingSeen {
 };
 
 // `services` and `slices`: those of the policy's Services, by name; absent: not there. `pod`: the primary's.
-// `known`: what no cache has, and is somebody else's. `refused`: what Kubernetes did not take when it was written last:
-// one that is not there leads nobody anywhere, and one that is counts by its selector.
+// `known`: what no cache has, and is somebody else's.
 RoutingSeen read_routing(const api::FailoverPolicy& policy, const std::map<std::string, ServiceFacts>& services,
                          const std::map<std::string, std::vector<SliceFacts>>& slices, const std::string& pod,
-                         const std::vector<KnownForeign>& known = {}, const std::set<std::string>& refused = {});
+                         const std::vector<KnownForeign>& known = {}, const RefusedObjects& refused = {});
 
 // Whether clients may read from a member, whose replay lag may be `bound` seconds. nullopt: this operator has not asked
 // it lately, which says nothing of the member, and changes nothing. A lag that is not known is no lag within a bound.

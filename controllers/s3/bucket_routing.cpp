@@ -42,9 +42,11 @@ std::map<std::string, std::string> data(const api::ReplicationLink& link, const 
   return out;
 }
 
-bool says(const ServiceFacts& facts, const api::PolicyService& service, const std::string& to) {
+// `taken`: Kubernetes did not refuse the rest of it.
+bool says(const ServiceFacts& facts, const api::PolicyService& service, const std::string& to, bool taken) {
   if (!service.external_names.empty()) return facts.type == "ExternalName" && facts.external_name == host(service, to);
-  return facts.type != "ExternalName" && facts.has_port(service.port) && facts.selector == selector(service, to);
+  return facts.type != "ExternalName" && (!taken || facts.has_port(service.port)) &&
+         facts.selector == selector(service, to);
 }
 
 // Keys of somebody else's in it are theirs.
@@ -84,7 +86,7 @@ Json render_bucket_config_map(const api::FailoverPolicy& policy, const api::Poli
 BucketRoutingSeen read_bucket_routing(const api::FailoverPolicy& policy, const api::ReplicationLink& link,
                                       const std::map<std::string, ServiceFacts>& services,
                                       const std::map<std::string, ConfigMapFacts>& maps,
-                                      const std::vector<KnownForeign>& known) {
+                                      const std::vector<KnownForeign>& known, const RefusedObjects& refused) {
   std::vector<std::string> places{"", link.spec.source.name};
   for (const api::Endpoint& target : link.spec.targets) places.push_back(target.name);
   BucketRoutingSeen seen;
@@ -99,11 +101,13 @@ BucketRoutingSeen read_bucket_routing(const api::FailoverPolicy& policy, const a
     if (!common) common = found;
     return found;
   };
-  const auto others = [&](const char* kind, const std::string& name, const Owned* there) {
-    const bool foreign = is_foreign(policy, there, {kind, name}, known);
-    if (foreign) seen.foreign.push_back({kind, name});
-    seen.any = seen.any || !foreign;
-    return foreign;
+  // Somebody else's, or refused before it was ever there: it leads nobody anywhere.
+  const auto left_out = [&](const Foreign& object, const Owned* there) {
+    const bool foreign = is_foreign(policy, there, object, known);
+    if (foreign) seen.foreign.push_back(object);
+    const bool out = foreign || (!there && refused.contains(object));
+    seen.any = seen.any || !out;
+    return out;
   };
   // What an earlier policy left has to be written, too: its owner is gone.
   const auto settled = [&](const Owned& there) { return whose(there, claimant(policy)) != Whose::kPredecessors; };
@@ -111,8 +115,11 @@ BucketRoutingSeen read_bucket_routing(const api::FailoverPolicy& policy, const a
     const auto found = services.find(wanted.name);
     const ServiceFacts* facts = found == services.end() ? nullptr : &found->second;
     std::optional<std::string> place;
-    if (!others("Service", wanted.name, facts))
-      place = note([&](const std::string& name) { return facts && settled(*facts) && says(*facts, wanted, name); });
+    const Foreign object{"Service", wanted.name};
+    const bool taken = !refused.contains(object);
+    if (!left_out(object, facts))
+      place =
+          note([&](const std::string& name) { return facts && settled(*facts) && says(*facts, wanted, name, taken); });
     api::PolicyServiceStatus& status = seen.services.emplace_back();
     status.name = wanted.name;
     status.selects = wanted.selects;
@@ -123,7 +130,7 @@ BucketRoutingSeen read_bucket_routing(const api::FailoverPolicy& policy, const a
     const auto found = maps.find(wanted.name);
     const ConfigMapFacts* facts = found == maps.end() ? nullptr : &found->second;
     std::optional<std::string> place;
-    if (!others("ConfigMap", wanted.name, facts))
+    if (!left_out({"ConfigMap", wanted.name}, facts))
       place = note([&](const std::string& name) { return facts && settled(*facts) && says(*facts, link, name); });
     api::PolicyConfigMapStatus& status = seen.config_maps.emplace_back();
     status.name = wanted.name;

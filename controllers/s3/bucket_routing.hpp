@@ -25,10 +25,11 @@ struct BucketRoutingSeen {
   std::vector<Foreign> foreign{};  // somebody else's, left alone
 };
 
-// `services` and `maps`: those the policy names, by name; absent: not there. `known`: as read_routing's.
+// `services` and `maps`: those the policy names, by name; absent: not there. `known`, `refused`: as
+// read_routing's.
 BucketRoutingSeen read_bucket_routing(const api::FailoverPolicy& policy, const api::ReplicationLink& link,
                                       const std::map<std::string, ServiceFacts>& services,
                                       const std::map<std::string, ConfigMapFacts>& maps,
-                                      const std::vector<KnownForeign>& known = {});
+                                      const std::vector<KnownForeign>& known = {}, const RefusedObjects& refused = {});
 
 }  // namespace twinspan::controllers

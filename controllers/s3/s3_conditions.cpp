@@ -45,7 +45,7 @@ class S3Judge {
     if (link_.invalid) return yes("InvalidSpec", refused_message(link_));
     if (!plan_.foreign.empty()) return yes(kForeignObject, foreign_message(link_, plan_));
     if (seen_.place_taken) return yes("PlaceTaken", *seen_.place_taken);
-    if (!seen_.common.refused.empty()) return yes("ObjectRefused", refused_objects(link_, seen_.common.refused));
+    if (!seen_.common.refused.empty()) return yes(kObjectRefused, refused_objects(link_, seen_.common.refused));
     if (needs_person(plan_.waits_for)) return yes(std::string(to_string(plan_.waits_for)), plan_.waiting_message);
     if (said_.stalled) return yes(said_.stalled->first, said_.stalled->second);
     return provisional(no("NotStalled", "nothing waits for a person"));
@@ -116,10 +116,7 @@ std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said
   conditions.set("Stalled", stalled);
   if (!seen.link().actionable) return conditions.take();
   conditions.set("LagWithinThreshold", judge.lag());
-  if (status.verification)
-    conditions.set("Consistent", judge.consistent());
-  else
-    conditions.remove("Consistent");
+  conditions.set("Consistent", status.verification ? std::optional(judge.consistent()) : std::nullopt);
   conditions.set_paused();
   return conditions.take();
 }

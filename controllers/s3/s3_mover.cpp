@@ -22,11 +22,6 @@ Move::Words words_of(const FlowSeen& seen, const FlowDecision& decision) {
           seen.assignment ? seen.assignment->epoch.value : 0};
 }
 
-bool elsewhere(const FlowSeen& seen, const FlowDecision& decision) {
-  return decision.route_to && (seen.routing == Routing::kUnknown || seen.routed_to != *decision.route_to ||
-                               (seen.routing == Routing::kWithdrawn) != decision.route_to->empty());
-}
-
 void point(const MoveFacts& facts, const std::string& to, bool only_due, std::vector<Route>& routes) {
   const api::FailoverPolicy& policy = *facts.policy;
   for (const api::PolicyConfigMap& one : policy.spec.config_maps)
@@ -65,17 +60,18 @@ BucketRoutingSeen S3Mover::routing_of(const MoveFacts& facts) const {
     if (auto known = caches_.service({ns, wanted.name})) services.emplace(wanted.name, std::move(*known));
   for (const api::PolicyConfigMap& wanted : facts.policy->spec.config_maps)
     if (auto known = caches_.config_map({ns, wanted.name})) maps.emplace(wanted.name, std::move(*known));
-  return read_bucket_routing(*facts.policy, *facts.link, services, maps, facts.foreign);
+  return read_bucket_routing(*facts.policy, *facts.link, services, maps, facts.foreign, facts.refused);
 }
 
-// Where Services point stays.
-void S3Mover::add_templates(const MoveFacts& facts, const std::string& to, std::vector<Route>& routes) const {
+// Where clients are sent stays.
+void S3Mover::finish(const MoveFacts& facts, const std::string& to, std::vector<Route>& routes) const {
   const api::FailoverPolicy& policy = *facts.policy;
-  for (const api::PolicyService& one : policy.spec.services) {
-    const auto there = caches_.service({policy.metadata.ns, one.name});
-    if (there && whose(*there, claimant(policy)) != Whose::kForeign && !has_template(*there, one))
+  for (const api::PolicyConfigMap& one : policy.spec.config_maps)
+    if (facts.refused.contains({"ConfigMap", one.name}))
+      routes.push_back({render_bucket_config_map(policy, one, *facts.link, to), to});
+  for (const api::PolicyService& one : policy.spec.services)
+    if (caches_.is_unfinished(policy, one, facts.refused))
       routes.push_back({render_bucket_service(policy, one, to), to});
-  }
 }
 
 Move S3Mover::begin(const MoveFacts& facts) {
@@ -117,10 +113,10 @@ Result<Move> S3Mover::look(const MoveFacts& facts, const std::stop_token&) {
   const std::string rehearsal = drill && drill->outcome == to_string(DrillOutcome::kRunning) ? drill->requested_at : "";
   const auto& rehearsed = facts.link->status.rehearsal;
   if (rehearsal != (rehearsed ? rehearsed->requested_at : "")) move.rehearsal = rehearsal;
-  const bool turns = elsewhere(seen, decision);
+  const bool turns = leads_elsewhere(seen, decision);
   if (seen.routes && turns) point(facts, *decision.route_to, false, move.routes);
   if (!turns && !move.changing && !seen.paused && seen.routing != Routing::kUnknown)
-    add_templates(facts, seen.routed_to, move.routes);
+    finish(facts, seen.routed_to, move.routes);
   if (!move.changing && seen.assignment && !routing.foreign.empty())
     point(facts, seen.assignment->primary, true, move.routes);
   move.next = kube::Requeue::after(move.changing || new_assignment || turns ? kChangingLook : kLook);

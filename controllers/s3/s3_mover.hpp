@@ -20,7 +20,7 @@ class S3Mover final : public PrimaryMover {
   // Of a link without a policy: only who is primary where its buckets know of a former time.
   Move begin(const MoveFacts& facts);
   BucketRoutingSeen routing_of(const MoveFacts& facts) const;
-  void add_templates(const MoveFacts& facts, const std::string& to, std::vector<Route>& routes) const;
+  void finish(const MoveFacts& facts, const std::string& to, std::vector<Route>& routes) const;
 
   const Clock& clock_;
   const FailoverCaches& caches_;

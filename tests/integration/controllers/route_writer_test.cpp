@@ -1,6 +1,7 @@
 // What a policy's template adds to a Service comes and goes by the same write that turns it, and holds up no turn.
 #include "controllers/policy/route_writer.hpp"
 
+#include "controllers/policy/accepted_policy.hpp"
 #include "controllers/postgres/routing.hpp"
 #include "link_rig.hpp"
 
@@ -37,6 +38,7 @@ class Routes : public ::testing::Test {
   }
   Json now() const { return rig.get(kube::kServices, "orders-rw"); }
   std::string endpoint() const { return now()["spec"]["selector"]["twinspan.dev/endpoint"]; }
+  std::string refused_words() const { return words_of(policy, writer.refused(policy)); }
   bool in_force() const { return has_template(*caches.service(rig.key("orders-rw")), policy.spec.services[0]); }
 
   LinkRig rig;
@@ -89,8 +91,7 @@ TEST_F(Routes, ATemplateThatIsRefusedHoldsUpNoTurn) {
   EXPECT_EQ(endpoint(), "west");
   EXPECT_EQ(now()["spec"]["type"], "ClusterIP");
   EXPECT_FALSE(in_force()) << "it is tried again";
-  EXPECT_TRUE(writer.refused(policy).starts_with("spec.services[0]: Service orders-rw was refused: "))
-      << writer.refused(policy);
+  EXPECT_TRUE(refused_words().starts_with("spec.services[0]: Service orders-rw was refused: ")) << refused_words();
   // Where it points already, nothing is written beside what is refused.
   const std::string version = now()["metadata"]["resourceVersion"];
   refuse_once();
@@ -98,7 +99,21 @@ TEST_F(Routes, ATemplateThatIsRefusedHoldsUpNoTurn) {
   EXPECT_EQ(now()["metadata"]["resourceVersion"], version);
   ASSERT_TRUE(write("west", kNodePort));
   EXPECT_TRUE(in_force());
-  EXPECT_EQ(writer.refused(policy), "");
+  EXPECT_EQ(refused_words(), "");
+}
+
+// What is wanted as it is by now was given up: nothing is refused any more, whoever did not write it.
+TEST_F(Routes, WhatIsNotWantedAnyMoreIsNotRefused) {
+  ASSERT_TRUE(write("east"));
+  rig.api->inject(*sandbox::parse_fault(
+      {{"match", {{"verb", "patch"}, {"resource", "services"}, {"times", 1}}}, {"do", {{"deny", true}}}}));
+  ASSERT_FALSE(write("east", kNodePort));
+  const Route same{render_primary_service(policy, policy.spec.services[0], "east"), "east"};
+  EXPECT_FALSE(writer.forget_all_but(policy, {same})) << "it is still tried";
+  EXPECT_NE(refused_words(), "");
+  EXPECT_TRUE(writer.forget_all_but(policy, {}));
+  EXPECT_EQ(refused_words(), "");
+  EXPECT_FALSE(writer.forget_all_but(policy, {}));
 }
 
 TEST_F(Routes, APersonsServiceKeepsItsTypeUnlessTheTemplateNamesAnother) {

@@ -36,7 +36,9 @@ api::FailoverPolicy policy() {
 struct Written {
   std::map<std::string, ServiceFacts> services;
   std::map<std::string, ConfigMapFacts> maps;
-  BucketRoutingSeen seen() const { return read_bucket_routing(policy(), link(), services, maps); }
+  BucketRoutingSeen seen(const RefusedObjects& refused = {}) const {
+    return read_bucket_routing(policy(), link(), services, maps, {}, refused);
+  }
   void point(const std::string& to) {
     for (const api::PolicyService& service : policy().spec.services)
       services[service.name] = *decode_service(render_bucket_service(policy(), service, to));
@@ -54,6 +56,37 @@ TEST(BucketRouting, WhatIsWrittenIsReadBackAsWrittenWhereverItPoints) {
     EXPECT_EQ(seen.routed_to, to);
     EXPECT_EQ(seen.config_maps[0].ready, !to.empty());
     EXPECT_EQ(seen.services[1].endpoint.value_or(""), to);
+  }
+}
+
+// What a quota refuses would keep every move waiting, and no failover would ever be over.
+TEST(BucketRouting, WhatIsRefusedKeepsNoOtherFromBeingWhereClientsAreSent) {
+  for (const Foreign& object :
+       {Foreign{"Service", "alias"}, Foreign{"Service", "gateway"}, Foreign{"ConfigMap", "where"}}) {
+    const RefusedObjects refused{{object, "exceeded quota"}};
+    Written written;
+    written.point("nyc");
+    written.services.erase(object.name);
+    written.maps.erase(object.name);
+    EXPECT_EQ(written.seen().routing, Routing::kUnknown) << object.name;
+    EXPECT_EQ(written.seen(refused).routed_to, "nyc") << object.name;
+    EXPECT_EQ(written.seen(refused).routing, Routing::kTo) << object.name;
+  }
+  // Refused as a whole, turned alone: with the port of before it leads where its selector says; and not turned, nowhere
+  // else.
+  const RefusedObjects refused{{{"Service", "gateway"}, "denied"}, {{"Service", "alias"}, "denied"}};
+  Written written;
+  written.point("nyc");
+  written.services["gateway"].ports = {80};
+  EXPECT_EQ(written.seen().routing, Routing::kUnknown);
+  EXPECT_EQ(written.seen(refused).routed_to, "nyc");
+  for (const char* name : {"gateway", "alias"}) {
+    const ServiceFacts before = written.services[name];
+    Written other;
+    other.point("sgp");
+    written.services[name] = other.services[name];
+    EXPECT_EQ(written.seen(refused).routing, Routing::kUnknown) << name;
+    written.services[name] = before;
   }
 }
 

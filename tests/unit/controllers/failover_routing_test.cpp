@@ -20,6 +20,14 @@ api::FailoverPolicy policy() {
   return made;
 }
 
+// With a second Service beside it, alike but for the name.
+api::FailoverPolicy policy_and(const std::string& name) {
+  api::FailoverPolicy made = policy();
+  made.spec.services.push_back(made.spec.services[0]);
+  made.spec.services.back().name = name;
+  return made;
+}
+
 ServiceFacts facts_of(const Json& service) {
   const auto facts = decode_service(service);
   EXPECT_TRUE(facts);
@@ -110,10 +118,8 @@ TEST(Routing, IsReadyOnlyWhenTheSlicesShowThePrimaryAndNobodyElse) {
 
 // Neither where it points nor whether anybody stands behind it is the policy's business then.
 TEST(Routing, SomebodyElsesServiceIsNamedAndDecidesNothing) {
-  api::FailoverPolicy object = policy();
-  api::PolicyService second = object.spec.services[0];
-  second.name = "shop-db";
-  object.spec.services.push_back(second);
+  api::FailoverPolicy object = policy_and("shop-db");
+  const api::PolicyService second = object.spec.services[1];
   const ServiceFacts ours = facts_of(render_primary_service(object, object.spec.services[0], "east"));
   const std::vector<SliceFacts> slices{SliceFacts{"orders", "orders-rw", {"orders-east-0"}}};
   Json legacy = render_primary_service(object, second, "west");
@@ -151,23 +157,21 @@ TEST(Routing, AMissingServiceIsUnknownSoThatItIsWritten) {
 
 // One that a quota refuses would keep every switchover waiting, and no failover would ever be over.
 TEST(Routing, ARefusedServiceKeepsNoOtherFromBeingWhereClientsAreSent) {
-  api::FailoverPolicy object = policy();
-  api::PolicyService second = object.spec.services[0];
-  second.name = "orders-lb";
-  object.spec.services.push_back(second);
+  api::FailoverPolicy object = policy_and("orders-lb");
+  api::PolicyService& second = object.spec.services[1];
   const ServiceFacts ours = facts_of(render_primary_service(object, object.spec.services[0], "east"));
   std::map<std::string, ServiceFacts> services{{"orders-rw", ours}};
+  const RefusedObjects refused{{{"Service", "orders-lb"}, "exceeded quota"}};
   EXPECT_EQ(read_routing(object, services, {}, "orders-east-0").routing, Routing::kUnknown);
-  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routing, Routing::kTo);
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, refused).routing, Routing::kTo);
   // Refused as a whole, turned alone: with the port of before it leads where its selector says.
   second.port = 6432;
-  object.spec.services[1] = second;
   ServiceFacts turned = ours;
   services["orders-lb"] = turned;
   EXPECT_EQ(read_routing(object, services, {}, "orders-east-0").routing, Routing::kUnknown);
-  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routed_to, "east");
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, refused).routed_to, "east");
   services["orders-lb"] = facts_of(render_primary_service(object, second, "west"));
-  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, {"orders-lb"}).routing, Routing::kUnknown);
+  EXPECT_EQ(read_routing(object, services, {}, "orders-east-0", {}, refused).routing, Routing::kUnknown);
 }
 
 // A second change within a second reaches traffic late: the flip must be the first.
