@@ -71,6 +71,16 @@ std::optional<PolicySpec> spec_in_force(const FailoverPolicy& policy) {
   return spec ? std::optional(std::move(*spec)) : std::nullopt;
 }
 
+// As they are read, whatever the API server made of what was written.
+bool is_accepted_as(const Json& accepted, const LinkSpec& spec) {
+  const auto read = parse_link_spec(accepted);
+  return read && without_managed_defaults(*read) == without_managed_defaults(spec);
+}
+bool is_accepted_as(const Json& accepted, const PolicySpec& spec) {
+  const auto read = parse_policy_spec(accepted);
+  return read && *read == spec;
+}
+
 std::string attempt_of(const TrialStatus& trial) { return std::to_string(trial.generation) + "@" + trial.started_at; }
 
 AcceptedSpec accept(const LinkSpec& spec, int64_t generation) {

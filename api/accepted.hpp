@@ -25,6 +25,11 @@ std::map<std::string, std::string> tried_parameters(const LinkSpec& accepted, co
 // nullopt: none was ever accepted, or what was is of a version that knew other fields.
 std::optional<PolicySpec> spec_in_force(const FailoverPolicy& policy);
 
+// Whether `accepted` is what accept() makes of the spec: where a version that knew fewer fields accepted it, or where
+// what is filled in for absent ones has changed since, workers would obey another one than the operator does.
+bool is_accepted_as(const Json& accepted, const LinkSpec& spec);
+bool is_accepted_as(const Json& accepted, const PolicySpec& spec);
+
 // What tells one trial from every other, also from one of the same second: agents say with it which one they speak of.
 std::string attempt_of(const TrialStatus& trial);
 

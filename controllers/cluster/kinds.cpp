@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "api/accepted.hpp"
 #include "api/validate.hpp"
 #include "contract/primary_lease.hpp"
 #include "controllers/cluster/names.hpp"
@@ -90,12 +91,13 @@ Connection connection_of(const Json& secret, const Json& data) {
   return out;
 }
 
-// Puts what was accepted in force. Where its generation is the newest's, the two are one.
+// Puts what was accepted in force. Where its generation is the newest's, the two are one, and `accepted` is kept only
+// where it has to be written anew.
 void obey_accepted(CachedLink& link, bool readable) {
   auto& accepted = link.status.accepted;
   if (!accepted) return;
   if (accepted->generation == link.metadata.generation && readable) {
-    accepted->spec = nullptr;
+    if (link.invalid || api::is_accepted_as(accepted->spec, link.spec)) accepted->spec = nullptr;
     link.actionable = true;
     return;
   }
@@ -149,8 +151,10 @@ Result<CachedLink> decode_link(const Json& json) {
 
 Result<api::FailoverPolicy> decode_policy(const Json& json) {
   auto policy = api::parse_failover_policy(json);
-  if (policy && policy->status.accepted && policy->status.accepted->generation == policy->metadata.generation)
-    policy->status.accepted->spec = nullptr;
+  if (!policy || !policy->status.accepted) return policy;
+  auto& accepted = *policy->status.accepted;
+  if (accepted.generation == policy->metadata.generation && api::is_accepted_as(accepted.spec, policy->spec))
+    accepted.spec = nullptr;
   return policy;
 }
 

@@ -132,7 +132,8 @@ void StatusPace::wrote(Urgency urgency, BootTime now) {
 std::optional<api::AcceptedSpec> next_accepted(const CachedLink& link) {
   const auto& before = link.status.accepted;
   const int64_t generation = link.metadata.generation;
-  if (link.invalid || (before && before->generation == generation && !link.wanted)) return before;
+  if (link.invalid) return before;
+  if (before && before->generation == generation && before->spec.is_null()) return before;
   return api::accept(link.wanted ? *link.wanted : link.spec, generation);
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "api/accepted.hpp"
 #include "api/validate.hpp"
 #include "manifest.hpp"
 
@@ -119,6 +120,7 @@ TEST(Examples, AreAcceptedAndCanBeReadAgainAsTheyWereAccepted) {
         const auto again = parse_link_spec(to_json(link->spec));
         ASSERT_TRUE(again) << entry.path() << ": " << again.error().message;
         EXPECT_TRUE(*again == link->spec) << entry.path();
+        EXPECT_TRUE(is_accepted_as(accept(link->spec, 1).spec, link->spec)) << entry.path();
         links.push_back(*link);
       } else if (document["kind"] == "FailoverPolicy") {
         const auto policy = parse_failover_policy(document);
@@ -128,6 +130,7 @@ TEST(Examples, AreAcceptedAndCanBeReadAgainAsTheyWereAccepted) {
         const auto again = parse_policy_spec(to_json(policy->spec));
         ASSERT_TRUE(again) << entry.path() << ": " << again.error().message;
         EXPECT_TRUE(*again == policy->spec) << entry.path();
+        EXPECT_TRUE(is_accepted_as(accept(policy->spec, 1).spec, policy->spec)) << entry.path();
       }
     }
   }

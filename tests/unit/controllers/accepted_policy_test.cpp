@@ -109,6 +109,22 @@ TEST(AcceptedPolicy, ARightEditIsAccepted) {
   EXPECT_EQ(policy.status.accepted->spec["mode"], "Automatic");
 }
 
+// A later edit that is refused falls back to it: it must be all that was asked for.
+TEST(AcceptedPolicy, WhatAnotherVersionAcceptedOfTheNewestIsAcceptedAnew) {
+  Json json = policy_json();
+  json["spec"]["services"][0]["template"] = {{"type", "LoadBalancer"}};
+  json["status"]["accepted"] = api::to_json(api::accept(api::parse_policy_spec(json["spec"]).value(), 3));
+  json["status"]["accepted"]["spec"]["services"][0].erase("template");
+  api::FailoverPolicy policy = decode_policy(json).value();
+  judge_newest(policy, "", kNow, policy.status);
+  EXPECT_EQ(policy.status.accepted, api::accept(policy.spec, 3));
+  json["status"]["accepted"] = api::to_json(*policy.status.accepted);
+  policy = decode_policy(json).value();
+  const auto written = policy.status;
+  judge_newest(policy, "", kNow, policy.status);
+  EXPECT_EQ(policy.status, written) << "once";
+}
+
 // The owner's Secret names it: a Service of a refused policy is not there, or another link's.
 TEST(AcceptedPolicy, OnlyWhatIsInForceSaysWhereThePrimaryIs) {
   const auto said = [](const Json& json) {

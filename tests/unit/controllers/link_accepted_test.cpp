@@ -91,6 +91,53 @@ TEST(AcceptedSpec, ARightEditIsAcceptedWithNothingLeftOfTheOldOne) {
   EXPECT_TRUE(next->status.accepted->spec.is_null()) << "kept once";
 }
 
+// Agents obey what was accepted: by an operator that knew fewer fields, or that filled in others, it is not all.
+TEST(AcceptedSpec, WhatAnotherVersionAcceptedOfTheNewestIsAcceptedAnew) {
+  Json whole = link_json();
+  whole["spec"]["lagThreshold"] = {{"bytes", 1000}};
+  whole["spec"]["postgres"]["hba"] = Json::array({"hostssl all all all reject"});
+  whole["spec"]["postgres"]["bootstrap"]["import"] = {
+      {"host", "db"}, {"database", "shop"}, {"username", "u"}, {"passwordSecretRef", {{"name", "s"}, {"key", "p"}}}};
+  whole["spec"]["postgres"]["metrics"]["queries"] = Json::parse(
+      R"([{"name": "carts", "query": "SELECT 1 AS n", "values": [{"column": "n", "type": "Gauge", "help": "Carts."}]}])");
+  whole["metadata"]["generation"] = 3;
+  const auto decoded = [&](const Json& accepted) {
+    Json json = whole;
+    json["status"]["accepted"] = {{"generation", 3}, {"spec", accepted}};
+    return std::pair(decode_link(json).value(), json);
+  };
+  const Json right = api::accept(api::parse_link_spec(whole["spec"]).value(), 3).spec;
+  {
+    const auto [link, json] = decoded(right);
+    ASSERT_FALSE(link.invalid) << link.invalid->message;
+    EXPECT_EQ(next_accepted(link), link.status.accepted) << "nothing to write";
+    EXPECT_TRUE(link.status.accepted->spec.is_null());
+  }
+  std::vector<Json> others = {Json::object()};  // of which nothing can be read
+  for (const char* field : {"/lagThreshold", "/postgres/hba", "/postgres/bootstrap", "/postgres/metrics"}) {
+    const Json::json_pointer at(field);
+    ASSERT_TRUE(right.contains(at)) << field;
+    others.push_back(right);
+    others.back().at(at.parent_pointer()).erase(at.back());
+  }
+  others.push_back(right);
+  others.back()["lagThreshold"]["seconds"] = 7;  // nobody asks for it any more
+  for (const Json& other : others) {
+    const auto [link, json] = decoded(other);
+    EXPECT_TRUE(link.actionable);
+    EXPECT_FALSE(link.wanted) << "in force is the newest";
+    EXPECT_EQ(link.spec, api::parse_link_spec(whole["spec"]).value());
+    api::LinkStatus status = link.status;
+    status.accepted = next_accepted(link);
+    Json after = json;
+    after["status"].merge_patch(status_patch(link, status)["status"]);
+    EXPECT_EQ(api::parse_obeyed_link(after)->spec, api::parse_obeyed_link(decoded(right).second)->spec) << other;
+    const auto next = decode_link(after).value();
+    EXPECT_EQ(next_accepted(next), next.status.accepted) << "written once";
+    EXPECT_TRUE(next.status.accepted->spec.is_null());
+  }
+}
+
 TEST(AcceptedSpec, WhatWasNeverAcceptedIsCarriedOutByNobody) {
   Json json = refused();
   json["status"].erase("accepted");
