@@ -21,13 +21,46 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-// What a step writes as a whole; nullopt: it does something else.
-std::optional<RefusedObject> object_of(const Step& step, const Error& error) {
-  const Json* object = nullptr;
-  if (const auto* apply = std::get_if<Apply>(&step.effect)) object = &apply->object;
-  if (const auto* create = std::get_if<Create>(&step.effect)) object = &create->object;
-  if (!object) return std::nullopt;
-  return RefusedObject{text_of(*object, "kind"), text_of(member_of(*object, "metadata"), "name"), error.message};
+// What was not taken.
+RefusedObject object_of(const LinkSeen& seen, const Step& step, const Error& error) {
+  const std::string& link = seen.link->metadata.name;
+  const auto written = [](const Json& object) {
+    return RefusedObject{text_of(object, "kind"), text_of(member_of(object, "metadata"), "name"), ""};
+  };
+  const auto named = [](const kube::Resource& resource, std::string name) {
+    return RefusedObject{std::string(resource.kind), std::move(name), ""};
+  };
+  auto object = std::visit(
+      Overloaded{
+          [&](const Apply& one) { return written(one.object); }, [&](const Create& one) { return written(one.object); },
+          [&](const Patch& one) { return named(one.resource, one.key.name); },
+          [&](const Remove& one) { return named(one.resource, one.key.name); },
+          [&](const MakeAuthority&) { return named(kube::kSecrets, ca_secret_name(link)); },
+          [&](const IssueCertificates& one) { return named(kube::kSecrets, tls_secret_name(link, one.endpoint)); },
+          [&](const MakeOwner&) { return named(kube::kSecrets, owner_secret_name(*seen.link)); },
+          [&](const LookForOwner&) { return named(kube::kSecrets, owner_secret_name(*seen.link)); },
+          [&](const HandOver& one) { return named(kube::kPods, pod_name(link, one.from)); }},
+      step.effect);
+  object.words = error.message;
+  return object;
+}
+
+// Whether nothing that follows makes sense without it. What else is refused, by a quota or a rule of the namespace,
+// keeps no pod from being made again.
+bool all_rest_on(const Step& step, const LinkSeen& seen) {
+  const auto account_or_lease = [](const kube::Resource& resource) {
+    for (const kube::Resource& one : {kube::kServiceAccounts, kube::kRoles, kube::kRoleBindings, kube::kLeases})
+      if (resource.kind == one.kind) return true;
+    return false;
+  };
+  if (const auto* apply = std::get_if<Apply>(&step.effect)) return !apply->there && account_or_lease(apply->resource);
+  if (const auto* create = std::get_if<Create>(&step.effect)) return account_or_lease(create->resource);
+  // Until it is taken over it goes with the link that it was of.
+  if (const auto* patch = std::get_if<Patch>(&step.effect))
+    return member_of(patch->patch, "metadata").contains("ownerReferences");
+  // Clients come with a primary.
+  const bool had_a_primary = seen.lease && seen.lease->record.epoch.value > 0;
+  return std::holds_alternative<MakeOwner>(step.effect) && !had_a_primary;
 }
 
 }  // namespace
@@ -50,12 +83,10 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const 
         note_volume(seen, step, &done.error());
         continue;
       }
-      const auto object = object_of(step, done.error());
-      if (object) refused.push_back(*object);
+      refused.push_back(object_of(seen, step, done.error()));
       if (result) result = done;
-      // A pod that is refused keeps no other from being made.
-      if (object && object->kind == kube::kPods.kind) continue;
-      break;
+      if (all_rest_on(step, seen)) break;
+      continue;
     }
     note_volume(seen, step, nullptr);
     if (step.reason.empty()) continue;

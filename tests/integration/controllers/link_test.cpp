@@ -431,6 +431,60 @@ TEST(LinkController, PodsThatAreRefusedAreToldWithTheirPlacesAndMadeOnceTheyMayB
       [&] { return rig.condition("Ready") == "True Replicating" && rig.condition("Stalled") == "False NotStalled"; }));
 }
 
+// Nobody hurries to mend a quota, or a rule against an annotation, while the databases run: a pod that ends meanwhile
+// is made again all the same.
+TEST(LinkController, WhatIsRefusedKeepsNoPodFromBeingMadeAgain) {
+  const auto with_target = [](LinkRig& rig) {
+    rig.change({{"targets", rig.link({"west", "west-2", "west-3"})["spec"]["targets"]}});
+  };
+  struct Refusal {
+    kube::Resource resource;
+    std::function<void(LinkRig&)> cause;  // that the operator writes it
+    std::string object;
+  };
+  const std::vector<Refusal> all = {
+      {kube::kServiceAccounts,
+       [](LinkRig& rig) {
+         rig.change({{"postgres", {{"serviceAccount", {{"annotations", {{"cloud.example/role", "x"}}}}}}}});
+       },
+       "ServiceAccount orders-worker"},
+      {kube::kPodDisruptionBudgets,
+       [](LinkRig& rig) { EXPECT_TRUE(rig.client->remove(kube::kPodDisruptionBudgets, rig.key("orders"))); },
+       "PodDisruptionBudget orders"},
+      {kube::kConfigMaps,
+       [](LinkRig& rig) {
+         for (const std::string& map : rig.names(kube::kConfigMaps))
+           EXPECT_TRUE(rig.client->remove(kube::kConfigMaps, rig.key(map)));
+       },
+       "ConfigMap orders-ca"},
+      {kube::kPersistentVolumeClaims, with_target, "PersistentVolumeClaim orders-west-3-data"},
+      {kube::kSecrets, with_target, "Secret orders-west-3-tls"}};
+  for (const auto& [resource, cause, object] : all) {
+    SCOPED_TRACE(object);
+    LinkRig rig;
+    rig.settle();
+    for (const char* verb : {"create", "patch"})
+      rig.api->inject(*sandbox::parse_fault(
+          {{"match",
+            {{"verb", verb}, {"resource", resource.plural}, {"userAgent", "twinspan-operator"}, {"times", -1}}},
+           {"do", {{"deny", true}}}}));
+    cause(rig);
+    EXPECT_TRUE(rig.eventually([&] {
+      return rig.condition("Stalled") == "True ObjectRefused" &&
+             rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump().find(object + " was refused") !=
+                 std::string::npos;
+    })) << rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump(1);
+    const Json before = rig.get(kube::kPods, "orders-west-0")["metadata"]["uid"];
+    ASSERT_TRUE(rig.client->remove(kube::kPods, rig.key("orders-west-0")));
+    EXPECT_TRUE(rig.eventually([&] {
+      const Json pod = rig.get(kube::kPods, "orders-west-0");
+      return !pod.is_null() && pod["metadata"]["uid"] != before;
+    }));
+    rig.api->clear_faults();
+    EXPECT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "False NotStalled"; }));
+  }
+}
+
 TEST(LinkController, ANamedOwnerSecretIsAwaitedHoweverLateItsWriterComes) {
   LinkRig rig;
   Json link = rig.link();
