@@ -204,7 +204,7 @@ class Operator {
 
   int lead(const std::stop_token& stop) {
     if (!options_.leader_elect) {
-      reconcile_until(stop, [&] {
+      reconcile_until([&] {
         while (wait_for(24h, stop)) {
         }
       });
@@ -226,7 +226,7 @@ class Operator {
       election.hold(release.get_token());
       over.request_stop();
     });
-    reconcile_until(over.get_token(), [&] {
+    reconcile_until([&] {
       std::stop_callback on_stop(stop, [&] { over.request_stop(); });
       while (wait_for(24h, over.get_token())) {
       }
@@ -277,17 +277,27 @@ class Operator {
     RoleThread thread_{"backups"};
   };
 
+  // Once more some minutes after all was removed: an operator that was told to make them may still have been at it.
+  void tidy_policies(const std::stop_token& stop) {
+    for (int left = 2; left > 0;) {
+      const bool whole = controllers::remove_network_policies(client_, options_.watch_namespaces, stop);
+      if (whole) --left;
+      if (!wait_for(std::chrono::seconds(whole ? 300 : 30), stop)) return;
+    }
+  }
+
   // Runs the reconcilers as long as `block` blocks.
   template <class Block>
-  void reconcile_until(const std::stop_token& stop, Block block) {
+  void reconcile_until(Block block) {
     if (!options_.pretend_workers || options_.pretend_busy) reports_.start();
     link_controller_.start();
     failover_controller_.start();
     leads_ = true;
     {
       const BackupsBeside backups(*this);
+      RoleThread leftovers{"leftovers"};
       if (!options_.worker_network_policies)
-        controllers::remove_network_policies(client_, options_.watch_namespaces, stop);
+        leftovers.start([this](const std::stop_token& own) { tidy_policies(own); });
       block();
     }
     leads_ = false;

@@ -9,9 +9,10 @@
 
 namespace twinspan::controllers {
 
-// Deletes those that a link owns, in all of `namespaces` (empty: everywhere). Who has no right to is no error: the
-// rights may have been given without them where none were ever made.
-void remove_network_policies(kube::Client& client, const std::vector<std::string>& namespaces,
+// Deletes those that a link owns, by the name it gives its own, in all of `namespaces` (empty: everywhere). False: some
+// may be left, it has to be repeated. Who has no right to see them is through: the rights may have been given without
+// them where none were ever made.
+bool remove_network_policies(kube::Client& client, const std::vector<std::string>& namespaces,
                              const std::stop_token& stop);
 
 }  // namespace twinspan::controllers

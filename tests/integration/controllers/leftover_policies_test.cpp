@@ -42,19 +42,29 @@ TEST(LeftoverPolicies, GoWhereTheyAreOurs) {
       ASSERT_TRUE(client.create(kube::kNamespaces,
                                 {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}}));
     Json handed_over = policy_of(client, "yours", "shop"), without_owner = policy_of(client, "lone", "shop"),
-         persons = policy_of(client, "theirs", "shop");
+         persons = policy_of(client, "theirs", "shop"), copied = policy_of(client, "copied", "shop");
     handed_over["metadata"]["annotations"][std::string(kHandOverAnnotation)] = "yours";
     without_owner["metadata"].erase("ownerReferences");
     persons["metadata"]["labels"].erase(std::string(kManagedByLabel));
+    copied["metadata"]["name"] = "copied-with-its-labels";
     for (const Json& one : {policy_of(client, "orders", "shop"), policy_of(client, "orders", "other"), handed_over,
-                            without_owner, persons})
+                            without_owner, persons, copied})
       ASSERT_TRUE(client.create(kube::kNetworkPolicies, one)) << one;
-    remove_network_policies(client, everywhere ? std::vector<std::string>{} : std::vector<std::string>{"shop"}, {});
+    const std::vector<std::string> namespaces =
+        everywhere ? std::vector<std::string>{} : std::vector<std::string>{"shop"};
+    for (const char* verb : {"list", "delete"}) {
+      api.inject(*sandbox::parse_fault(
+          {{"match", {{"verb", verb}, {"resource", "networkpolicies"}, {"times", 20}}}, {"do", {{"status", 500}}}}));
+      EXPECT_FALSE(remove_network_policies(client, namespaces, {})) << verb;
+      api.clear_faults();
+    }
+    EXPECT_TRUE(remove_network_policies(client, namespaces, {}));
     std::set<std::string> left;
     ASSERT_TRUE(client.list(kube::kNetworkPolicies, "", {}, [&](Json&& one) {
       left.insert(text_of(one["metadata"], "namespace") + "/" + text_of(one["metadata"], "name"));
     }));
-    std::set<std::string> expected = {"shop/yours-worker", "shop/lone-worker", "shop/theirs-worker"};
+    std::set<std::string> expected = {"shop/yours-worker", "shop/lone-worker", "shop/theirs-worker",
+                                      "shop/copied-with-its-labels"};
     if (!everywhere) expected.insert("other/orders-worker");
     EXPECT_EQ(left, expected);
   }
