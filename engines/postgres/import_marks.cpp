@@ -88,7 +88,11 @@ Status drop_discarded(Session& local, const std::stop_token& stop) {
                            stop, kDropTime);
         !dropped)
       return dropped;
-  return run(local, "DELETE FROM twinspan.imports WHERE database NOT IN (SELECT oid FROM pg_database)", stop);
+  // That one was completed is remembered longer than its database.
+  return run(
+      local,
+      "DELETE FROM twinspan.imports WHERE state <> 'Completed' AND database NOT IN (SELECT oid FROM pg_database)",
+      stop);
 }
 
 Status end_sessions(Session& local, const std::string& database, bool superusers, const std::stop_token& stop) {
@@ -122,6 +126,12 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
       found.mark = rows->front()[0] == "Completed" ? ImportMark::kCompleted : ImportMark::kBegun;
       found.completed_at = rows->front()[1].value_or("");
       if (found.mark == ImportMark::kCompleted) return found;
+    } else {
+      const auto gone = local->query(
+          "SELECT 1 FROM twinspan.imports WHERE state = 'Completed' AND database NOT IN (SELECT oid FROM pg_database)",
+          {}, kTime, stop);
+      if (!gone) return std::unexpected(gone.error());
+      found.told_completed = !gone->empty();
     }
   }
   auto there = holds(layout, port, database, stop);

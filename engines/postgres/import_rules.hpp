@@ -13,10 +13,11 @@ namespace twinspan::postgres {
 enum class ImportMark { kNone, kBegun, kCompleted };
 struct ImportFound {
   ImportMark mark = ImportMark::kNone;
-  std::string holds;            // what people have in the database; empty: nothing
-  bool shut = false;            // nobody but superusers gets in, as an import that has begun leaves it
-  std::string completed_at;     // by the mark, RFC 3339
-  bool told_completed = false;  // by the link's status: a database without a mark is another one, made anew since
+  std::string holds;         // what people have in the database; empty: nothing
+  bool shut = false;         // nobody but superusers gets in, as an import that has begun leaves it
+  std::string completed_at;  // by the mark, RFC 3339
+  // By the link's status, or the mark of a database that is gone: one without a mark is another one, made anew since.
+  bool told_completed = false;
 };
 enum class ImportStep {
   kNothing,  // all is here, or was

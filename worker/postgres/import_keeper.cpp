@@ -55,16 +55,17 @@ void ImportKeeper::tell(const std::function<void(api::ImportStatus&)>& change) {
 }
 
 void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) {
-  if (!now.desired || !now.may_write || whole_in_ == now.life) return;
+  if (!now.desired || !now.may_write) return;
+  if (settled_ == Settled{now.life, now.desired->import_.has_value()}) return;
   if (!now.desired->import_) return leave_to_people(now, stop);
   if (now.desired->paused || c_.clock.boot_now() < next_at_) return;
   const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, now.desired->database, stop);
   if (!found) return;  // looked at again: nobody gets in, or not yet
   postgres::ImportFound known = *found;
-  known.told_completed = now.desired->import_completed;
+  known.told_completed |= now.desired->import_completed;
   switch (postgres::next_step(known)) {
     case postgres::ImportStep::kNothing:
-      whole_in_ = now.life;
+      settled_ = Settled{now.life, true};
       tell([&](api::ImportStatus& status) {
         if (status.phase == ImportPhase::kCompleted) return;
         status.phase = ImportPhase::kCompleted;
@@ -73,30 +74,28 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
       });
       return;
     case postgres::ImportStep::kRefuse:
-      // What people have in it is theirs to use.
-      if (known.shut)
+      // What people have in it is theirs to use, and who shuts it after us means it.
+      if (known.shut && opened_in_ != now.life)
         if (auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop))
-          (void)postgres::let_clients_in(*local, now.desired->database, stop);
+          if (postgres::let_clients_in(*local, now.desired->database, stop)) opened_in_ = now.life;
       if (known.mark == postgres::ImportMark::kBegun)
         return note(
             fail(Code::kInvalid,
                  fmt::format("database {} holds half of an import, and clients were let in (CONNECTION LIMIT): nothing "
                              "of it is dropped. To copy it anew: ALTER DATABASE {} CONNECTION LIMIT 0",
                              now.desired->database, now.desired->database)));
-      return note(
-          fail(Code::kInvalid,
-               fmt::format("database {} holds {}: nothing is copied over what is there; empty it (DROP SCHEMA … "
-                           "CASCADE), or make a new link",
-                           now.desired->database, known.holds)));
+      return note(fail(
+          Code::kInvalid,
+          fmt::format("database {} holds {}: nothing is copied over what is there. To keep it: delete the link and "
+                      "apply it without import, its volumes stay. To copy all the same: empty it (DROP SCHEMA … "
+                      "CASCADE), or make a new link",
+                      now.desired->database, known.holds)));
     case postgres::ImportStep::kBegin:
     case postgres::ImportStep::kAnew: break;
   }
   const BootTime began = c_.clock.boot_now();
   const Status outcome = watch(now, stop);
-  // What a person has to put right may be found after hours of copying: it is not copied again a minute later.
-  if (!outcome && !outcome.error().retryable)
-    retry_ = std::max(retry_, std::chrono::ceil<std::chrono::seconds>(c_.clock.boot_now() - began));
-  note(outcome);
+  note(outcome, std::chrono::ceil<std::chrono::seconds>(c_.clock.boot_now() - began));
 }
 
 // The link asks for no import: of one that an earlier link of this name began, what is here is people's.
@@ -109,10 +108,10 @@ void ImportKeeper::leave_to_people(const Standing& now, const std::stop_token& s
     log::warn("half of an import is here, and this link asks for none: clients are let in",
               {{"database", now.desired->database}, {"holds", found->holds}});
   }
-  whole_in_ = now.life;
+  settled_ = Settled{now.life, false};
 }
 
-void ImportKeeper::note(const Status& outcome) {
+void ImportKeeper::note(const Status& outcome, std::chrono::seconds took) {
   if (!outcome && outcome.error().code == Code::kCancelled) return;
   if (outcome) {
     retry_ = kRetry;
@@ -120,12 +119,14 @@ void ImportKeeper::note(const Status& outcome) {
   }
   const bool passes = outcome.error().retryable;
   log::warn("import failed", {{"error", outcome.error().message}});
-  next_at_ = c_.clock.boot_now() + retry_;
+  // What a person has to put right may be found after hours of copying: it is not copied again a minute later.
+  const std::chrono::seconds pause = passes ? retry_ : std::max(retry_, took);
+  next_at_ = c_.clock.boot_now() + pause;
   tell([&](api::ImportStatus& status) {
     status.phase = passes ? ImportPhase::kConnecting : ImportPhase::kFailed;
-    status.message = fmt::format("{}; it is tried again {} s later", outcome.error().message, retry_.count());
+    status.message = fmt::format("{}; it is tried again {} s later", outcome.error().message, pause.count());
   });
-  retry_ = std::min(2 * std::min(retry_, kRetryMax), kRetryMax);
+  retry_ = std::min(2 * retry_, kRetryMax);
 }
 
 Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
@@ -203,6 +204,7 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
     log::info("half of an import is here, it begins anew", {{"database", desired.database}});
     return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, owner, stop);
   }
+  opened_in_.reset();
   if (auto kept = postgres::keep_clients_out(*local, desired.database, stop); !kept) return kept;
   // Now that nobody can put anything into it any more.
   const auto sure = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);

@@ -56,11 +56,19 @@ class ImportKeeper {
   Status make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop);
   Result<postgres::ImportWanted> wanted(const Desired& desired, const std::string& owner, const std::stop_token& stop);
   postgres::ImportSteps steps(const Desired& desired, const std::string& owner, const std::stop_token& stop);
-  void note(const Status& outcome);
+  void note(const Status& outcome, std::chrono::seconds took = {});
   void tell(const std::function<void(api::ImportStatus&)>& change);
 
   const Context c_;
-  std::optional<uint64_t> whole_in_;  // the life in which all was found to be here; of the keeper's thread
+  // The life of the database in which nothing is left to do, and for whom: a link's first spec may ask for no import
+  // and be replaced by one that does.
+  struct Settled {
+    uint64_t life;
+    bool asks_for_import;
+    bool operator==(const Settled&) const = default;
+  };
+  std::optional<Settled> settled_;     // of the keeper's thread, as all that follow
+  std::optional<uint64_t> opened_in_;  // the life in which clients were let into what is people's
   BootTime next_at_{};
   std::chrono::seconds retry_{kRetry};
   Signal wake_;

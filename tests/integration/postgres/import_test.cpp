@@ -83,10 +83,12 @@ class ImportTest : public Pair {
     desired->database = "app";
     desired->import_ = settings;
     desired->import_completed = told_completed;
+    auto without = std::make_shared<worker::Desired>(*desired);
+    without->import_.reset();
     local.update([](worker::Local& one) { one.import_.reset(); });
     auto keeper = std::make_unique<worker::ImportKeeper>(worker::ImportKeeper::Context{
-        children, west.layout, owner_dir, west.settings.port, secrets, clock, local, [this, desired] {
-          return worker::ImportKeeper::Standing{desired, may_write, life};
+        children, west.layout, owner_dir, west.settings.port, secrets, clock, local, [this, desired, without] {
+          return worker::ImportKeeper::Standing{asks ? desired : without, may_write, life};
         }});
     keeper->start();
     return keeper;
@@ -101,7 +103,7 @@ class ImportTest : public Pair {
   Secrets secrets;
   SystemClock clock;
   worker::LocalState local{[] {}};
-  std::atomic<bool> may_write{true};
+  std::atomic<bool> may_write{true}, asks{true};  // asks: the link's spec has an import
   std::atomic<uint64_t> life{1};
   api::ImportSettings settings;
 };
@@ -167,6 +169,26 @@ TEST_F(ImportTest, EverythingIsHereAndTheOwnersAndNothingIsCopiedTwice) {
     EXPECT_TRUE(status().completed_at);
   }
   EXPECT_EQ(here("SELECT count(*) FROM public.goods"), "5001");
+  // Dropped by hand and made anew, and the link's status is lost: that all was here once is still known.
+  in(west, "postgres", "DROP DATABASE app");
+  in(west, "postgres", "CREATE DATABASE app OWNER app");
+  {
+    auto keeper = agent();
+    ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+    EXPECT_EQ(here("SELECT count(*) FROM pg_class WHERE relname = 'goods'"), "0");
+  }
+  EXPECT_TRUE(owner_gets_in());
+}
+
+// As with a spec in force that is replaced by the right one.
+TEST_F(ImportTest, WhatIsAskedForLaterInTheSameLifeIsCopied) {
+  source("CREATE TABLE public.goods AS SELECT 1 AS id");
+  asks = false;
+  auto keeper = agent();
+  EXPECT_FALSE(eventually([&] { return local.copy().import_.has_value(); }, std::chrono::seconds(3)));
+  asks = true;
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here("SELECT count(*) FROM public.goods"), "1");
 }
 
 TEST_F(ImportTest, CutShortItBeginsAnewAndNobodyIsLetIn) {
@@ -214,6 +236,10 @@ TEST_F(ImportTest, WhatIsWrongIsNamedAndNothingIsLostAndOncePutRightItGoesOn) {
   EXPECT_NE(said().find("holds table public.precious"), std::string::npos) << said();
   EXPECT_TRUE(owner_gets_in()) << "what is theirs stays theirs to use";
   EXPECT_EQ(here("SELECT count(*) FROM public.precious"), "0");
+  EXPECT_NE(said().find("without import"), std::string::npos) << said();
+  in(west, "postgres", "ALTER DATABASE app CONNECTION LIMIT 0");
+  EXPECT_FALSE(eventually([&] { return owner_gets_in(); }, std::chrono::seconds(3)))
+      << "who shuts it after us means it";
   secrets.put("password", "wrong");
   in(west, "app", "DROP TABLE public.precious");
   EXPECT_TRUE(eventually([&] { return said().find("password authentication failed") != std::string::npos; }, kPatience))
