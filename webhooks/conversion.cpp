@@ -7,17 +7,12 @@
 
 #include "core/text.hpp"
 #include "kube/resource.hpp"
+#include "webhooks/wrong.hpp"
 
 namespace twinspan::webhooks {
 namespace {
 
 constexpr std::string_view kApiVersion = "apiextensions.k8s.io/v1", kPrefix = "twinspan.dev/";
-
-std::unexpected<Error> wrong(std::string_view field, const Json& value, std::string_view expected) {
-  return fail(Code::kInvalid,
-              fmt::format("{}: is {}, must be {}", field,
-                          one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace), 80), expected));
-}
 
 // What follows our group in an apiVersion; empty where the group is another.
 std::string version_in(const std::string& api_version) {

@@ -3,18 +3,12 @@
 #include <fmt/format.h>
 
 #include "core/base64.hpp"
-#include "core/text.hpp"
+#include "webhooks/wrong.hpp"
 
 namespace twinspan::webhooks {
 namespace {
 
 constexpr std::string_view kApiVersion = "admission.k8s.io/v1", kGroup = "twinspan.dev";
-
-std::unexpected<Error> wrong(std::string_view field, const Json& value, std::string_view expected) {
-  return fail(Code::kInvalid,
-              fmt::format("{}: is {}, must be {}", field,
-                          one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace), 80), expected));
-}
 
 Result<Operation> parse_operation(const Json& request) {
   const std::string text = text_of(request, "operation");

@@ -123,22 +123,24 @@ std::string cut(std::string message) {
 
 }  // namespace
 
-void ConditionSet::set(const char* type, Verdict verdict) {
+void ConditionSet::set(const char* type, std::optional<Verdict> verdict) {
+  if (!verdict) {
+    api::remove_condition(all_, type);
+    return;
+  }
   api::Condition condition;
   condition.type = type;
-  condition.status = verdict.status;
-  condition.reason = std::move(verdict.reason);
-  condition.message = cut(std::move(verdict.message));
+  condition.status = verdict->status;
+  condition.reason = std::move(verdict->reason);
+  condition.message = cut(std::move(verdict->message));
   api::set_condition(all_, std::move(condition), link_.metadata.generation, now_);
 }
 
-void ConditionSet::remove(const char* type) { api::remove_condition(all_, type); }
-
 void ConditionSet::set_paused() {
+  std::optional<Verdict> paused;
   if (link_.spec.paused)
-    set("Paused", yes("PausedBySpec", "spec.paused is true: nothing is created, changed, restarted or failed over"));
-  else
-    remove("Paused");
+    paused = yes("PausedBySpec", "spec.paused is true: nothing is created, changed, restarted or failed over");
+  set("Paused", std::move(paused));
 }
 
 }  // namespace twinspan::controllers

@@ -1,5 +1,6 @@
 // What a condition says and why, and the verdicts that are the same for every engine. Pure.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,8 @@ Verdict lag_verdict(const api::LinkSpec& spec, const std::vector<api::EndpointSt
 class ConditionSet {
  public:
   ConditionSet(const CachedLink& link, WallTime now) : link_(link), now_(now), all_(link.status.conditions) {}
-  void set(const char* type, Verdict verdict);
-  void remove(const char* type);
-  void set_paused();  // Paused, by the spec
+  void set(const char* type, std::optional<Verdict> verdict);  // nullopt: there is none of that type
+  void set_paused();                                           // Paused, by the spec
   std::vector<api::Condition> take() { return std::move(all_); }
 
  private:

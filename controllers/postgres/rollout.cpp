@@ -38,10 +38,10 @@ bool is_outdated(const LinkSeen& seen, const EndpointSeen& endpoint, const Rende
 // A person edited what it is made from. Of a pod that does not say what it was made from, who tries an edit knows.
 bool is_edited(const LinkSeen& seen, const EndpointSeen& endpoint) {
   const PodSource source = pod_source(seen, endpoint);
-  if (endpoint.pod->asked.empty())
-    return source.link != seen.link && endpoint.spec &&
-           asked_of_pod(*seen.link, *endpoint.spec) != asked_of_pod(*source.link, *source.endpoint);
-  return endpoint.pod->asked != asked_of_pod(*source.link, *source.endpoint);
+  const std::string& said = endpoint.pod->asked;
+  if (said.empty() && !endpoint.spec) return false;
+  return (said.empty() ? asked_of_pod(*seen.link, *endpoint.spec) : said) !=
+         asked_of_pod(*source.link, *source.endpoint);
 }
 
 // Its template is another because the operator is, and not because of an edit.

@@ -142,24 +142,23 @@ Result<Outcome> run(Children& children, const Command& command, const std::stop_
   return outcome;
 }
 
-Result<Outcome> run_checked(Children& children, const Command& command, const std::stop_token& stop) {
-  auto outcome = run(children, command, stop);
+namespace {
+
+// kInternal with the program's last words where it failed.
+Result<Outcome> judged(const Command& command, Result<Outcome> outcome) {
   if (outcome && !outcome->exit.clean())
     return fail(Code::kInternal,
                 fmt::format("{}: {}: {}", base_name(command.program), outcome->exit.describe(), outcome->last));
   return outcome;
 }
 
-namespace {
-
-Status judged(const Command& command, const Result<Outcome>& outcome) {
-  if (!outcome) return std::unexpected(outcome.error());
-  if (outcome->exit.clean()) return {};
-  return fail(Code::kInternal,
-              fmt::format("{}: {}: {}", base_name(command.program), outcome->exit.describe(), outcome->last));
-}
+Status status_of(const Result<Outcome>& outcome) { return outcome ? Status() : std::unexpected(outcome.error()); }
 
 }  // namespace
+
+Result<Outcome> run_checked(Children& children, const Command& command, const std::stop_token& stop) {
+  return judged(command, run(children, command, stop));
+}
 
 Status run_piped(Children& children, Command from, Command to, const std::stop_token& stop) {
   int ends[2];
@@ -175,13 +174,13 @@ Status run_piped(Children& children, Command from, Command to, const std::stop_t
     given = run(children, from, both.get_token());
     gave_all.raise();
   });
-  const Status taken = judged(to, run(children, to, both.get_token()));
+  const Status taken = status_of(run_checked(children, to, both.get_token()));
   const bool lost_its_reader = !taken && !stop.stop_requested();
   // Who failed first ends by itself; whoever is not read any more may be waiting for something else.
   if (!taken && !gave_all.wait(std::chrono::seconds(2), {})) both.request_stop();
   giving.stop();
   if (stop.stop_requested()) return fail(Code::kCancelled, "stopped");
-  const Status gave = judged(from, given);
+  const Status gave = status_of(judged(from, given));
   const bool cut = given ? WIFSIGNALED(given->exit.status) && WTERMSIG(given->exit.status) == SIGPIPE
                          : lost_its_reader && given.error().code == Code::kCancelled;
   return gave || cut ? taken : gave;

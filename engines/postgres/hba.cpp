@@ -13,8 +13,7 @@ namespace {
 // Of some faults (clientcert=maybe) PostgreSQL 15 says nothing here; their lines have no type then.
 constexpr const char* kRules =
     "SELECT line_number, coalesce(error, CASE WHEN type IS NULL THEN 'PostgreSQL refuses it and says no more: look at "
-    "its"
-    " options' END) FROM pg_hba_file_rules ORDER BY line_number";
+    "its options' END) FROM pg_hba_file_rules ORDER BY line_number";
 
 // "all" as a database is none of replication's: it is named apart.
 std::string own_lines() {

@@ -54,19 +54,23 @@ class Import {
  private:
   std::string file(const char* name) const { return wanted_.directory + "/" + name; }
 
-  Result<Session> connect() const {
+  // No secret is in it: the password is in a file.
+  std::string source() const {
     const ImportSource& from = wanted_.source;
-    auto session = Session::open(conninfo({{"host", from.host},
-                                           {"port", std::to_string(from.port)},
-                                           {"dbname", from.database},
-                                           {"user", from.user},
-                                           {"passfile", from.pass_file},
-                                           {"sslmode", from.ssl_mode},
-                                           {"sslrootcert", from.ca_file},
-                                           {"sslcert", kNoCertificate},
-                                           {"gssencmode", "disable"},
-                                           {"application_name", "twinspan-import"}}),
-                                 kConnect, stop_);
+    return conninfo({{"host", from.host},
+                     {"port", std::to_string(from.port)},
+                     {"dbname", from.database},
+                     {"user", from.user},
+                     {"passfile", from.pass_file},
+                     {"sslmode", from.ssl_mode},
+                     {"sslrootcert", from.ca_file},
+                     {"sslcert", kNoCertificate},
+                     {"gssencmode", "disable"},
+                     {"application_name", "twinspan-import"}});
+  }
+
+  Result<Session> connect() const {
+    auto session = Session::open(source(), kConnect, stop_);
     if (!session) return session;
     // This session is idle in its transaction for as long as rows are copied. Servers before 9.6 know no such limit.
     if (auto set = session->simple("SET statement_timeout = 0; SET search_path = pg_catalog;"
@@ -134,20 +138,10 @@ class Import {
   }
 
   Command dump(std::vector<std::string> arguments) const {
-    const ImportSource& from = wanted_.source;
     Command command{layout_.program("pg_dump"),
                     {"--format=custom", "--no-password", "--no-publications", "--no-subscriptions",
-                     "--no-security-labels", "--snapshot=" + snapshot_},
-                    {{"PGHOST", from.host},
-                     {"PGPORT", std::to_string(from.port)},
-                     {"PGDATABASE", from.database},
-                     {"PGUSER", from.user},
-                     {"PGPASSFILE", from.pass_file},
-                     {"PGSSLMODE", from.ssl_mode},
-                     {"PGSSLROOTCERT", from.ca_file},
-                     {"PGSSLCERT", kNoCertificate},
-                     {"PGGSSENCMODE", "disable"},
-                     {"PGAPPNAME", "twinspan-import"}},
+                     "--no-security-labels", "--snapshot=" + snapshot_, "--dbname=" + source()},
+                    {},
                     kLongest,
                     {}};
     command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
