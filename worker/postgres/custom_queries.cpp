@@ -92,6 +92,8 @@ void CustomQueries::ask(const api::CustomQuery& query, const std::stop_token& st
   const BootTime end = clock_.boot_now();
   const bool nobody_gets_in = !rows && rows.error().code == Code::kUnavailable;
   due_[query.name] = end + (nobody_gets_in ? kNobodyGetsIn : rest_of(query, end - begin));
+  // Somebody may have dropped or changed it meanwhile.
+  if (nobody_gets_in || (!rows && rows.error().code == Code::kDenied)) role_life_ = 0;
   CustomAnswer answer{query, {}, ""};
   if (rows)
     answer.rows = std::move(*rows);

@@ -129,6 +129,11 @@ TEST_F(CustomQueryTest, AnswersFollowTheSpecAndTheInstancesPart) {
   EXPECT_TRUE(comes("q0=1 q1=! ")) << said() << ": the role is made";
   declare({{"SELECT 2 AS n", api::AskedInstances::kAny}, {"SELECT 4 AS n", api::AskedInstances::kPrimary}});
   EXPECT_TRUE(comes("q0=2 q1=4 ")) << said() << ": asked anew though an hour is not over";
+  ASSERT_OK(east.sql("DROP OWNED BY twinspan_metrics; DROP ROLE twinspan_metrics"));
+  declare({{"SELECT 5 AS n", api::AskedInstances::kAny}});
+  EXPECT_TRUE(comes("q0=! ")) << said();
+  declare({{"SELECT 2 AS n", api::AskedInstances::kAny}, {"SELECT 4 AS n", api::AskedInstances::kPrimary}});
+  EXPECT_TRUE(comes("q0=2 q1=4 ")) << said() << ": it is made in the same life, too";
   {
     MutexLock lock(mutex);
     standing.process = ProcessState::kReplicaRunning;
