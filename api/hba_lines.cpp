@@ -56,8 +56,7 @@ std::optional<std::string> refuse_line(std::string_view line) {
   if (names_a_file(line)) return "names a file by @, write its names here";
   if (resolves_names(line))
     return "radiusservers must be addresses: PostgreSQL looks names up as it reads the file, and does not start where "
-           "that "
-           "fails";
+           "it can't";
   return std::nullopt;
 }
 

@@ -16,6 +16,7 @@ struct ObjectsReport {
   };
   std::string asked;  // tells which were looked at last (api::objects_fingerprint, hba_fingerprint)
   std::vector<Trouble> troubles;
+  bool shut = false;  // of lines of pg_hba.conf: nobody is let in, there are none before these
   bool operator==(const ObjectsReport&) const = default;
 };
 

@@ -31,7 +31,14 @@ struct DeclaredVerdict {
 class Judge {
  public:
   Judge(const LinkSeen& seen, const LinkPlan& plan, const std::vector<api::EndpointStatus>& rows)
-      : seen_(seen), plan_(plan), rows_(rows), primary_(seen.primary()) {}
+      : seen_(seen), plan_(plan), rows_(rows), primary_(seen.primary()), imported_(import_verdict(seen)) {}
+
+  std::optional<Verdict> update_waiting() const {
+    if (!plan_.put_off) return std::nullopt;
+    return yes(std::string(to_string(plan_.put_off->what)), plan_.put_off->message);
+  }
+
+  const std::optional<Verdict>& imported() const { return imported_; }
 
   Verdict ready() const {
     if (seen_.link->invalid) return no("InvalidSpec", refused_message(*seen_.link));
@@ -49,7 +56,7 @@ class Judge {
   Verdict stalled() const {
     if (seen_.link->invalid) return yes("InvalidSpec", refused_message(*seen_.link));
     if (!plan_.foreign.empty()) return yes(kForeignObject, foreign_message(*seen_.link, plan_));
-    if (!seen_.refused.empty()) return yes("ObjectRefused", refused_objects(*seen_.link, seen_.refused));
+    if (!seen_.refused.empty()) return yes(kObjectRefused, refused_objects(*seen_.link, seen_.refused));
     if (!plan_.owner_awaited.empty()) return yes("OwnerSecretMissing", plan_.owner_awaited);
     for (const auto state : {MemberState::kDiverged, MemberState::kFailed})
       for (const api::EndpointStatus& row : rows_)
@@ -60,8 +67,7 @@ class Judge {
         for (const Trouble& trouble : report->troubles)
           if (waits_for_a_person(trouble.kind))
             return yes(std::string(to_string(trouble.kind)), endpoint.name + ": " + trouble.text);
-    if (const auto import = import_verdict(seen_); import && import->reason == kImportFailed)
-      return yes(kImportFailed, import->message);
+    if (imported_ && imported_->reason == kImportFailed) return yes(kImportFailed, imported_->message);
     if (const auto& trial = trial_to_be(); trial && trial->message) return yes("ChangeUndone", trial_text(*trial));
     if (const DeclaredVerdict hba = hba_not_in_force(); hba.waits_for_a_person) return yes(kHbaNotInForce, hba.text);
     if (const DeclaredVerdict objects = objects_not_in_force(); objects.waits_for_a_person)
@@ -150,7 +156,7 @@ class Judge {
     if (DeclaredVerdict objects = objects_not_in_force(); !objects.text.empty())
       return no(kObjectsNotInForce, std::move(objects.text));
     if (const auto [reason, message] = volumes(); !message.empty()) return no(reason, message);
-    if (auto import = import_verdict(seen_); import && import->status != ConditionStatus::kTrue) return *import;
+    if (imported_ && imported_->status != ConditionStatus::kTrue) return *imported_;
     return streaming;
   }
 
@@ -231,7 +237,10 @@ class Judge {
   DeclaredVerdict hba_not_in_force() const {
     const auto& wanted = (seen_.link->wanted ? *seen_.link->wanted : seen_.link->spec).postgres.hba;
     const std::string asked = api::hba_fingerprint(wanted);
-    std::string late;
+    const auto add = [](std::string& members, const std::string& name) {
+      members += (members.empty() ? "" : ", ") + name;
+    };
+    std::string late, shut;
     std::map<std::string, std::string> refused;  // members by what PostgreSQL says there
     for (const EndpointSeen& endpoint : seen_.endpoints) {
       const MemberReport* report = endpoint.member.fresh();
@@ -241,20 +250,22 @@ class Judge {
         continue;
       }
       const auto said = objects_of(*report, kDeclaredHba);
-      if (said ? said->asked != asked : !wanted.empty()) late += (late.empty() ? "" : ", ") + endpoint.name;
+      if (said ? said->asked != asked : !wanted.empty()) add(late, endpoint.name);
       if (!said || said->asked != asked || said->troubles.empty()) continue;
       std::string words;
       for (const auto& [line, why] : said->troubles)
         words += fmt::format("{}{}: {}", words.empty() ? "" : "; ", line, why);
-      std::string& members = refused[words];
-      members += (members.empty() ? "" : ", ") + endpoint.name;
+      add(refused[words], endpoint.name);
+      if (said->shut) add(shut, endpoint.name);
     }
     DeclaredVerdict verdict;
     for (const auto& [words, members] : refused)
       verdict.text += fmt::format("{}{}: {}", verdict.text.empty() ? "" : "; ", members, words);
     verdict.waits_for_a_person = !verdict.text.empty();
     if (verdict.waits_for_a_person)
-      verdict.text += "; the rules before stay in force: correct the line, or take it out";
+      verdict.text += fmt::format("; {}: correct the line, or take it out",
+                                  shut.empty() ? "the rules before stay in force"
+                                               : shut + " let nobody in until then, there were no rules before");
     else if (!late.empty())
       verdict.text = late + ": spec.postgres.hba is not applied yet";
     return verdict;
@@ -329,6 +340,7 @@ class Judge {
   const LinkPlan& plan_;
   const std::vector<api::EndpointStatus>& rows_;
   std::string primary_;
+  std::optional<Verdict> imported_;  // nullopt: no import is asked for
 };
 
 }  // namespace
@@ -346,14 +358,8 @@ std::vector<api::Condition> link_conditions(const LinkSeen& seen, const LinkPlan
   conditions.set("DurabilityMet", judge.durability());
   conditions.set("StorageLow", judge.storage_low());
   conditions.set("DataAsDeclared", judge.data_as_declared());
-  if (const auto& put_off = plan.put_off)
-    conditions.set("UpdateWaiting", yes(std::string(to_string(put_off->what)), put_off->message));
-  else
-    conditions.remove("UpdateWaiting");
-  if (auto import = import_verdict(seen))
-    conditions.set("Imported", std::move(*import));
-  else
-    conditions.remove("Imported");
+  conditions.set("UpdateWaiting", judge.update_waiting());
+  conditions.set("Imported", judge.imported());
   conditions.set_paused();
   return conditions.take();
 }

@@ -80,7 +80,8 @@ Result<Ancestry> read_ancestry(Children& children, const Layout& layout, const s
   return own;
 }
 
-Status initialize(Children& children, const Layout& layout, const ClusterLocale& locale, const std::stop_token& stop) {
+Status initialize(Children& children, const Layout& layout, const ClusterLocale& locale,
+                  const std::function<Status(const std::string& pgdata)>& complete, const std::stop_token& stop) {
   if (exists(layout.pgdata())) return fail(Code::kAlreadyExists, fmt::format("{} exists", layout.pgdata()));
   if (auto removed = remove_tree(layout.unfinished()); !removed) return removed;
   Command command{
@@ -93,6 +94,8 @@ Status initialize(Children& children, const Layout& layout, const ClusterLocale&
   if (locale.icu_locale)
     command.arguments.insert(command.arguments.end(), {"--locale-provider", "icu", "--icu-locale", *locale.icu_locale});
   if (auto done = run_checked(children, command, stop); !done) return std::unexpected(done.error());
+  if (complete)
+    if (auto completed = complete(layout.unfinished()); !completed) return completed;
   if (rename(layout.unfinished().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
   return sync_directory(layout.data_dir);

@@ -31,8 +31,9 @@ struct ClusterLocale {
   std::string encoding = "UTF8", locale = "C.UTF-8";
   std::optional<std::string> icu_locale;  // nullopt: the C library sorts, by `locale`
 };
-// initdb with checksums into a directory beside, then renamed.
+// initdb with checksums into a directory beside, which `complete` may add to, then renamed.
 Status initialize(Children& children, const Layout& layout, const ClusterLocale& locale = {},
+                  const std::function<Status(const std::string& pgdata)>& complete = nullptr,
                   const std::stop_token& stop = {});
 
 // Recovery that never ends by itself (standby.signal), or none.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -19,12 +18,30 @@ constexpr size_t kFaultsMost = 5, kWordsMost = 300;  // a person mends these and
 
 std::string file_in(const std::string& pgdata) { return pgdata + "/twinspan_hba.json"; }
 
+// Of a line as people may read it: ldapbindpasswd and radiussecrets stand in it.
+std::string without_secrets(std::string line) {
+  for (const char* option : {"ldapbindpasswd=", "radiussecrets="})
+    if (const size_t at = line.find(option); at != std::string::npos)
+      line.replace(at + std::strlen(option), std::string::npos, "…");
+  return line;
+}
+
+// `lines`: null where none were found right.
+Status record(const std::string& pgdata, Json lines) {
+  const Json json = {{"lines", std::move(lines)}};
+  if (auto wrote = postgres::replace_file(file_in(pgdata), json.dump() + "\n", 0600); !wrote)
+    return std::unexpected(wrote.error());
+  return postgres::sync_directory(pgdata);
+}
+
 }  // namespace
 
-// Read each time: a clone or pg_rewind puts another file there.
+Status let_nobody_in(const std::string& pgdata) { return record(pgdata, nullptr); }
+
+// Read each time: a clone or pg_rewind puts another file there, or takes it away.
 std::optional<HbaKeeper::Lines> HbaKeeper::in_force() const {
   const auto text = postgres::read_file(file_in(pgdata_));
-  if (!text) return std::nullopt;
+  if (!text) return text.error().code == Code::kNotFound ? std::optional(Lines{}) : std::nullopt;
   const Json json = Json::parse(*text, nullptr, false);
   const Json& kept = member_of(json, "lines");
   if (!kept.is_array()) return std::nullopt;
@@ -41,32 +58,12 @@ bool HbaKeeper::is_unjudged(const Lines& asked) const {
 Status HbaKeeper::judged(const Lines& asked, std::vector<postgres::HbaFault> faults) {
   refused_.reset();
   if (!faults.empty()) {
-    log::warn("PostgreSQL refuses lines of pg_hba.conf, those before stay in force", {{"error", faults.front().words}});
+    log::warn("PostgreSQL refuses lines of pg_hba.conf", {{"error", faults.front().words}});
     refused_ = Refused{asked, std::move(faults)};
     return {};
   }
-  const Json json = {{"lines", asked}};
-  if (auto wrote = postgres::replace_file(file_in(pgdata_), json.dump() + "\n", 0600); !wrote)
-    return std::unexpected(wrote.error());
-  return postgres::sync_directory(pgdata_);
+  return record(pgdata_, asked);
 }
-
-void HbaKeeper::forget() {
-  refused_.reset();
-  std::remove(file_in(pgdata_).c_str());
-}
-
-namespace {
-
-// Of a line as people may read it: ldapbindpasswd and radiussecrets stand in it.
-std::string without_secrets(std::string line) {
-  for (const char* option : {"ldapbindpasswd=", "radiussecrets="})
-    if (const size_t at = line.find(option); at != std::string::npos)
-      line.replace(at + std::strlen(option), std::string::npos, "…");
-  return line;
-}
-
-}  // namespace
 
 std::optional<ObjectsReport> HbaKeeper::said_of(const Lines& asked) const {
   ObjectsReport said{api::hba_fingerprint(asked), {}};
@@ -78,6 +75,7 @@ std::optional<ObjectsReport> HbaKeeper::said_of(const Lines& asked) const {
         where += fmt::format("[{}] \"{}\"", *fault.line, one_line(without_secrets(asked[*fault.line]), kWordsMost));
       said.troubles.push_back({std::move(where), one_line(fault.words, kWordsMost)});
     }
+    said.shut = !in_force();
     return said;
   }
   return in_force() == asked ? std::optional(said) : std::nullopt;

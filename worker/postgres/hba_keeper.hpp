@@ -1,6 +1,7 @@
 // Which of people's lines of pg_hba.conf PostgreSQL is given: those that are asked for once it found them right, until
 // then those before. The latter are kept in PGDATA, so that a replica has its primary's from the first moment: a clone
-// takes them along. One thread.
+// takes them along. Data without a record were made by a version that knew no such lines: clients were let in by
+// Twinspan's alone, and still are. One thread.
 #pragma once
 #include <optional>
 #include <string>
@@ -12,13 +13,17 @@
 
 namespace twinspan::worker {
 
+// Of data that are new, or came from another link, before they are put in their place: nobody is let in by lines of
+// people's before PostgreSQL found this link's right.
+Status let_nobody_in(const std::string& pgdata);
+
 class HbaKeeper {
  public:
   using Lines = std::vector<std::string>;
 
   explicit HbaKeeper(std::string pgdata) : pgdata_(std::move(pgdata)) {}
 
-  // The last ones that were found right; nullopt: none were, here.
+  // The last ones that were found right; nullopt: none were, and nobody may be let in.
   std::optional<Lines> in_force() const;
   // What to give to PostgreSQL. nullopt: nobody is to be let in before something was found right. Twinspan's lines
   // alone always are.
@@ -27,8 +32,6 @@ class HbaKeeper {
   bool is_unjudged(const Lines& asked) const;
   // Its answer. Without a fault they are in force from here on, durably.
   Status judged(const Lines& asked, std::vector<postgres::HbaFault> faults);
-  // Of data that came from another link.
-  void forget();
   // For the report; nullopt: neither in force nor refused.
   std::optional<ObjectsReport> said_of(const Lines& asked) const;
 

@@ -178,9 +178,9 @@ Status Jobs::carry_out(const Examine&, const Desired&, const std::stop_token& st
 
 Status Jobs::carry_out(const Initialize&, const Desired& desired, const std::stop_token& stop) {
   doing(MemberState::kInitializing);
-  const auto made = desired.restored_by.empty() ? postgres::initialize(c_.children, c_.layout, desired.cluster, stop)
-                                                : restore(desired, stop);
-  if (made) hba_.forget();
+  const auto made = desired.restored_by.empty()
+                        ? postgres::initialize(c_.children, c_.layout, desired.cluster, let_nobody_in, stop)
+                        : restore(desired, stop);
   if (made) data_replaced(DataShape::kPrimary);
   return made;
 }

@@ -404,6 +404,12 @@ TEST(LinkStatus, LinesOfPgHbaAreInForceOnEveryMemberOrNamedWithPostgresqlsWords)
       "east, west: spec.postgres.hba[0] \"x\": invalid CIDR mask; the rules before stay in force: correct the line, "
       "or take it out");
   EXPECT_EQ(condition(status_of(world), "Stalled"), "True HbaNotInForce");
+  ObjectsReport said{asked, {{"spec.postgres.hba[0] \"x\"", "invalid CIDR mask"}}};
+  said.shut = true;
+  say("west", said);
+  EXPECT_EQ(message(status_of(world), "Stalled"),
+            "east, west: spec.postgres.hba[0] \"x\": invalid CIDR mask; west let nobody in until then, there were no "
+            "rules before: correct the line, or take it out");
   // Taken out, which is not there yet either.
   world.link->wanted = world.link->spec;
   world.link->wanted->postgres.hba.clear();

@@ -1,36 +1,32 @@
 #include "worker/postgres/hba_keeper.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "api/hba_lines.hpp"
+#include "folder.hpp"
 
 namespace twinspan::worker {
 namespace {
 
 using Lines = HbaKeeper::Lines;
 
-class HbaKeeperTest : public testing::Test {
+class HbaKeeperTest : public InAFolder {
  protected:
-  HbaKeeperTest() {
-    char name[] = "/tmp/hba_keeper.XXXXXX";
-    dir_ = mkdtemp(name);
-  }
-  ~HbaKeeperTest() override { std::filesystem::remove_all(dir_); }
-
   const Lines good_{"hostssl all reports 10.0.0.0/8 scram-sha-256"}, bad_{"hostssl all all 10.0.0.0/33 reject"};
-  std::string dir_;
 };
 
 TEST_F(HbaKeeperTest, NobodyIsLetInBeforeTheFirstLinesWereFoundRight) {
+  ASSERT_TRUE(let_nobody_in(dir_));
   HbaKeeper keeper(dir_);
   EXPECT_EQ(keeper.to_give({}), Lines()) << "Twinspan's alone need no judgement";
   EXPECT_FALSE(keeper.to_give(good_));
   EXPECT_TRUE(keeper.is_unjudged(good_));
   EXPECT_FALSE(keeper.said_of(good_));
+  ASSERT_TRUE(keeper.judged(bad_, {{0, "invalid CIDR mask"}}));
+  EXPECT_FALSE(keeper.to_give(bad_));
+  EXPECT_TRUE(keeper.said_of(bad_)->shut) << "it can't be said that others stay in force";
   ASSERT_TRUE(keeper.judged(good_, {}));
   EXPECT_EQ(keeper.to_give(good_), good_);
   EXPECT_FALSE(keeper.is_unjudged(good_));
@@ -58,10 +54,19 @@ TEST_F(HbaKeeperTest, WrongLinesChangeNothingAndAreNamedAndNotAskedOfAgain) {
 TEST_F(HbaKeeperTest, WhatAnotherLinkHadInForceIsForgotten) {
   HbaKeeper keeper(dir_);
   ASSERT_TRUE(keeper.judged(good_, {}));
-  keeper.forget();
+  ASSERT_TRUE(let_nobody_in(dir_));
   EXPECT_FALSE(keeper.to_give(good_));
   EXPECT_TRUE(keeper.is_unjudged(good_));
-  keeper.forget();  // nothing is there any more
+}
+
+// An upgrade, or a clone of a primary that is not upgraded yet: clients got in, and a wrong line shuts nobody out.
+TEST_F(HbaKeeperTest, DataOfAVersionThatKnewNoLinesHaveTwinspansAloneInForce) {
+  HbaKeeper keeper(dir_);
+  EXPECT_EQ(keeper.to_give(bad_), Lines());
+  EXPECT_TRUE(keeper.is_unjudged(bad_));
+  ASSERT_TRUE(keeper.judged(bad_, {{0, "invalid CIDR mask"}}));
+  EXPECT_EQ(keeper.to_give(bad_), Lines());
+  EXPECT_FALSE(keeper.said_of(bad_)->shut);
 }
 
 TEST_F(HbaKeeperTest, ARestartedAgentAndACloneHaveWhatWasInForce) {

@@ -1,29 +1,20 @@
 #include "worker/postgres/parameter_keeper.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "api/postgres_parameters.hpp"
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/settings.hpp"
+#include "folder.hpp"
 
 namespace twinspan::worker {
 namespace {
 
 using Map = ParameterKeeper::Map;
 
-class ParameterKeeperTest : public testing::Test {
+class ParameterKeeperTest : public InAFolder {
  protected:
-  ParameterKeeperTest() {
-    char name[] = "/tmp/parameter_keeper.XXXXXX";
-    dir_ = mkdtemp(name);
-  }
-  ~ParameterKeeperTest() override { std::filesystem::remove_all(dir_); }
-
   const Map good_{{"work_mem", "8MB"}}, bad_{{"shared_preload_libraries", "pg_stat_statments"}};
-  std::string dir_;
 };
 
 TEST_F(ParameterKeeperTest, GoesBackToWhatLastRanWell) {

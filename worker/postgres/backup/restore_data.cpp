@@ -25,6 +25,7 @@
 #include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/restored_mark.hpp"
+#include "worker/postgres/hba_keeper.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -204,6 +205,7 @@ Status put_in_place(const postgres::Layout& place, const postgres::Layout& layou
   if (!cleaned) return std::unexpected(cleaned.error());
   for (const char* name : {"/postmaster.pid", "/recovery.signal", "/backup_label.old", "/tablespace_map.old"})
     std::remove((place.pgdata() + name).c_str());
+  if (auto shut = let_nobody_in(place.pgdata()); !shut) return shut;
   if (auto marked = write_restored_mark(layout.data_dir, {restore, false}); !marked) return marked;
   if (std::rename(place.pgdata().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
