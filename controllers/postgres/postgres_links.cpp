@@ -127,7 +127,7 @@ LinkLook PostgresLinks::look(const LinkFacts& facts, const Cluster& cluster, con
 }
 
 bool PostgresLinks::is_news(const MemberReport& a, const MemberReport& b) const {
-  return a.instance != b.instance || a.role != b.role || a.state != b.state || a.message != b.message ||
+  return a.instance != b.instance || a.version != b.version || a.role != b.role || a.state != b.state || a.message != b.message ||
          a.timeline != b.timeline || a.upstream != b.upstream || a.epoch != b.epoch || a.holds_lease != b.holds_lease ||
          a.restart_pending != b.restart_pending || a.generation != b.generation ||
          tenths(a.lag_seconds) != tenths(b.lag_seconds) || percent(a.progress) != percent(b.progress) ||

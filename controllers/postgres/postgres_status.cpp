@@ -40,6 +40,7 @@ void fill_heard(const LinkSeen& seen, const MemberReport& report, bool primary, 
   row.state = to_string(report.state);
   if (!primary && report.role == Role::kReplica) row.role = to_string(Role::kReplica);
   if (!report.instance.empty()) row.instance = report.instance;
+  if (!report.version.empty()) row.version = report.version;
   if (report.received) row.position = to_string(*report.received);
   if (report.timeline) row.timeline = *report.timeline;
   if (!primary) {

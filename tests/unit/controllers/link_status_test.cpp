@@ -267,6 +267,20 @@ TEST(LinkStatus, ANewOperatorChangesNothingBeforeItHasAsked) {
   EXPECT_EQ(status_of(world).endpoints[0].state, "Unknown");
 }
 
+// As on the way through an update of PostgreSQL.
+TEST(LinkStatus, EachMemberTellsItsReleaseAsLongAsItIsHeard) {
+  World world;
+  world.report("east").version = "15.19";
+  world.report("west").version = "15.20";
+  api::LinkStatus status = status_of(world);
+  EXPECT_EQ(status.endpoints[0].version, "15.19");
+  EXPECT_EQ(status.endpoints[1].version, "15.20");
+  EXPECT_FALSE(status.endpoints[2].version);
+  world.link->status = status;
+  silence(world, "west");
+  EXPECT_FALSE(status_of(world).endpoints[1].version);
+}
+
 TEST(LinkStatus, LagIsTheFurthestReplicas) {
   World world;
   world.report("west").lag_seconds = 0.44;
