@@ -46,16 +46,14 @@ Errors judge_among(const std::optional<T>& before, const T& after, const Rules& 
   return errors;
 }
 
-Result<api::LinkSpec> parse(const Json& json, const api::ReplicationLink&) { return api::parse_link_spec(json); }
-Result<api::PolicySpec> parse(const Json& json, const api::FailoverPolicy&) { return api::parse_policy_spec(json); }
-
-// With the spec in force: what was accepted last, where that can be read, as the reconciler compares. Of the newest
-// generation it is the newest spec, whatever a version that knew fewer fields accepted of it.
-template <class T>
-void put_in_force(T& object) {
-  const auto& accepted = object.status.accepted;
-  if (!accepted || accepted->generation == object.metadata.generation) return;
-  if (auto spec = parse(accepted->spec, object)) object.spec = std::move(*spec);
+// With the spec in force: what was accepted last, where that can be read, as the reconciler compares.
+void put_in_force(api::ReplicationLink& link) {
+  if (!link.status.accepted) return;
+  if (auto spec = api::parse_link_spec(link.status.accepted->spec)) link.spec = std::move(*spec);
+}
+void put_in_force(api::FailoverPolicy& policy) {
+  if (!policy.status.accepted) return;
+  if (auto spec = api::parse_policy_spec(policy.status.accepted->spec)) policy.spec = std::move(*spec);
 }
 
 template <class T>

@@ -91,15 +91,17 @@ Connection connection_of(const Json& secret, const Json& data) {
   return out;
 }
 
-// Puts what was accepted in force. Where its generation is the newest's, the two are one, and `accepted` is kept only
-// where it has to be written anew.
+// Puts what was accepted in force. Where it is of the newest generation, the two are one; what a version that knew
+// fewer fields accepted of it, or one that filled in others, is an earlier spec like any other.
 void obey_accepted(CachedLink& link, bool readable) {
   auto& accepted = link.status.accepted;
   if (!accepted) return;
   if (accepted->generation == link.metadata.generation && readable) {
-    if (link.invalid || api::is_accepted_as(accepted->spec, link.spec)) accepted->spec = nullptr;
     link.actionable = true;
-    return;
+    if (link.invalid || api::is_accepted_as(accepted->spec, link.spec)) {
+      accepted->spec = nullptr;
+      return;
+    }
   }
   auto before = api::parse_link_spec(accepted->spec);
   if (!before) return;  // of a version that knew other fields: the newest is judged as if it were the first
