@@ -55,12 +55,22 @@ bool all_rest_on(const Step& step, const LinkSeen& seen) {
   };
   if (const auto* apply = std::get_if<Apply>(&step.effect)) return !apply->there && account_or_lease(apply->resource);
   if (const auto* create = std::get_if<Create>(&step.effect)) return account_or_lease(create->resource);
-  // Until it is taken over it goes with the link that it was of.
-  if (const auto* patch = std::get_if<Patch>(&step.effect))
-    return member_of(patch->patch, "metadata").contains("ownerReferences");
+  if (const auto* patch = std::get_if<Patch>(&step.effect)) return patch->takes_over;
   // Clients come with a primary.
   const bool had_a_primary = seen.lease && seen.lease->record.epoch.value > 0;
   return std::holds_alternative<MakeOwner>(step.effect) && !had_a_primary;
+}
+
+// What it would be replaced by may need what was refused.
+bool ends_what_runs(const Step& step, const LinkSeen& seen) {
+  if (std::holds_alternative<HandOver>(step.effect)) return true;
+  const auto* removed = std::get_if<Remove>(&step.effect);
+  if (!removed || removed->resource.kind != kube::kPods.kind) return false;
+  const std::string& link = seen.link->metadata.name;
+  return std::ranges::none_of(seen.endpoints, [&](const EndpointSeen& one) {
+    return pod_name(link, one.name) == removed->key.name && one.pod &&
+           (one.pod->finished() || !one.pod->trouble.empty());
+  });
 }
 
 }  // namespace
@@ -72,11 +82,12 @@ Status LinkEffects::carry_out(const LinkSeen& seen, const LinkPlan& plan, const 
   std::vector<RefusedObject> refused;
   Status result;
   for (const Step& step : plan.steps) {
+    if (!refused.empty() && ends_what_runs(step, seen)) continue;
     if (stop.stop_requested()) return fail(Code::kCancelled, "stopping");
     if (auto done = carry_out(seen, step, stop); !done) {
       if (done.error().code == Code::kAlreadyExists) continue;  // left alone, and told in the status
       // What we knew of is gone, or its namespace is going: the next news tells.
-      if (done.error().code == Code::kNotFound) return {};
+      if (done.error().code == Code::kNotFound) break;
       if (!is_refusal(done.error())) return done;
       events_.warning(reference_to(*seen.link), "Refused", done.error().message);
       if (!step.grows_volume_of.empty()) {

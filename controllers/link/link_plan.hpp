@@ -28,6 +28,7 @@ struct Patch {  // JSON merge patch
   kube::Resource resource;
   kube::Key key;
   Json patch;
+  bool takes_over = false;  // until it is done the object goes with the link that it was of
 };
 struct Remove {
   kube::Resource resource;

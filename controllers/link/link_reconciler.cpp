@@ -65,7 +65,8 @@ Result<kube::Requeue> LinkReconciler::reconcile(const kube::Key& key, const std:
   const Status done = effects_.carry_out(look.seen, look.plan, stop);
   const bool refused = !done && is_refusal(done.error());
   if (!done && !refused) return std::unexpected(done.error());
-  if (effects_.refused_volumes(key) != look.seen.refused_volumes)
+  // The status tells of the refusals before this.
+  if (effects_.refused_volumes(key) != look.seen.refused_volumes || (!refused && !look.seen.refused.empty()))
     return kube::Requeue::after(std::chrono::milliseconds(1));
   kube::Requeue next = next_look(look.plan, *written);
   // It is tried again; a trial that runs out meanwhile is seen all the same.

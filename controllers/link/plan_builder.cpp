@@ -65,7 +65,8 @@ PlanBuilder::Standing PlanBuilder::standing(const kube::Resource& resource, cons
   // An earlier link's, or one whose owner follows spec.deletionPolicy.
   const bool owned = wanted["metadata"].contains("ownerReferences");
   if (there->owner != (owned ? claimant_.uid : ""))
-    step(Patch{resource, key(object), takeover_patch(wanted, its, there->resource_version)});
+    step(Patch{resource, key(object), takeover_patch(wanted, its, there->resource_version),
+               its == Whose::kPredecessors});
   return Standing::kUsable;
 }
 

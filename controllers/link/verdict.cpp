@@ -68,11 +68,16 @@ std::string refused_objects(const CachedLink& link, const std::vector<RefusedObj
   return out;
 }
 
-Verdict but_for_foreign(Verdict ready, const CachedLink& link, const LinkPlan& plan) {
-  if (plan.foreign.empty()) return ready;
-  const std::string message = foreign_message(link, plan);
-  if (ready.status == ConditionStatus::kTrue) return no(kForeignObject, message);
-  ready.message += "; " + message;
+Verdict but_for_objects(Verdict ready, const CachedLink& link, const LinkPlan& plan,
+                        const std::vector<RefusedObject>& refused) {
+  const auto lacking = [&](const char* reason, const std::string& message) {
+    if (ready.status == ConditionStatus::kTrue)
+      ready = no(reason, message);
+    else
+      ready.message += "; " + message;
+  };
+  if (!plan.foreign.empty()) lacking(kForeignObject, foreign_message(link, plan));
+  if (!refused.empty()) lacking(kObjectRefused, refused_objects(link, refused));
   return ready;
 }
 

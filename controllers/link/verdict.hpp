@@ -24,8 +24,10 @@ Verdict unknown(std::string reason, std::string message);
 std::string described(const api::EndpointStatus& row);
 // Of a link whose newest spec is invalid.
 std::string refused_message(const CachedLink& link);
-// A verdict on readiness, given that others' objects are where the link's would be: it is not as the spec says.
-Verdict but_for_foreign(Verdict ready, const CachedLink& link, const LinkPlan& plan);
+// A verdict on readiness, given that others' objects are where the link's would be, or that Kubernetes did not take
+// some: it is not as the spec says.
+Verdict but_for_objects(Verdict ready, const CachedLink& link, const LinkPlan& plan,
+                        const std::vector<RefusedObject>& refused);
 std::string foreign_message(const CachedLink& link, const LinkPlan& plan);
 // Which objects Kubernetes did not take, where what they are made of stands, and its words.
 std::string refused_objects(const CachedLink& link, const std::vector<RefusedObject>& refused);

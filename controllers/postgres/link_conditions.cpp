@@ -43,14 +43,14 @@ class Judge {
   Verdict ready() const {
     if (seen_.link->invalid) return no("InvalidSpec", refused_message(*seen_.link));
     if (seen_.link->metadata.deleting()) return no("Terminating", "the link is being deleted");
-    if (primary_.empty()) return but_for_foreign(without_primary(), *seen_.link, plan_);
+    if (primary_.empty()) return but_for_objects(without_primary(), *seen_.link, plan_, seen_.refused);
     const api::EndpointStatus* row = row_of(primary_);
     if (!row || state_of(*row) == MemberState::kUnknown)
       return unknown("PrimaryNotHeard", fmt::format("{} holds the lease, but {}", primary_,
                                                     row && row->message ? *row->message : "is not known"));
     if (state_of(*row) != MemberState::kRunning) return no("PrimaryNotRunning", described(*row));
     if (!plan_.owner_awaited.empty()) return no("OwnerSecretMissing", plan_.owner_awaited);
-    return but_for_foreign(as_accepted(), *seen_.link, plan_);
+    return but_for_objects(as_accepted(), *seen_.link, plan_, seen_.refused);
   }
 
   Verdict stalled() const {

@@ -22,7 +22,7 @@ class S3Judge {
     if (link_.invalid) return no("InvalidSpec", refused_message(link_));
     if (seen_.place_taken) return no("PlaceTaken", *seen_.place_taken);
     if (link_.metadata.deleting()) return no("Terminating", "the link is being deleted");
-    return but_for_foreign(replicating(), link_, plan_);
+    return but_for_objects(replicating(), link_, plan_, seen_.common.refused);
   }
 
   Verdict replicating() const {

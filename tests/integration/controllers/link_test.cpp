@@ -451,6 +451,11 @@ TEST(LinkController, WhatIsRefusedKeepsNoPodFromBeingMadeAgain) {
       {kube::kPodDisruptionBudgets,
        [](LinkRig& rig) { EXPECT_TRUE(rig.client->remove(kube::kPodDisruptionBudgets, rig.key("orders"))); },
        "PodDisruptionBudget orders"},
+      {kube::kPersistentVolumeClaims,  // its owner follows
+       [](LinkRig& rig) {
+         rig.change({{"deletionPolicy", "Delete"}});
+       },
+       "PersistentVolumeClaim orders-east-data"},
       {kube::kConfigMaps,
        [](LinkRig& rig) {
          for (const std::string& map : rig.names(kube::kConfigMaps))
@@ -470,7 +475,7 @@ TEST(LinkController, WhatIsRefusedKeepsNoPodFromBeingMadeAgain) {
            {"do", {{"deny", true}}}}));
     cause(rig);
     EXPECT_TRUE(rig.eventually([&] {
-      return rig.condition("Stalled") == "True ObjectRefused" &&
+      return rig.condition("Stalled") == "True ObjectRefused" && rig.condition("Ready").starts_with("False") &&
              rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump().find(object + " was refused") !=
                  std::string::npos;
     })) << rig.get(kube::kReplicationLinks, "orders")["status"]["conditions"].dump(1);
@@ -483,6 +488,35 @@ TEST(LinkController, WhatIsRefusedKeepsNoPodFromBeingMadeAgain) {
     rig.api->clear_faults();
     EXPECT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "False NotStalled"; }));
   }
+}
+
+// What a new pod would need may be just that.
+TEST(LinkController, WhatRunsIsNotReplacedWhileAnObjectIsRefused) {
+  LinkRig rig;
+  rig.settle();
+  const auto uids = [&] {
+    std::vector<std::string> out;
+    for (const char* pod : {"orders-east-0", "orders-west-0", "orders-west-2-0"})
+      out.push_back(text_of(member_of(rig.get(kube::kPods, pod), "metadata"), "uid"));
+    return out;
+  };
+  const auto before = uids();
+  rig.api->inject(*sandbox::parse_fault(
+      {{"match",
+        {{"verb", "patch"}, {"resource", "serviceaccounts"}, {"userAgent", "twinspan-operator"}, {"times", -1}}},
+       {"do", {{"deny", true}}}}));
+  rig.change({{"postgres",
+               {{"serviceAccount", {{"annotations", {{"cloud.example/role", "x"}}}}},
+                {"managed", {{"podTemplate", {{"labels", {{"team", "shop"}}}}}}}}}});
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("Stalled") == "True ObjectRefused"; }));
+  EXPECT_FALSE(rig.eventually([&] { return uids() != before; }, std::chrono::seconds(3)));
+  rig.api->clear_faults();
+  EXPECT_TRUE(rig.eventually([&] {
+    const auto now = uids();
+    for (size_t i = 0; i < now.size(); ++i)
+      if (now[i].empty() || now[i] == before[i]) return false;
+    return rig.condition("Stalled") == "False NotStalled";
+  }));
 }
 
 TEST(LinkController, ANamedOwnerSecretIsAwaitedHoweverLateItsWriterComes) {
