@@ -62,10 +62,14 @@ std::string words_of(const api::FailoverPolicy& policy, const RefusedObjects& re
 
 void note_refused(const api::FailoverPolicy& policy, const RefusedObjects& refused, WallTime now,
                   api::PolicyStatus& status) {
-  if (refused.empty() || api::is_true(status.conditions, "Stalled")) return;
+  if (refused.empty()) return;
   const bool services = std::ranges::any_of(refused, [](const auto& one) { return one.first.kind == "Service"; });
-  set(policy, "Stalled", api::ConditionStatus::kTrue, services ? kServiceRefused : kObjectRefused,
-      words_of(policy, refused), now, status);
+  const char* reason = services ? kServiceRefused : kObjectRefused;
+  const std::string words = words_of(policy, refused);
+  if (api::is_true(status.conditions, "Ready"))
+    set(policy, "Ready", api::ConditionStatus::kFalse, reason, words, now, status);
+  if (!api::is_true(status.conditions, "Stalled"))
+    set(policy, "Stalled", api::ConditionStatus::kTrue, reason, words, now, status);
 }
 
 void judge_newest(const api::FailoverPolicy& policy, const std::string& refused, WallTime now,

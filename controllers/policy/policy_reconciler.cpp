@@ -149,8 +149,9 @@ Result<kube::Requeue> PolicyReconciler::carry_out(const CachedLink& link, const 
     if (!done && !failed) failed = done.error();
   };
   for (const Route& route : move.routes) note(routes_.write(*chosen.policy, route, stop));
-  // What is wanted as it is by now was given up: the status says so at once.
-  if (chosen.policy && routes_.forget_all_but(*chosen.policy, move.routes))
+  // What is wanted as it is by now was given up: the status says so at once. While a primary moves nothing is: what has
+  // turned is not written at each look.
+  if (chosen.policy && !move.changing && routes_.forget_all_but(*chosen.policy, move.routes))
     move.next.delay = std::min(move.next.delay.value_or(kSoon), kSoon);
   for (const PodLabel& label : move.labels) note(put_label(label, stop));
   if (move.ask_workers) reports_.refresh(key);

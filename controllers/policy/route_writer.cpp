@@ -121,15 +121,21 @@ Status RouteWriter::service(const api::FailoverPolicy& policy, Json wanted, cons
 Status RouteWriter::turn_alone(const api::FailoverPolicy& policy, const ServiceFacts& there, const Json& wanted,
                                const std::string& to, const std::stop_token& stop) {
   const Whose its = whose(there, claimant(policy));
-  Json selector = member_of(wanted.at("spec"), "selector");
-  if (!selector.is_object() || selector == Json(there.selector)) return {};
   if (its != Whose::kOurs && its != Whose::kHandedOver) return {};
-  for (const auto& [key, value] : there.selector)
-    if (!selector.contains(key)) selector[key] = nullptr;
+  Json spec = Json::object();
+  if (Json selector = member_of(wanted.at("spec"), "selector"); selector.is_object()) {
+    if (selector == Json(there.selector)) return {};
+    for (const auto& [key, value] : there.selector)
+      if (!selector.contains(key)) selector[key] = nullptr;
+    spec["selector"] = std::move(selector);
+    if (wanted["spec"].contains("publishNotReadyAddresses"))
+      spec["publishNotReadyAddresses"] = wanted["spec"]["publishNotReadyAddresses"];
+  } else {
+    const std::string name = text_of(wanted.at("spec"), "externalName");
+    if (there.type != "ExternalName" || name.empty() || name == there.external_name) return {};
+    spec["externalName"] = name;
+  }
   const kube::Key key{policy.metadata.ns, text_of(wanted.at("metadata"), "name")};
-  Json spec = {{"selector", std::move(selector)}};
-  if (wanted["spec"].contains("publishNotReadyAddresses"))
-    spec["publishNotReadyAddresses"] = wanted["spec"]["publishNotReadyAddresses"];
   const auto turned =
       client_.merge_patch(kube::kServices, key, {{"metadata", {{"uid", there.uid}}}, {"spec", std::move(spec)}},
                           kube::Subresource::kNone, stop);

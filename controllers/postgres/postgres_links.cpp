@@ -127,9 +127,9 @@ LinkLook PostgresLinks::look(const LinkFacts& facts, const Cluster& cluster, con
 }
 
 bool PostgresLinks::is_news(const MemberReport& a, const MemberReport& b) const {
-  return a.instance != b.instance || a.version != b.version || a.role != b.role || a.state != b.state || a.message != b.message ||
-         a.timeline != b.timeline || a.upstream != b.upstream || a.epoch != b.epoch || a.holds_lease != b.holds_lease ||
-         a.restart_pending != b.restart_pending || a.generation != b.generation ||
+  return a.instance != b.instance || a.version != b.version || a.role != b.role || a.state != b.state ||
+         a.message != b.message || a.timeline != b.timeline || a.upstream != b.upstream || a.epoch != b.epoch ||
+         a.holds_lease != b.holds_lease || a.restart_pending != b.restart_pending || a.generation != b.generation ||
          tenths(a.lag_seconds) != tenths(b.lag_seconds) || percent(a.progress) != percent(b.progress) ||
          !same_downstreams(a, b) || a.sql_healthy != b.sql_healthy ||
          (a.sql_failures >= kProbesFailed) != (b.sql_failures >= kProbesFailed) || a.parameters != b.parameters ||

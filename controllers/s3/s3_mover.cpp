@@ -113,10 +113,14 @@ Result<Move> S3Mover::look(const MoveFacts& facts, const std::stop_token&) {
   const std::string rehearsal = drill && drill->outcome == to_string(DrillOutcome::kRunning) ? drill->requested_at : "";
   const auto& rehearsed = facts.link->status.rehearsal;
   if (rehearsal != (rehearsed ? rehearsed->requested_at : "")) move.rehearsal = rehearsal;
-  const bool turns = leads_elsewhere(seen, decision);
-  if (seen.routes && turns) point(facts, *decision.route_to, false, move.routes);
-  if (!turns && !move.changing && !seen.paused && seen.routing != Routing::kUnknown)
-    finish(facts, seen.routed_to, move.routes);
+  const bool turns = seen.routes && leads_elsewhere(seen, decision);
+  if (turns) point(facts, *decision.route_to, false, move.routes);
+  if (!turns && !move.changing && !seen.paused) {
+    if (seen.routing != Routing::kUnknown)
+      finish(facts, seen.routed_to, move.routes);
+    else if (!seen.routes && decision.route_to)  // nothing of it is there: all of it was refused
+      finish(facts, *decision.route_to, move.routes);
+  }
   if (!move.changing && seen.assignment && !routing.foreign.empty())
     point(facts, seen.assignment->primary, true, move.routes);
   move.next = kube::Requeue::after(move.changing || new_assignment || turns ? kChangingLook : kLook);

@@ -121,7 +121,7 @@ class Decider {
     FlowDecision decision;
     const PlaceSeen& here = *place(primary());
     // Where clients are is put right before anything else, but not while the old direction may still run.
-    if (!routed(primary())) {
+    if (!routed(primary()) || !seen_.routes) {
       if (seen_.assignment->cause == Cause::kInitial || adopted(epoch()))
         decision.route_to = primary();
       else
@@ -302,6 +302,13 @@ class Decider {
   FlowDecision reroute(const FlowMove& current) const {
     FlowDecision decision;
     if (!routed(current.to)) {
+      // Clients that can't all be led there are no reason to leave them with a bucket that is dead.
+      if (const PlaceSeen& to = *place(current.to);
+          current.to == primary() && down(to) && rules_.mode == Mode::kAutomatic) {
+        const auto result = elected(false);
+        if (const auto* next = std::get_if<PlaceElected>(&result))
+          return fail_over(*next, epoch().next(), Cause::kPrimaryUnreachable, silence(to));
+      }
       decision.current = current;
       decision.route_to = current.to;
       decision.reason = FlowReason::kRerouting;

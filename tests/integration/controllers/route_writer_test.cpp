@@ -3,6 +3,7 @@
 
 #include "controllers/policy/accepted_policy.hpp"
 #include "controllers/postgres/routing.hpp"
+#include "controllers/s3/bucket_routing.hpp"
 #include "link_rig.hpp"
 
 namespace twinspan::controllers::testing {
@@ -100,6 +101,23 @@ TEST_F(Routes, ATemplateThatIsRefusedHoldsUpNoTurn) {
   ASSERT_TRUE(write("west", kNodePort));
   EXPECT_TRUE(in_force());
   EXPECT_EQ(refused_words(), "");
+}
+
+TEST_F(Routes, ANameThatIsRefusedAsAWholeStillFollows) {
+  api::PolicyService alias;
+  alias.name = "alias";
+  alias.external_names = {{"east", "east.example"}, {"west", "west.example"}};
+  policy.spec.services.push_back(alias);
+  const auto point = [&](const std::string& to) {
+    return writer.write(policy, {render_bucket_service(policy, policy.spec.services.back(), to), to}, {});
+  };
+  ASSERT_TRUE(point("east"));
+  ASSERT_TRUE(rig.eventually([&] { return caches.service(rig.key("alias")).has_value(); }));
+  rig.api->inject(
+      *sandbox::parse_fault({{"match", {{"verb", "patch"}, {"resource", "services"}, {"name", "alias"}, {"times", 1}}},
+                             {"do", {{"deny", true}}}}));
+  EXPECT_FALSE(point("west"));
+  EXPECT_EQ(rig.get(kube::kServices, "alias")["spec"]["externalName"], "west.example");
 }
 
 // What is wanted as it is by now was given up: nothing is refused any more, whoever did not write it.

@@ -61,7 +61,8 @@ TEST(Packed, AbsentAndEmptyDiffer) {
 TEST(Packed, TakesLessThanHalfOfTheText) {
   const auto status = parse_link_status(Json::parse(
       R"({"observedGeneration": 3, "primary": "east", "endpoints": [
-          {"name": "east", "role": "Primary", "state": "Running"}, {"name": "west", "role": "Replica", "state": "Streaming"}]})"));
+          {"name": "east", "role": "Primary", "state": "Running", "pod": "orders-east-0", "timeline": 3, "version": "15.20"},
+          {"name": "west", "role": "Replica", "state": "Streaming", "pod": "orders-west-0", "timeline": 3, "version": "15.20"}]})"));
   ASSERT_TRUE(status);
   EXPECT_LT(2 * pack(*status).size(), to_json(*status).dump().size());
 }

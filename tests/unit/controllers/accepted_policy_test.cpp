@@ -109,6 +109,27 @@ TEST(AcceptedPolicy, ARightEditIsAccepted) {
   EXPECT_EQ(policy.status.accepted->spec["mode"], "Automatic");
 }
 
+TEST(AcceptedPolicy, IsNotReadyWhereKubernetesDidNotTakeAnObject) {
+  api::FailoverPolicy policy = decode_policy(policy_json()).value();
+  api::PolicyStatus status;
+  for (const char* type : {"Ready", "Stalled"}) {
+    api::Condition as_said;
+    as_said.type = type;
+    as_said.status = std::string_view(type) == "Ready" ? api::ConditionStatus::kTrue : api::ConditionStatus::kFalse;
+    api::set_condition(status.conditions, as_said, policy.metadata.generation, kNow);
+  }
+  note_refused(policy, {}, kNow, status);
+  EXPECT_TRUE(api::is_true(status.conditions, "Ready"));
+  note_refused(policy, {{{"Service", policy.spec.services[0].name}, "exceeded quota"}}, kNow, status);
+  for (const char* type : {"Ready", "Stalled"}) {
+    const api::Condition& said = *api::find_condition(status.conditions, type);
+    EXPECT_EQ(said.reason, "ServiceRefused");
+    EXPECT_NE(said.message.find("exceeded quota"), std::string::npos) << said.message;
+  }
+  EXPECT_FALSE(api::is_true(status.conditions, "Ready"));
+  EXPECT_TRUE(api::is_true(status.conditions, "Stalled"));
+}
+
 // A later edit that is refused falls back to it: it must be all that was asked for.
 TEST(AcceptedPolicy, WhatAnotherVersionAcceptedOfTheNewestIsAcceptedAnew) {
   Json json = policy_json();

@@ -216,6 +216,34 @@ TEST(FlowDecision, ASwitchoverThatTakesTooLongGoesBackToTheOldPrimaryWithoutAnyC
   }
 }
 
+// As where a ConfigMap that names the dead bucket can't be written: the rest went there, and that one dies, too.
+TEST(FlowDecision, ClientsThatCanNotAllBeLedAreNotLeftWithADeadBucket) {
+  FlowSeen seen = failing_over(FlowStep::kRerouting);
+  seen.routing = Routing::kUnknown;
+  ASSERT_TRUE(decide(seen, rules()).current);
+  for (PlaceSeen& one : seen.places) one = one.name == "nyc" ? place("nyc", Reach::kUnreachable) : copy(one.name);
+  const FlowDecision decision = decide(seen, rules());
+  ASSERT_TRUE(decision.assign) << decision.message;
+  EXPECT_GT(decision.assign->epoch, seen.assignment->epoch);
+  EXPECT_NE(decision.assign->primary, "nyc");
+  EXPECT_EQ(decision.assign->previous, "nyc");
+  ASSERT_TRUE(decision.current);
+  EXPECT_EQ(decision.current->step, FlowStep::kStopping);
+  FlowRules manual = rules();
+  manual.mode = Mode::kManual;
+  EXPECT_FALSE(decide(seen, manual).assign);
+}
+
+// All that tells clients was refused: where it belongs is known all the same, but not while the old way may still run.
+TEST(FlowDecision, WithNothingThatTellsClientsWhereItBelongsIsKnown) {
+  FlowSeen seen = moved();
+  seen.routes = false;
+  seen.routing = Routing::kUnknown;
+  EXPECT_EQ(decide(seen, rules()).route_to, "nyc");
+  seen.workers[0].adopted = Epoch{1};
+  EXPECT_FALSE(decide(seen, rules()).route_to);
+}
+
 // Whichever step was written last, and whichever effect came of it: any operator goes on to the same end.
 TEST(FlowDecision, EveryChangeEndsFromEveryStepWhateverWasCarriedOutOfIt) {
   for (FlowSeen start :
