@@ -60,7 +60,7 @@ kept() { # function
 }
 code_of() { # function that was begun in the background: waits for its end, and tells its exit code
   until [ -f "$work/$1.code" ]; do
-    kill -0 "$(cat "$work/$1.pid")" 2>/dev/null || { sleep 1; [ -f "$work/$1.code" ] || { echo "its shell was killed" >>"$work/$1.log"; echo 1 >"$work/$1.code"; }; }
+    [ ! -s "$work/$1.pid" ] || kill -0 "$(cat "$work/$1.pid")" 2>/dev/null || { sleep 1; [ -f "$work/$1.code" ] || { echo "its shell was killed" >>"$work/$1.log"; echo 1 >"$work/$1.code"; }; }
     sleep 0.2
   done
   cat "$work/$1.code"
