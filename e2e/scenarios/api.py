@@ -62,6 +62,17 @@ class Api:
             return "", warnings
         return f"{answer.status}: {body.decode(errors='replace')}", warnings
 
+    def delete(self, path):
+        """The object or all of the list at `path`; the answer's status."""
+        connection = self.connection(10)
+        try:
+            connection.request("DELETE", path)
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+        return answer.status
+
     def items(self, path):
         found = self.get(path)
         return found["items"] if found else []

@@ -10,7 +10,7 @@ from manifests import all_bad, try_at_apply
 from waiting import until
 
 WITHOUT_WEBHOOK = {"twinspan.dev/webhook": "off"}  # as e2e/run tells the chart
-PLURAL = {"ReplicationLink": "replicationlinks", "FailoverPolicy": "failoverpolicies", "BackupSchedule": "backupschedules"}
+PLURAL = {"ReplicationLink": "replicationlinks", "FailoverPolicy": "failoverpolicies", "BackupSchedule": "backupschedules", "Backup": "backups", "Restore": "restores"}
 
 
 def apply(target, namespace, document, query=""):
@@ -83,5 +83,5 @@ def test_the_operator_refuses_the_rest_with_the_field_named(target, operators):
         assert operators.restarts() == restarts, "an operator died of a wrong manifest"
     finally:
         for bad in table:
-            target.kubectl("-n", names[bad.name], "delete", ",".join(PLURAL.values()), "--all", "--wait=false", check=False)
-            target.kubectl("delete", "namespace", names[bad.name], "--wait=false", check=False)
+            target.api.delete(f"{GROUP}/namespaces/{names[bad.name]}/{PLURAL[bad.wrong['kind']]}")
+        target.kubectl("delete", "namespace", *names.values(), "--wait=false", check=False)
