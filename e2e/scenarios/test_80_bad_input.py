@@ -49,7 +49,7 @@ def test_kubectl_apply_refuses_all_of_them(target, operators):
     sample = next(bad.wrong for bad in all_bad() if bad.refused_by == "reconciler" and not bad.before and not bad.warned_of)
     until("the API server trusts the webhook", lambda: apply(target, "default", sample, "&dryRun=All").returncode != 0, 60)
     refused, warned = refused_at_apply(target, all_bad(), "bad-manifests")
-    figures.record("wrong manifests refused by kubectl apply", refused, "")
+    figures.record("wrong manifests refused at apply", refused, "")
     figures.record("wrong manifests admitted with a warning", warned, "")
     assert refused >= 170, f"only {refused} manifests were tried"
 
