@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 #include <list>
 
@@ -20,15 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kConnect{10000}, kTime{60000};
 constexpr std::chrono::hours kLongest{24 * 7};
-// libpq would look for one in the home directory, which need not be this user's.
-constexpr const char* kNoCertificate = "/nonexistent/postgresql.crt";
 constexpr int64_t kNewestMajor = 15;  // that this image's pg_dump reads
-
-int64_t number(const std::optional<std::string>& text) {
-  int64_t value = 0;
-  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
-  return value;
-}
 
 class Import {
  public:
@@ -54,27 +45,13 @@ class Import {
  private:
   std::string file(const char* name) const { return wanted_.directory + "/" + name; }
 
-  // No secret is in it: the password is in a file.
-  std::string source() const {
-    const ImportSource& from = wanted_.source;
-    return conninfo({{"host", from.host},
-                     {"port", std::to_string(from.port)},
-                     {"dbname", from.database},
-                     {"user", from.user},
-                     {"passfile", from.pass_file},
-                     {"sslmode", from.ssl_mode},
-                     {"sslrootcert", from.ca_file},
-                     {"sslcert", kNoCertificate},
-                     {"gssencmode", "disable"},
-                     {"application_name", "twinspan-import"}});
-  }
+  std::string source() const { return source_conninfo(wanted_.source, "twinspan-import"); }
 
   Result<Session> connect() const {
-    auto session = Session::open(source(), kConnect, stop_);
+    auto session = open_source(wanted_.source, stop_);
     if (!session) return session;
     // This session is idle in its transaction for as long as rows are copied. Servers before 9.6 know no such limit.
-    if (auto set = session->simple("SET statement_timeout = 0; SET search_path = pg_catalog;"
-                                   "SELECT set_config(name, '0', false) FROM pg_settings"
+    if (auto set = session->simple("SELECT set_config(name, '0', false) FROM pg_settings"
                                    " WHERE name = 'idle_in_transaction_session_timeout'",
                                    kTime, stop_);
         !set)
@@ -86,7 +63,7 @@ class Import {
   Status look(Session& source) {
     const auto version = source.query("SHOW server_version_num", {}, kTime, stop_);
     if (!version) return std::unexpected(version.error());
-    if (const int64_t major = number(version->front()[0]) / 10000; major > kNewestMajor)
+    if (const int64_t major = integer_of(version->front()[0]) / 10000; major > kNewestMajor)
       return fail(Code::kInvalid,
                   fmt::format("the source is PostgreSQL {}, this image copies from {} and older", major, kNewestMajor));
     if (auto begun = source.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", kTime, stop_); !begun)
@@ -95,18 +72,17 @@ class Import {
         source.query("SELECT pg_export_snapshot(), pg_database_size(current_database())", {}, kTime, stop_);
     if (!snapshot) return std::unexpected(snapshot.error());
     snapshot_ = snapshot->front()[0].value_or("");
-    const auto tables = source.query(
-        "SELECT nspname, relname, pg_table_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
-        " WHERE relkind = 'r' AND relpersistence <> 't' AND nspname !~ '^pg_' AND nspname <> 'information_schema'"
-        " AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid"
-        " AND deptype = 'e')",
-        {}, kTime, stop_);
+    const auto tables =
+        source.query(fmt::format("SELECT nspname, relname, pg_table_size(c.oid) FROM pg_class c JOIN pg_namespace n"
+                                 " ON n.oid = relnamespace WHERE relkind = 'r' AND {}",
+                                 kTheirs),
+                     {}, kTime, stop_);
     if (!tables) return std::unexpected(tables.error());
     for (const Row& row : *tables)
-      tables_.push_back(
-          {fmt::format("\"{}\".\"{}\"", doubled(row[0].value_or("")), doubled(row[1].value_or(""))), number(row[2])});
+      tables_.push_back({fmt::format("\"{}\".\"{}\"", doubled(row[0].value_or("")), doubled(row[1].value_or(""))),
+                         integer_of(row[2])});
     if (auto fine = look_for_extensions(source); !fine) return fine;
-    return steps_.connected(static_cast<int64_t>(tables_.size()), number(snapshot->front()[1]));
+    return steps_.connected(static_cast<int64_t>(tables_.size()), integer_of(snapshot->front()[1]));
   }
 
   // Before anything is made here.
@@ -287,7 +263,7 @@ Result<int64_t> database_bytes(const Layout& layout, int port, const std::string
   if (!local) return std::unexpected(local.error());
   const auto rows = local->query("SELECT pg_database_size($1::name)", {database}, kTime, stop);
   if (!rows) return std::unexpected(rows.error());
-  return number(rows->front()[0]);
+  return integer_of(rows->front()[0]);
 }
 
 }  // namespace twinspan::postgres

@@ -9,17 +9,10 @@
 
 #include "core/result.hpp"
 #include "engines/postgres/children.hpp"
+#include "engines/postgres/import_source.hpp"
 #include "engines/postgres/layout.hpp"
 
 namespace twinspan::postgres {
-
-struct ImportSource {
-  std::string host;
-  int port = 5432;
-  std::string database, user;
-  std::string ssl_mode;            // as libpq has it
-  std::string pass_file, ca_file;  // libpq's passfile, which its owner alone may read
-};
 
 struct ImportWanted {
   ImportSource source;
