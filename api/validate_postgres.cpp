@@ -110,8 +110,9 @@ void check_import(const ReplicationLink& link, Errors& errors) {
     errors.push_back({"spec.postgres.bootstrap.import.host",
                       "is \"" + host + "\", expected one host name or address, and no path of a socket"});
   const bool logical = bootstrap->import_->method == ImportMethod::kLogical;
-  if (logical)
-    errors.push_back({"spec.postgres.bootstrap.import.method", "Logical is not supported by this version, use Dump"});
+  if (logical && bootstrap->import_->schema_only)
+    errors.push_back(
+        {"spec.postgres.bootstrap.import.schemaOnly", "means nothing where method is Logical, leave one of them out"});
   if (bootstrap->import_->cut_over && !logical)
     errors.push_back(
         {"spec.postgres.bootstrap.import.cutOver", "means nothing unless method is Logical, leave it out"});

@@ -20,6 +20,7 @@ std::string progress_of(const api::ImportStatus& status) {
     text += fmt::format("; of {} tables {} are here", *status.tables, *status.tables_done);
   if (status.bytes && status.bytes_done)
     text += fmt::format("; {} of {} MiB", *status.bytes_done >> 20, *status.bytes >> 20);
+  if (status.lag_bytes) text += fmt::format("; {} MiB of the source's log are yet to come", *status.lag_bytes >> 20);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engines/postgres/admin.hpp"
+#include "engines/postgres/import_source.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -23,15 +24,18 @@ Status make_table(Session& local, const std::stop_token& stop) {
   return run(local,
              "CREATE SCHEMA IF NOT EXISTS twinspan; CREATE TABLE IF NOT EXISTS twinspan.imports"
              " (database oid PRIMARY KEY, state text NOT NULL, begun timestamptz NOT NULL DEFAULT now(),"
-             " completed timestamptz)",
+             " completed timestamptz); ALTER TABLE twinspan.imports ADD COLUMN IF NOT EXISTS timeline bigint",
              stop);
 }
 
+// Of what is written now: pg_control has a new one only with the first checkpoint after a promotion.
+constexpr const char* kTimeline = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint";
+
 std::string mark_sql(Session& local, const std::string& database, const char* state) {
   return fmt::format(
-      "INSERT INTO twinspan.imports (database, state) SELECT oid, '{0}' FROM pg_database WHERE datname = {1}"
-      " ON CONFLICT (database) DO UPDATE SET state = '{0}', begun = now();",
-      state, local.literal(database));
+      "INSERT INTO twinspan.imports (database, state, timeline) SELECT oid, '{0}', {2} FROM pg_database WHERE datname ="
+      " {1} ON CONFLICT (database) DO UPDATE SET state = '{0}', begun = now(), timeline = excluded.timeline;",
+      state, local.literal(database), kTimeline);
 }
 
 // Objects of people's, the first few: what extensions own, and what a new database has, is not theirs.
@@ -77,6 +81,17 @@ Result<bool> exists(Session& local, const std::string& database, const std::stop
   return !rows->empty();
 }
 
+Status find_subscriptions(Session& local, const std::string& database, ImportFound& found,
+                          const std::stop_token& stop) {
+  const auto rows = local.query(
+      "SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE datname = $1 AND"
+      " starts_with(subname, $2) ORDER BY 1",
+      {database, std::string(kImportSubscription)}, kTime, stop);
+  if (!rows) return std::unexpected(rows.error());
+  for (const Row& row : *rows) found.subscriptions.push_back(row[0].value_or(""));
+  return {};
+}
+
 // By their mark, whatever they are called.
 Status drop_discarded(Session& local, const std::stop_token& stop) {
   const auto rows = local.query(
@@ -118,13 +133,19 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
   if (!table) return std::unexpected(table.error());
   if (table->front()[0] == "t") {
     const auto rows = local->query(
-        "SELECT state, to_char(completed AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM twinspan.imports i"
-        " JOIN pg_database d ON d.oid = i.database WHERE datname = $1",
+        // An earlier version's table knows no timeline.
+        fmt::format("SELECT state, to_char(completed AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), d.oid,"
+                    " to_jsonb(i) ->> 'timeline', {}, (SELECT system_identifier FROM pg_control_system())"
+                    " FROM twinspan.imports i JOIN pg_database d ON d.oid = i.database WHERE datname = $1",
+                    kTimeline),
         {database}, kTime, stop);
     if (!rows) return std::unexpected(rows.error());
     if (!rows->empty()) {
       found.mark = rows->front()[0] == "Completed" ? ImportMark::kCompleted : ImportMark::kBegun;
       found.completed_at = rows->front()[1].value_or("");
+      found.origin = {rows->front()[5].value_or(""), integer_of(rows->front()[2]), integer_of(rows->front()[3])};
+      found.timeline_now = integer_of(rows->front()[4]);
+      if (auto seen = find_subscriptions(*local, database, found, stop); !seen) return std::unexpected(seen.error());
       if (found.mark == ImportMark::kCompleted) return found;
     } else {
       const auto gone = local->query(
@@ -151,6 +172,23 @@ Status let_clients_in(Session& local, const std::string& database, const std::st
   return run(local, fmt::format("ALTER DATABASE {} CONNECTION LIMIT -1", local.identifier(database)), stop);
 }
 
+Status drop_subscriptions(const Layout& layout, int port, const std::string& database, const std::stop_token& stop) {
+  auto inside = open_local(layout, port, kTime, stop, database);
+  if (!inside) return std::unexpected(inside.error());
+  ImportFound found;
+  if (auto seen = find_subscriptions(*inside, database, found, stop); !seen) return seen;
+  for (const std::string& one : found.subscriptions)
+    // Dropping one whose rows were being copied asks the source, which need not be this cluster's any more, nor answer.
+    if (auto dropped = run(*inside,
+                           fmt::format("ALTER SUBSCRIPTION {0} DISABLE; ALTER SUBSCRIPTION {0} SET (slot_name = NONE);"
+                                       "ALTER SUBSCRIPTION {0} CONNECTION 'host=/nonexistent'; DROP SUBSCRIPTION {0}",
+                                       inside->identifier(one)),
+                           stop, kDropTime);
+        !dropped)
+      return dropped;
+  return {};
+}
+
 Status give_up_import(Session& local, const std::string& database, const std::stop_token& stop) {
   return run(
       local,
@@ -167,6 +205,8 @@ Status begin_import(Session& local, const std::string& database, const std::stop
 
 Status begin_import_anew(const Layout& layout, int port, Session& local, const std::string& database,
                          const std::string& owner, const std::stop_token& stop) {
+  if (auto made = make_table(local, stop); !made) return made;
+  if (auto dropped = drop_subscriptions(layout, port, database, stop); !dropped) return dropped;
   if (auto dropped = drop_discarded(local, stop); !dropped) return dropped;
   const auto left = exists(local, kFresh, stop);
   if (!left) return std::unexpected(left.error());

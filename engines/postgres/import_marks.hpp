@@ -19,9 +19,12 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
 // postgres, as of all that follow.
 Status keep_clients_out(Session& local, const std::string& database, const std::stop_token& stop = {});
 Status let_clients_in(Session& local, const std::string& database, const std::stop_token& stop = {});
+// Those of imports, here alone: what they have at their source is for whoever knows it (follow.hpp).
+Status drop_subscriptions(const Layout& layout, int port, const std::string& database,
+                          const std::stop_token& stop = {});
 // Of a database that is marked as begun: what is there is people's from now on.
 Status give_up_import(Session& local, const std::string& database, const std::stop_token& stop = {});
-// Marks the database as it is, which is empty.
+// Marks the database as it is, which is empty, with the timeline.
 Status begin_import(Session& local, const std::string& database, const std::stop_token& stop = {});
 // Puts an empty database, marked, into the place of one that is marked as begun, and drops that.
 Status begin_import_anew(const Layout& layout, int port, Session& local, const std::string& database,

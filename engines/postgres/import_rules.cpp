@@ -85,7 +85,9 @@ constexpr std::array kAdvice{
 ImportStep next_step(const ImportFound& found) {
   switch (found.mark) {
     case ImportMark::kCompleted: return ImportStep::kNothing;
-    case ImportMark::kBegun: return found.shut ? ImportStep::kAnew : ImportStep::kRefuse;
+    case ImportMark::kBegun:
+      if (!found.shut) return ImportStep::kRefuse;
+      return found.goes_on ? ImportStep::kFollow : ImportStep::kAnew;
     case ImportMark::kNone: break;
   }
   if (found.told_completed) return ImportStep::kNothing;
@@ -111,6 +113,12 @@ ContentsPlan plan_contents(std::string_view listing) {
     list += std::string(line) + "\n";
   }
   return plan;
+}
+
+std::string left_out_words(const std::vector<std::string>& left_out) {
+  std::string words;
+  for (const std::string& one : left_out) words += (words.empty() ? "left out: " : ", ") + one;
+  return words;
 }
 
 std::vector<std::vector<std::string>> share_out(std::vector<SourceTable> tables, size_t jobs) {

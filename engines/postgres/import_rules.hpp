@@ -9,6 +9,16 @@
 
 namespace twinspan::postgres {
 
+// How names of publication, slot and subscription begin. Not "twinspan_": where the source is a link's primary, its
+// agent drops slots of that name which it does not know.
+inline constexpr std::string_view kImportSubscription = "twin_import_";
+// What tells one import's subscription from those of other databases, clusters and histories.
+struct ImportOrigin {
+  std::string system;    // identifier of the cluster here
+  int64_t database = 0;  // oid here
+  int64_t timeline = 0;  // in which it was begun; 0: not written down
+};
+
 // What is written beside the database (import_marks.hpp) as an import begins, and as all is here.
 enum class ImportMark { kNone, kBegun, kCompleted };
 struct ImportFound {
@@ -18,11 +28,16 @@ struct ImportFound {
   std::string completed_at;  // by the mark, RFC 3339
   // By the link's status, or the mark of a database that is gone: one without a mark is another one, made anew since.
   bool told_completed = false;
+  ImportOrigin origin;  // by the mark
+  int64_t timeline_now = 0;
+  std::vector<std::string> subscriptions;  // of imports, in the database
+  bool goes_on = false;                    // by goes_on()
 };
 enum class ImportStep {
   kNothing,  // all is here, or was
   kBegin,    // into the database as it is
   kAnew,     // into a new one in its place: what is there is half of an import of ours
+  kFollow,   // what is there is followed by its subscription
   kRefuse,   // it holds what is not ours, or somebody let others into half of an import
 };
 ImportStep next_step(const ImportFound& found);
@@ -34,6 +49,7 @@ struct ContentsPlan {
   std::vector<std::string> left_out;  // event triggers
 };
 ContentsPlan plan_contents(std::string_view listing);
+std::string left_out_words(const std::vector<std::string>& left_out);  // for people; empty: nothing was
 
 struct SourceTable {
   std::string name;  // quoted, with its schema

@@ -32,6 +32,18 @@ const char* libpq_word(api::SslMode mode) {
   return "verify-full";
 }
 
+// Without the files of its secrets.
+postgres::ImportSource source_of(const api::ImportSettings& settings) {
+  return {settings.host,     static_cast<int>(settings.port), settings.database,
+          settings.username, libpq_word(settings.ssl_mode),   "",
+          kPublicAuthorities};
+}
+
+bool goes_on(const Desired& desired, const postgres::ImportFound& found) {
+  return desired.import_->method == api::ImportMethod::kLogical &&
+         postgres::goes_on(found, postgres::follow_name(found.origin, source_of(*desired.import_), desired.database));
+}
+
 }  // namespace
 
 void ImportKeeper::start() {
@@ -63,8 +75,12 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   if (!found) return;  // looked at again: nobody gets in, or not yet
   postgres::ImportFound known = *found;
   known.told_completed |= now.desired->import_completed;
-  switch (postgres::next_step(known)) {
+  known.goes_on = goes_on(*now.desired, known);
+  const postgres::ImportStep step = postgres::next_step(known);
+  switch (step) {
     case postgres::ImportStep::kNothing:
+      if (known.mark == postgres::ImportMark::kCompleted && !known.subscriptions.empty())
+        finish_leaving(*now.desired, known, stop);
       settled_ = Settled{now.life, true};
       tell([&](api::ImportStatus& status) {
         if (status.phase == ImportPhase::kCompleted) return;
@@ -90,12 +106,20 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
                       "apply it without import, its volumes stay. To copy all the same: empty it (DROP SCHEMA … "
                       "CASCADE), or make a new link",
                       now.desired->database, known.holds)));
+    case postgres::ImportStep::kAnew:
+      // Before its subscription finds the password: it takes from the slot what somebody else may need.
+      if (!known.subscriptions.empty() &&
+          !postgres::drop_subscriptions(c_.layout, c_.postgres_port, now.desired->database, stop))
+        return;
+      break;
     case postgres::ImportStep::kBegin:
-    case postgres::ImportStep::kAnew: break;
+    case postgres::ImportStep::kFollow: break;
   }
   const BootTime began = c_.clock.boot_now();
-  const Status outcome = watch(now, stop);
-  note(outcome, std::chrono::ceil<std::chrono::seconds>(c_.clock.boot_now() - began));
+  const Status outcome = watch(now, step, stop);
+  // Of what follows, most of the time copies nothing.
+  const bool copies = now.desired->import_->method == api::ImportMethod::kDump;
+  note(outcome, copies ? std::chrono::ceil<std::chrono::seconds>(c_.clock.boot_now() - began) : kRetry);
 }
 
 // The link asks for no import: of one that an earlier link of this name began, what is here is people's.
@@ -104,6 +128,7 @@ void ImportKeeper::leave_to_people(const Standing& now, const std::stop_token& s
   if (!found) return;
   if (found->mark == postgres::ImportMark::kBegun) {
     auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
+    if (!postgres::drop_subscriptions(c_.layout, c_.postgres_port, now.desired->database, stop)) return;
     if (!local || !postgres::give_up_import(*local, now.desired->database, stop)) return;
     log::warn("half of an import is here, and this link asks for none: clients are let in",
               {{"database", now.desired->database}, {"holds", found->holds}});
@@ -129,14 +154,14 @@ void ImportKeeper::note(const Status& outcome, std::chrono::seconds took) {
   retry_ = std::min(2 * retry_, kRetryMax);
 }
 
-Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
+Status ImportKeeper::watch(const Standing& begun, postgres::ImportStep step, const std::stop_token& stop) {
   Status outcome;
   Signal over;
   std::stop_source own;
   const std::stop_callback on_stop(stop, [&] { own.request_stop(); });
   RoleThread attempting("import-attempt");
   attempting.start([&](const std::stop_token&) {
-    outcome = attempt(*begun.desired, own.get_token());
+    outcome = attempt(*begun.desired, step, own.get_token());
     over.raise();
   });
   while (!over.wait(kLookAround, {})) {
@@ -156,14 +181,9 @@ Status ImportKeeper::watch(const Standing& begun, const std::stop_token& stop) {
 Result<postgres::ImportWanted> ImportKeeper::wanted(const Desired& desired, const std::string& owner,
                                                     const std::stop_token& stop) {
   const api::ImportSettings& settings = *desired.import_;
-  postgres::ImportWanted wanted{{settings.host, static_cast<int>(settings.port), settings.database, settings.username,
-                                 libpq_word(settings.ssl_mode), "", kPublicAuthorities},
-                                desired.database,
-                                owner,
-                                settings.schema_only,
-                                static_cast<size_t>(settings.jobs),
-                                c_.layout.run_dir + "/import"};
-  if (auto removed = postgres::remove_tree(wanted.directory); !removed) return std::unexpected(removed.error());
+  postgres::ImportWanted wanted{
+      source_of(settings), desired.database, owner, settings.schema_only, static_cast<size_t>(settings.jobs),
+      directory()};
   std::error_code failed;
   std::filesystem::create_directories(wanted.directory, failed);
   if (failed) return fail(Code::kInternal, fmt::format("{}: {}", wanted.directory, failed.message()));
@@ -194,7 +214,8 @@ Result<postgres::ImportWanted> ImportKeeper::wanted(const Desired& desired, cons
 }
 
 // The database is empty, marked, and nobody else's for now.
-Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop) {
+Status ImportKeeper::make_ready(const Desired& desired, const postgres::ImportWanted& wanted,
+                                const std::stop_token& stop) {
   const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);
   if (!found) return std::unexpected(found.error());
   auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
@@ -202,7 +223,8 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
   if (found->mark == postgres::ImportMark::kBegun) {
     if (!found->shut) return fail(Code::kConflict, fmt::format("database {} was opened meanwhile", desired.database));
     log::info("half of an import is here, it begins anew", {{"database", desired.database}});
-    return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, owner, stop);
+    forget_half(desired, *found, wanted.source, stop);
+    return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, wanted.owner, stop);
   }
   opened_in_.reset();
   if (auto kept = postgres::keep_clients_out(*local, desired.database, stop); !kept) return kept;
@@ -215,7 +237,7 @@ Status ImportKeeper::make_ready(const Desired& desired, const std::string& owner
 }
 
 // Kept no longer than its arguments.
-postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const std::string& owner,
+postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const postgres::ImportWanted& wanted,
                                           const std::stop_token& stop) {
   const auto reach = [this](ImportPhase phase, const char* words) {
     tell([&](api::ImportStatus& status) {
@@ -223,8 +245,8 @@ postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const std::str
       status.message = words;
     });
   };
-  return {[this, &desired, &owner, &stop](int64_t tables, int64_t bytes) -> Status {
-            if (auto ready = make_ready(desired, owner, stop); !ready) return ready;
+  return {[this, &desired, &wanted, &stop](int64_t tables, int64_t bytes) -> Status {
+            if (auto ready = make_ready(desired, wanted, stop); !ready) return ready;
             tell([&](api::ImportStatus& status) {
               status.tables_done.reset();
               status.bytes_done.reset();
@@ -246,15 +268,14 @@ postgres::ImportSteps ImportKeeper::steps(const Desired& desired, const std::str
                   std::max<int64_t>(0, count - std::min(desired.import_->jobs, status.tables.value_or(0)));
             });
           },
-          [this, &desired, reach] {
-            if (desired.import_->schema_only)
-              return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
+          [this, &wanted, reach] {
+            if (wanted.schema_only) return reach(ImportPhase::kDefinitions, "indexes and constraints are being made");
             reach(ImportPhase::kRows, "rows are here; indexes and constraints are being made");
             tell([](api::ImportStatus& status) { status.tables_done = status.tables; });
           }};
 }
 
-Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop) {
+Status ImportKeeper::attempt(const Desired& desired, postgres::ImportStep step, const std::stop_token& stop) {
   // What an earlier attempt failed of stands until this one knows better.
   tell([&](api::ImportStatus& status) {
     if (status.started_at) return;
@@ -264,26 +285,45 @@ Status ImportKeeper::attempt(const Desired& desired, const std::stop_token& stop
   });
   const auto owner = postgres::read_owner(c_.owner_dir);
   if (!owner) return std::unexpected(owner.error());
+  // What follows reads its files all the time.
+  if (step != postgres::ImportStep::kFollow)
+    if (auto removed = postgres::remove_tree(directory()); !removed) return removed;
   const auto wanted = this->wanted(desired, owner->username, stop);
   if (!wanted) return std::unexpected(wanted.error());
-  const auto left_out = postgres::import_database(c_.children, c_.layout, c_.postgres_port, *wanted,
-                                                  steps(desired, owner->username, stop), stop);
+  if (desired.import_->method == api::ImportMethod::kLogical) {
+    auto words = attempt_to_follow(desired, *wanted, step, stop);
+    // Whoever fails now is soon tried again, and its subscription goes on until then.
+    if (words || words.error().code == Code::kCancelled)
+      if (auto removed = postgres::remove_tree(wanted->directory); !removed) return removed;
+    if (!words) return std::unexpected(words.error());
+    tell_completed(desired, std::move(*words), stop);
+    return {};
+  }
+  const auto left_out =
+      postgres::import_database(c_.children, c_.layout, c_.postgres_port, *wanted, steps(desired, *wanted, stop), stop);
   if (auto removed = postgres::remove_tree(wanted->directory); !removed) return removed;
   if (!left_out) return std::unexpected(left_out.error());
+  if (auto whole = complete(desired, stop); !whole) return whole;
+  tell_completed(desired, postgres::left_out_words(*left_out), stop);
+  return {};
+}
+
+Status ImportKeeper::complete(const Desired& desired, const std::stop_token& stop) {
   auto local = postgres::open_local(c_.layout, c_.postgres_port, kConnect, stop);
   if (!local) return std::unexpected(local.error());
-  if (auto whole = postgres::complete_import(*local, desired.database, stop); !whole) return whole;
+  return postgres::complete_import(*local, desired.database, stop);
+}
+
+void ImportKeeper::tell_completed(const Desired& desired, std::string words, const std::stop_token& stop) {
   const auto bytes = postgres::database_bytes(c_.layout, c_.postgres_port, desired.database, stop);
-  std::string words;
-  for (const std::string& one : *left_out) words += (words.empty() ? "left out: " : ", ") + one;
   tell([&](api::ImportStatus& status) {
     status.phase = ImportPhase::kCompleted;
     status.completed_at = to_rfc3339(c_.clock.wall_now());
     if (bytes && status.bytes) status.bytes_done = *bytes;
-    status.message = words.empty() ? std::nullopt : std::optional(words);
+    status.lag_bytes.reset();
+    status.message = words.empty() ? std::nullopt : std::optional(std::move(words));
   });
   log::info("import completed", {{"database", desired.database}});
-  return {};
 }
 
 }  // namespace twinspan::worker

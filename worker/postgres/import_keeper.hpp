@@ -13,6 +13,7 @@
 #include "core/role_thread.hpp"
 #include "core/wait.hpp"
 #include "engines/postgres/children.hpp"
+#include "engines/postgres/follow.hpp"
 #include "engines/postgres/import.hpp"
 #include "engines/postgres/layout.hpp"
 #include "worker/postgres/desired.hpp"
@@ -51,11 +52,25 @@ class ImportKeeper {
   void look_after(const Standing& now, const std::stop_token& stop);
   void leave_to_people(const Standing& now, const std::stop_token& stop);
   // Watches over one attempt: how far it is, and whether it is still this member's to do.
-  Status watch(const Standing& begun, const std::stop_token& stop);
-  Status attempt(const Desired& desired, const std::stop_token& stop);
-  Status make_ready(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  Status watch(const Standing& begun, postgres::ImportStep step, const std::stop_token& stop);
+  Status attempt(const Desired& desired, postgres::ImportStep step, const std::stop_token& stop);
+  Status make_ready(const Desired& desired, const postgres::ImportWanted& wanted, const std::stop_token& stop);
   Result<postgres::ImportWanted> wanted(const Desired& desired, const std::string& owner, const std::stop_token& stop);
-  postgres::ImportSteps steps(const Desired& desired, const std::string& owner, const std::stop_token& stop);
+  std::string directory() const { return c_.layout.run_dir + "/import"; }
+  postgres::ImportSteps steps(const Desired& desired, const postgres::ImportWanted& wanted,
+                              const std::stop_token& stop);
+  Status complete(const Desired& desired, const std::stop_token& stop);
+  void tell_completed(const Desired& desired, std::string words, const std::stop_token& stop);
+  // Of method Logical (import_follow.cpp).
+  Result<std::string> attempt_to_follow(const Desired& desired, postgres::ImportWanted wanted,
+                                        postgres::ImportStep step, const std::stop_token& stop);
+  Status follow(const Desired& desired, const postgres::Following& following, const std::stop_token& stop);
+  std::string leave_source(const postgres::Following& following, const std::string& system,
+                           const std::stop_token& stop);
+  void forget_half(const Desired& desired, const postgres::ImportFound& found, const postgres::ImportSource& source,
+                   const std::stop_token& stop);
+  void finish_leaving(const Desired& desired, const postgres::ImportFound& found, const std::stop_token& stop);
+  bool cut_over_asked() const;
   void note(const Status& outcome, std::chrono::seconds took = {});
   void tell(const std::function<void(api::ImportStatus&)>& change);
 

@@ -88,7 +88,10 @@ class ImportTest : public Pair {
     local.update([](worker::Local& one) { one.import_.reset(); });
     auto keeper = std::make_unique<worker::ImportKeeper>(worker::ImportKeeper::Context{
         children, west.layout, owner_dir, west.settings.port, secrets, clock, local, [this, desired, without] {
-          return worker::ImportKeeper::Standing{asks ? desired : without, may_write, life};
+          if (!asks) return worker::ImportKeeper::Standing{without, may_write, life};
+          auto now = std::make_shared<worker::Desired>(*desired);
+          now->import_->cut_over = cut_over;
+          return worker::ImportKeeper::Standing{now, may_write, life};
         }});
     keeper->start();
     return keeper;
@@ -104,6 +107,7 @@ class ImportTest : public Pair {
   SystemClock clock;
   worker::LocalState local{[] {}};
   std::atomic<bool> may_write{true}, asks{true};  // asks: the link's spec has an import
+  std::atomic<bool> cut_over{false};
   std::atomic<uint64_t> life{1};
   api::ImportSettings settings;
 };
@@ -259,6 +263,264 @@ TEST_F(ImportTest, DefinitionsAlone) {
   EXPECT_EQ(here("SELECT count(*) FROM public.goods"), "0");
   EXPECT_EQ(here("SELECT count(*) FROM pg_class WHERE relname = 'goods_id'"), "1");
   EXPECT_FALSE(status().tables_done);
+}
+
+class FollowTest : public ImportTest {
+ protected:
+  void SetUp() override {
+    east.settings.parameters["wal_level"] = "logical";
+    ASSERT_NO_FATAL_FAILURE(ImportTest::SetUp());
+    ASSERT_OK(
+        east.sql("ALTER ROLE reader REPLICATION; GRANT them TO reader; GRANT CREATE ON DATABASE stock TO reader"));
+    settings.method = api::ImportMethod::kLogical;
+  }
+  // Made by the role that owns everything there.
+  Rows theirs(const std::string& sql) { return source("SET ROLE them; " + sql); }
+  void SetUpGoods(int rows) {
+    source("GRANT CREATE ON SCHEMA public TO them");
+    theirs(
+        fmt::format("CREATE TABLE public.goods (id serial PRIMARY KEY, name text);"
+                    "INSERT INTO public.goods (name) SELECT 'g' || n FROM generate_series(1, {}) n",
+                    rows));
+  }
+  bool here_becomes(const std::string& sql, const std::string& value) {
+    return eventually([&] { return here(sql) == value; }, kPatience);
+  }
+  std::string left_at_source() {
+    return east.value("SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical') || ' slots'") +
+           ", " + source("SELECT count(*) || ' publications' FROM pg_publication").front().front().value_or("");
+  }
+  // Writes as long as it lives; how many it has committed.
+  class Writer {
+   public:
+    explicit Writer(FollowTest& test) {
+      thread_.start([this, &test](const std::stop_token& stop) {
+        auto session = open_local(test.east.layout, test.east.settings.port, kPatience, {}, "stock");
+        for (int n = 0; session && !stop.stop_requested(); ++n)
+          if (session->simple(
+                  fmt::format("BEGIN; INSERT INTO public.goods (name) VALUES ('w{0}'); UPDATE public.goods "
+                              "SET name = name || '+' WHERE id = {0} % 500; DELETE FROM public.goods WHERE "
+                              "id = 1000 + {0}; INSERT INTO public.parts SELECT id, date '2026-01-01' + {0} "
+                              "% 360 FROM public.goods WHERE id = 1 + {0} % 500; COMMIT",
+                              n),
+                  kPatience))
+            ++commits_;
+      });
+    }
+    int commits() const { return commits_; }
+
+   private:
+    std::atomic<int> commits_{0};
+    RoleThread thread_{"writer"};
+  };
+  static constexpr const char* kSum =
+      "SELECT count(*) || ':' || md5(string_agg(g::text, ',' ORDER BY id)) FROM public.goods g";
+  std::string there(const std::string& sql) { return source(sql).front().front().value_or("null"); }
+};
+
+TEST_F(FollowTest, WhatIsWrittenWhileItFollowsIsHereAfterTheCut) {
+  SetUpGoods(20000);
+  theirs(
+      "CREATE TABLE public.parts (goods int REFERENCES public.goods ON DELETE CASCADE, at date) PARTITION BY RANGE "
+      "(at);"
+      "CREATE TABLE public.p1 PARTITION OF public.parts FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');"
+      "CREATE TABLE public.p2 PARTITION OF public.parts FOR VALUES FROM ('2026-07-01') TO ('2027-01-01');"
+      "ALTER TABLE public.p1 REPLICA IDENTITY FULL; ALTER TABLE public.p2 REPLICA IDENTITY FULL;"
+      "CREATE INDEX parts_goods ON public.parts (goods); CREATE SEQUENCE public.fresh START 7;"
+      "CREATE TABLE public.\"odd \"\"name\" (\"a b\" int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, twice int "
+      "GENERATED ALWAYS AS (\"a b\" * 2) STORED); INSERT INTO public.\"odd \"\"name\" VALUES (4);"
+      "CREATE MATERIALIZED VIEW public.total AS SELECT count(*) AS n FROM public.goods;"
+      "CREATE MATERIALIZED VIEW public.twice AS SELECT n * 2 AS n FROM public.total;"
+      "CREATE FUNCTION public.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END';"
+      "CREATE TABLE public.quiet (id int PRIMARY KEY);"
+      "CREATE TRIGGER loud AFTER INSERT ON public.goods FOR EACH ROW WHEN (new.name = 'loud') EXECUTE FUNCTION "
+      "public.noted()");
+  auto keeper = agent();
+  {
+    Writer writer(*this);
+    ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+    EXPECT_EQ(status().tables, 5);
+    EXPECT_EQ(status().tables_done, 5);
+    EXPECT_TRUE(status().lag_bytes);
+    EXPECT_FALSE(owner_gets_in());
+    const int before = writer.commits();
+    ASSERT_TRUE(eventually([&] { return writer.commits() > before + 300; }, kPatience));
+  }
+  theirs("INSERT INTO public.quiet VALUES (1); TRUNCATE public.quiet");
+  const auto in_subscription = in(west, "postgres", "SELECT subconninfo FROM pg_subscription");
+  ASSERT_EQ(in_subscription.size(), 1u);
+  EXPECT_EQ(in_subscription[0][0].value_or("").find("r:e"), std::string::npos) << "the password is in no catalog";
+  // A transaction that is open when the cut is asked for, and commits later: nothing of it is lost.
+  auto slow = open_local(east.layout, east.settings.port, kPatience, {}, "stock");
+  ASSERT_OK(slow);
+  ASSERT_OK(slow->simple("BEGIN; INSERT INTO public.goods (name) VALUES ('slow')", kPatience));
+  cut_over = true;
+  ASSERT_TRUE(eventually([&] { return said().find("being written to") != std::string::npos; }, kPatience)) << said();
+  EXPECT_EQ(status().phase, ImportPhase::kCuttingOver);
+  EXPECT_FALSE(owner_gets_in());
+  ASSERT_OK(slow->simple("COMMIT", kPatience));
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_FALSE(status().message) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+  EXPECT_EQ(here("SELECT count(*) FROM public.goods WHERE name = 'slow'"), "1");
+  for (const char* sql :
+       {"SELECT count(*) || ':' || md5(string_agg(p::text, ',' ORDER BY goods, at)) FROM public.parts p",
+        "SELECT count(*) FROM public.quiet", "SELECT last_value || ' ' || is_called FROM public.goods_id_seq",
+        "SELECT last_value || ' ' || is_called FROM public.fresh",
+        "SELECT last_value || ' ' || is_called FROM public.\"odd \"\"name_n_seq\"",
+        "SELECT o::text FROM public.\"odd \"\"name\" o"})
+    EXPECT_EQ(here(sql), there(sql)) << sql;
+  EXPECT_EQ(here("SELECT (SELECT n FROM public.total) = (SELECT count(*) FROM public.goods)"), "t");
+  EXPECT_EQ(here("SELECT (SELECT n FROM public.twice) = 2 * (SELECT count(*) FROM public.goods)"), "t");
+  EXPECT_EQ(here("SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ',') FROM pg_class WHERE relnamespace = "
+                 "'public'::regnamespace"),
+            "app");
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+  EXPECT_EQ(west.value("SELECT count(*) FROM pg_subscription"), "0");
+  EXPECT_FALSE(std::filesystem::exists(west.layout.run_dir + "/import"));
+  EXPECT_TRUE(owner_gets_in());
+}
+
+TEST_F(FollowTest, TheCutIsShort) {
+  SetUpGoods(50000);
+  theirs("CREATE TABLE public.parts (goods int, at date); ALTER TABLE public.parts REPLICA IDENTITY FULL");
+  auto keeper = agent();
+  {
+    Writer writer(*this);
+    ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+    ASSERT_TRUE(eventually([&] { return writer.commits() > 500; }, kPatience));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  cut_over = true;
+  ASSERT_TRUE(eventually([&] { return owner_gets_in(); }, kPatience)) << said();
+  std::printf("cut over in %.0f ms\n", milliseconds_since(start));
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+}
+
+TEST_F(FollowTest, ItGoesOnAfterACrashAndBeginsAnewAfterAPromotion) {
+  SetUpGoods(1000);
+  std::string first;
+  {
+    auto keeper = agent();
+    ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+    first = west.value("SELECT oid FROM pg_database WHERE datname = 'app'");
+    kill(west.postmaster->pid(), SIGKILL);
+    ASSERT_TRUE(west.wait_for_death());
+    may_write = false;
+  }
+  std::filesystem::remove_all(west.layout.run_dir + "/import");  // as of a pod made anew
+  theirs("INSERT INTO public.goods (name) VALUES ('while it was away')");
+  ASSERT_OK(west.start());
+  may_write = true;
+  life = 2;
+  {
+    auto keeper = agent();
+    ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+    ASSERT_TRUE(here_becomes("SELECT count(*) FROM public.goods", "1001"));
+    EXPECT_EQ(west.value("SELECT oid FROM pg_database WHERE datname = 'app'"), first) << "it has gone on";
+  }
+  // A replica that lacks what the source was told takes over.
+  ASSERT_TRUE(west.postmaster->stop(StopMode::kFast, kPatience));
+  std::ofstream(west.layout.pgdata() + "/standby.signal");
+  ASSERT_OK(west.start());
+  ASSERT_OK(west.sql("SELECT pg_promote()"));
+  ASSERT_EQ(west.value("SELECT pg_is_in_recovery()"), "f");
+  life = 3;
+  auto keeper = agent();
+  ASSERT_TRUE(
+      eventually([&] { return west.value("SELECT oid FROM pg_database WHERE datname = 'app'") != first; }, kPatience))
+      << said();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  EXPECT_EQ(left_at_source(), "1 slots, 1 publications") << "those of the half are gone";
+  theirs("UPDATE public.goods SET name = 'new' WHERE id = 7");
+  cut_over = true;
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+  EXPECT_EQ(west.value("SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database WHERE NOT datistemplate"),
+            "app,postgres");
+}
+
+TEST_F(FollowTest, WhatCannotBeFollowedIsNamedAndNothingIsMadeAnywhere) {
+  SetUpGoods(10);
+  theirs("CREATE TABLE public.bare (id int)");
+  source("CREATE TABLE public.foreign_one (id int PRIMARY KEY)");
+  auto keeper = agent();
+  const auto says = [&](const std::string& words) {
+    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
+  };
+  EXPECT_TRUE(says("may not publish public.foreign_one")) << said();
+  source("ALTER TABLE public.foreign_one OWNER TO them");
+  EXPECT_TRUE(says("without replica identity: public.bare")) << said();
+  EXPECT_EQ(status().phase, ImportPhase::kFailed);
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+  EXPECT_EQ(here("SELECT count(*) FROM pg_class WHERE relname = 'goods'"), "0");
+  source("ALTER TABLE public.bare ADD PRIMARY KEY (id)");
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+}
+
+TEST_F(FollowTest, AnotherDefinitionAtTheSourceIsToldAndNoCutIsMade) {
+  SetUpGoods(10);
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  theirs("ALTER TABLE public.goods ADD COLUMN price int; INSERT INTO public.goods (name, price) VALUES ('dear', 9)");
+  EXPECT_TRUE(eventually([&] { return said().find("again and again") != std::string::npos; }, kPatience)) << said();
+  EXPECT_EQ(status().phase, ImportPhase::kFailed);
+  in(west, "app", "ALTER TABLE public.goods ADD COLUMN price int");
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  theirs("CREATE TABLE public.later (id int PRIMARY KEY)");
+  cut_over = true;
+  EXPECT_TRUE(eventually([&] { return said().find("only at the source: ") != std::string::npos; }, kPatience))
+      << said();
+  EXPECT_TRUE(eventually([&] { return status().phase == ImportPhase::kFailed; }, kPatience)) << said();
+  EXPECT_NE(said().find("table public.later (id integer)"), std::string::npos) << said();
+  in(west, "app", "CREATE TABLE public.later (id int PRIMARY KEY)");
+  EXPECT_TRUE(eventually([&] { return said().find("not followed: public.later") != std::string::npos; }, kPatience))
+      << said();
+  EXPECT_FALSE(owner_gets_in());
+  // Copied anew by hand.
+  in(west, "app", "DROP SUBSCRIPTION " + west.value("SELECT subname FROM pg_subscription"));
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here("SELECT count(*) FROM public.later"), "0");
+  EXPECT_EQ(here(kSum), there(kSum));
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+}
+
+TEST_F(FollowTest, ASlotThatIsLostIsCopiedAnew) {
+  SetUpGoods(10);
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  source("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name LIKE 'twin_import%'");
+  ASSERT_TRUE(eventually(
+      [&] {
+        auto session = open_local(east.layout, east.settings.port, kPatience, {}, "stock");
+        if (!session) return false;
+        (void)session->simple("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots", kPatience);
+        return session
+            ->simple(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE "
+                "'twin_import%'",
+                kPatience)
+            .has_value();
+      },
+      kPatience));
+  EXPECT_TRUE(eventually([&] { return said().find("is lost at the source") != std::string::npos; }, kPatience))
+      << said();
+  theirs("INSERT INTO public.goods (name) VALUES ('later')");
+  cut_over = true;
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+}
+
+TEST_F(ImportTest, ASourceThatKeepsNoLogicalLogIsNotFollowed) {
+  source("CREATE TABLE public.goods (id int PRIMARY KEY)");
+  settings.method = api::ImportMethod::kLogical;
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFailed)) << said();
+  EXPECT_NE(said().find("wal_level of the source is replica, expected logical"), std::string::npos) << said();
+  EXPECT_EQ(here("SELECT count(*) FROM pg_class WHERE relname = 'goods'"), "0");
 }
 
 }  // namespace

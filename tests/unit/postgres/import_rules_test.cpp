@@ -10,11 +10,14 @@ TEST(ImportRules, OnlyHalfOfOnesOwnIsReplacedAndWhatWasWholeIsNeverImportedAgain
   for (const ImportMark mark : {ImportMark::kNone, ImportMark::kBegun, ImportMark::kCompleted})
     for (const std::string holds : {"", "table public.orders"})
       for (const auto& [told, shut] : {std::pair{false, true}, {true, true}, {false, false}, {true, false}}) {
-        const ImportStep step = next_step({mark, holds, shut, "", told});
+        const ImportStep step = next_step({mark, holds, shut, "", told, {}, 0, {}, false});
+        const ImportStep on = next_step({mark, holds, shut, "", told, {}, 0, {}, true});
         if (mark == ImportMark::kBegun) {  // where somebody opened it, people may have put theirs into it
           EXPECT_EQ(step, shut ? ImportStep::kAnew : ImportStep::kRefuse);
+          EXPECT_EQ(on, shut ? ImportStep::kFollow : ImportStep::kRefuse);
           continue;
         }
+        EXPECT_EQ(on, step);
         EXPECT_NE(step, ImportStep::kAnew);
         EXPECT_EQ(step == ImportStep::kNothing, mark == ImportMark::kCompleted || (mark == ImportMark::kNone && told));
         EXPECT_EQ(step == ImportStep::kBegin, mark == ImportMark::kNone && !told && holds.empty());
