@@ -24,7 +24,8 @@ Status make_table(Session& local, const std::stop_token& stop) {
   return run(local,
              "CREATE SCHEMA IF NOT EXISTS twinspan; CREATE TABLE IF NOT EXISTS twinspan.imports"
              " (database oid PRIMARY KEY, state text NOT NULL, begun timestamptz NOT NULL DEFAULT now(),"
-             " completed timestamptz); ALTER TABLE twinspan.imports ADD COLUMN IF NOT EXISTS timeline bigint",
+             " completed timestamptz); ALTER TABLE twinspan.imports ADD COLUMN IF NOT EXISTS timeline bigint,"
+             " ADD COLUMN IF NOT EXISTS name name",
              stop);
 }
 
@@ -34,7 +35,8 @@ constexpr const char* kTimeline = "('x' || left(pg_walfile_name(pg_current_wal_l
 std::string mark_sql(Session& local, const std::string& database, const char* state) {
   return fmt::format(
       "INSERT INTO twinspan.imports (database, state, timeline) SELECT oid, '{0}', {2} FROM pg_database WHERE datname ="
-      " {1} ON CONFLICT (database) DO UPDATE SET state = '{0}', begun = now(), timeline = excluded.timeline;",
+      " {1} ON CONFLICT (database) DO UPDATE SET state = '{0}', begun = now(), timeline = "
+      "excluded.timeline;",
       state, local.literal(database), kTimeline);
 }
 
@@ -149,8 +151,9 @@ Result<ImportFound> look_at_import(const Layout& layout, int port, const std::st
       if (found.mark == ImportMark::kCompleted) return found;
     } else {
       const auto gone = local->query(
-          "SELECT 1 FROM twinspan.imports WHERE state = 'Completed' AND database NOT IN (SELECT oid FROM pg_database)",
-          {}, kTime, stop);
+          "SELECT 1 FROM twinspan.imports i WHERE state = 'Completed' AND to_jsonb(i) ->> 'name' = $1"
+          " AND database NOT IN (SELECT oid FROM pg_database)",
+          {database}, kTime, stop);
       if (!gone) return std::unexpected(gone.error());
       found.told_completed = !gone->empty();
     }
@@ -238,8 +241,9 @@ Status begin_import_anew(const Layout& layout, int port, Session& local, const s
 
 Status complete_import(Session& local, const std::string& database, const std::stop_token& stop) {
   return run(local,
-             fmt::format("BEGIN; UPDATE twinspan.imports SET state = 'Completed', completed = now() WHERE database ="
-                         " (SELECT oid FROM pg_database WHERE datname = {}); ALTER DATABASE {} CONNECTION LIMIT -1;"
+             fmt::format("BEGIN; UPDATE twinspan.imports SET state = 'Completed', completed = now(), name = {0} WHERE"
+                         " database = (SELECT oid FROM pg_database WHERE datname = {0}); ALTER DATABASE {1} CONNECTION"
+                         " LIMIT -1;"
                          "COMMIT",
                          local.literal(database), local.identifier(database)),
              stop);

@@ -12,7 +12,7 @@
 
 namespace twinspan::postgres {
 
-// What is there. `told_completed`: here, another database was completed and is gone since.
+// What is there. `told_completed`: here, one of this name was completed and is gone since.
 Result<ImportFound> look_at_import(const Layout& layout, int port, const std::string& database,
                                    const std::stop_token& stop = {});
 // Nobody who is no superuser is let in, and whoever is there is sent away. May be repeated. `local`: in database

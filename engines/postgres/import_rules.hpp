@@ -26,7 +26,7 @@ struct ImportFound {
   std::string holds;         // what people have in the database; empty: nothing
   bool shut = false;         // nobody but superusers gets in, as an import that has begun leaves it
   std::string completed_at;  // by the mark, RFC 3339
-  // By the link's status, or the mark of a database that is gone: one without a mark is another one, made anew since.
+  // By the link's status, or the mark of one of its name that is gone: one without a mark was made anew since.
   bool told_completed = false;
   ImportOrigin origin;  // by the mark
   int64_t timeline_now = 0;

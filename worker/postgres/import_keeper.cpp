@@ -87,6 +87,8 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
         status.phase = ImportPhase::kCompleted;
         if (!known.completed_at.empty()) status.completed_at = known.completed_at;
         status.message.reset();
+        if (known.mark == postgres::ImportMark::kNone)
+          status.message = "it was copied once, and its database was made anew since: nothing is copied again";
       });
       return;
     case postgres::ImportStep::kRefuse:

@@ -80,7 +80,7 @@ class ImportTest : public Pair {
   // One life of an agent.
   std::unique_ptr<worker::ImportKeeper> agent(bool told_completed = false) {
     auto desired = std::make_shared<worker::Desired>();
-    desired->database = "app";
+    desired->database = wanted_database;
     desired->import_ = settings;
     desired->import_completed = told_completed;
     auto without = std::make_shared<worker::Desired>(*desired);
@@ -106,6 +106,7 @@ class ImportTest : public Pair {
   Secrets secrets;
   SystemClock clock;
   worker::LocalState local{[] {}};
+  std::string wanted_database = "app";
   std::atomic<bool> may_write{true}, asks{true};  // asks: the link's spec has an import
   std::atomic<bool> cut_over{false};
   std::atomic<uint64_t> life{1};
@@ -180,8 +181,15 @@ TEST_F(ImportTest, EverythingIsHereAndTheOwnersAndNothingIsCopiedTwice) {
     auto keeper = agent();
     ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
     EXPECT_EQ(here("SELECT count(*) FROM pg_class WHERE relname = 'goods'"), "0");
+    EXPECT_NE(said().find("nothing is copied again"), std::string::npos) << said();
   }
   EXPECT_TRUE(owner_gets_in());
+  in(west, "postgres", "DROP DATABASE app");
+  in(west, "postgres", "CREATE DATABASE other OWNER app");
+  wanted_database = "other";
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(in(west, "other", "SELECT count(*) FROM public.goods").front().front(), "5000") << "of another name";
 }
 
 // As with a spec in force that is replaced by the right one.
