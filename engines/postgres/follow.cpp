@@ -18,9 +18,10 @@ constexpr std::chrono::milliseconds kConnect{10000}, kTime{60000};
 constexpr std::chrono::hours kLongest{24 * 7};
 constexpr std::chrono::milliseconds kLook{1000}, kLookAtCut{50};
 constexpr std::chrono::seconds kUnstreamed{30};  // so long without a stream: files are written anew, and it is said
-constexpr std::chrono::seconds kBetweenCuts{5};
-// A cut locks tables at the source. Whoever writes there waits no longer than this, should it not come about.
-constexpr std::chrono::seconds kLock{3}, kApplied{20}, kGone{10};
+constexpr std::chrono::seconds kBetweenCuts{5}, kBetweenCutsMost{60};  // doubled by each that did not come about
+// A cut locks tables at the source. Whoever writes there waits no longer than this, should it not come about; where
+// this end vanishes, for as long as the source lets a transaction idle.
+constexpr std::chrono::seconds kAppliedBefore{20}, kApplied{5}, kGone{5}, kIdle{15};
 constexpr int64_t kLagAtCut = 16 << 20;
 
 Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop) {
@@ -38,7 +39,9 @@ Result<std::set<std::string>> relations_of(Session& session, const std::stop_tok
           "  WHEN 'i' THEN 'index ' WHEN 'I' THEN 'index ' ELSE 'table ' END || {} || coalesce((SELECT ' (' || "
           "  string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attname) || ')'"
           "  FROM pg_attribute WHERE relkind IN ('r', 'p', 'f') AND attrelid = c.oid AND attnum > 0 AND NOT "
-          "attisdropped), '')"
+          "attisdropped), '') || coalesce((SELECT ' of ' || string_agg(inhparent::regclass::text, ', ' ORDER BY"
+          "  inhparent::regclass::text) FROM pg_inherits WHERE relkind IN ('r', 'p', 'f') AND inhrelid = c.oid), '')"
+          " || coalesce(' ' || pg_get_expr(relpartbound, c.oid), '')"
           " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace LEFT JOIN pg_index i ON indexrelid = c.oid"
           " WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I') AND {} AND (relkind <> 'i' OR indisvalid)"
           " AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = indrelid"
@@ -57,7 +60,8 @@ class Follower {
 
   Status run_on() {
     if (auto opened = open(); !opened) return opened;
-    for (auto streamed_at = steady_clock::now(), cut_at = streamed_at - kBetweenCuts;;) {
+    std::chrono::seconds between = kBetweenCuts;
+    for (auto streamed_at = steady_clock::now(), cut_at = streamed_at - between;;) {
       auto seen = look();
       if (!seen) return std::unexpected(seen.error());
       if (auto fine = still_ours(*seen); !fine) return fine;
@@ -76,11 +80,12 @@ class Follower {
         continue;
       } else if (!steps_.cut_over()) {
         if (auto told = tell_following(*seen); !told) return told;
-      } else if (steady_clock::now() - cut_at >= kBetweenCuts) {
+      } else if (seen->streams && steady_clock::now() - cut_at >= between) {
         const Status cut = cut_over(*seen);
         if (cut) return {};
         if (!source_->alive() || !inside_->alive() || stop_.stop_requested()) return cut;
         cut_at = steady_clock::now();
+        if (cut_locked_) between = std::min(2 * between, kBetweenCutsMost);
         const Error why = follow_error(cut.error());
         tell(why.retryable ? FollowReport::Stage::kCuttingOver : FollowReport::Stage::kFailing, why.message, *seen);
       }
@@ -150,7 +155,8 @@ class Follower {
   std::string words_of(FollowTrouble::Verdict verdict) const {
     return fmt::format(
         "{} fails again and again; the log of the primary here says why. Where definitions were changed at the source, "
-        "undo that there, or make the same here as superuser; to copy anew: DROP SUBSCRIPTION {} in database {} here",
+        "undo that there, or, where the change rewrites no rows, make the same here as superuser; to copy anew: DROP "
+        "SUBSCRIPTION {} in database {} here",
         verdict == FollowTrouble::Verdict::kCopyFails ? "the copy of a table" : "what was written at the source",
         following_.name, following_.database);
   }
@@ -175,8 +181,35 @@ class Follower {
                                                  kQuotedName, quoted_literal(following_.name)),
                                      stop_);
     if (!followed) return std::unexpected(followed.error());
-    const std::string late = not_followed(*tables, *followed);
-    return text + (text.empty() || late.empty() ? "" : "; ") + late;
+    // One that was dropped there and made again has its name here still, and is published no more.
+    const auto published = list_names(*source_,
+                                      fmt::format("SELECT {} FROM pg_publication p JOIN pg_publication_rel ON prpubid ="
+                                                  " p.oid JOIN pg_class c ON c.oid = prrelid JOIN pg_namespace n ON"
+                                                  " n.oid = relnamespace WHERE pubname = {}",
+                                                  kQuotedName, quoted_literal(following_.name)),
+                                      stop_);
+    if (!published) return std::unexpected(published.error());
+    const auto hidden = list_names(*source_, theirs(kQuotedName, "r", "row_security_active(c.oid)"), stop_);
+    if (!hidden) return std::unexpected(hidden.error());
+    const auto objects = source_->query("SELECT count(*) FROM pg_largeobject_metadata", {}, kTime, stop_);
+    if (!objects) return std::unexpected(objects.error());
+    const int64_t large = integer_of(objects->front()[0]);
+    for (const std::string& more :
+         {not_followed(*tables, *followed), not_followed(*followed, *published), hidden_rows(*hidden),
+          large == 0 ? std::string() : fmt::format("{} large objects, which are not followed", large)})
+      if (!more.empty()) text += (text.empty() ? "" : "; ") + more;
+    return text;
+  }
+
+  Status definitions_agree() {
+    const auto differing = this->differing();
+    if (!differing) return std::unexpected(differing.error());
+    if (differing->empty()) return {};
+    return fail(
+        Code::kInvalid,
+        fmt::format("definitions differ: {}. Undo that at the source, or, where the change rewrites no rows, make "
+                    "the same here as superuser; to copy anew: DROP SUBSCRIPTION {} in database {} here",
+                    *differing, following_.name, following_.database));
   }
 
   Status tell_following(const FollowSeen& seen) {
@@ -197,13 +230,8 @@ class Follower {
   // What is committed at the source before the lock is here when this returns well. Nothing is dropped before clients
   // are let in, so that whatever goes wrong it may be done again.
   Status cut_over(const FollowSeen& seen) {
-    const auto differing = this->differing();
-    if (!differing) return std::unexpected(differing.error());
-    if (!differing->empty())
-      return fail(Code::kInvalid,
-                  fmt::format("definitions differ: {}. Undo that at the source, or make the same here as superuser; to "
-                              "copy anew: DROP SUBSCRIPTION {} in database {} here",
-                              *differing, following_.name, following_.database));
+    cut_locked_ = false;
+    if (auto agree = definitions_agree(); !agree) return agree;
     if (seen.lag_bytes.value_or(0) > kLagAtCut)
       return fail(Code::kConflict, fmt::format("{} MiB of the source's log are yet to come", *seen.lag_bytes >> 20));
     tell(FollowReport::Stage::kCuttingOver, "what is left is waited for", seen);
@@ -221,23 +249,35 @@ class Follower {
   Status take_the_rest() {
     const auto tables = list_names(*source_, theirs(kQuotedName, "r", "true"), stop_);
     if (!tables) return std::unexpected(tables.error());
+    // Once without keeping anybody from writing: what is sent is applied, and little will be left.
+    if (auto applied = wait_until_here(kAppliedBefore); !applied) return applied;
+    cut_locked_ = true;
     if (auto locked = lock(*tables); !locked) return locked;
-    const auto position = position_now();
-    if (!position) return std::unexpected(position.error());
-    if (auto applied = wait_until_here(*position); !applied) return applied;
+    if (auto applied = wait_until_here(kApplied); !applied) return applied;
+    // Of transactions, too, that were waited for.
+    if (auto agree = definitions_agree(); !agree) return agree;
     if (auto set = set_sequences(); !set) return set;
     return stop_applying();
   }
 
-  // Waits for transactions that have written, and keeps others from it; readers don't notice.
+  // Waits for transactions that have written, and keeps others from it; readers don't notice. All locks together in
+  // less time than a deadlock is looked for: else it is a transaction of theirs that ends by it.
   Status lock(const std::vector<std::string>& tables) {
     std::string list;
     for (const std::string& table : tables) list += (list.empty() ? "ONLY " : ", ONLY ") + table;
-    const auto locked = run(*source_,
-                            fmt::format("BEGIN; SET LOCAL lock_timeout = '{}s'; {}", kLock.count(),
-                                        list.empty() ? list : "LOCK TABLE " + list + " IN SHARE MODE"),
-                            kTime, stop_);
-    if (!locked && locked.error().message.find("lock timeout") != std::string::npos)
+    if (auto begun = run(*source_,
+                         fmt::format("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{}s'; SELECT set_config("
+                                     "'statement_timeout', greatest(50, least(3000, setting::int * 4 / 5))::text, true)"
+                                     " FROM pg_settings WHERE name = 'deadlock_timeout'",
+                                     kIdle.count()),
+                         kTime, stop_);
+        !begun)
+      return begun;
+    Status locked;
+    if (!list.empty()) locked = run(*source_, "LOCK TABLE " + list + " IN SHARE MODE", kTime, stop_);
+    if (locked) return run(*source_, "SET LOCAL statement_timeout = '60s'", kTime, stop_);
+    if (locked.error().message.find("statement timeout") != std::string::npos ||
+        locked.error().message.find("lock timeout") != std::string::npos)
       return fail(Code::kConflict,
                   "tables are being written to at the source: stop whoever writes there, also prepared transactions; "
                   "it is tried again");
@@ -256,18 +296,20 @@ class Follower {
     return position->front()[0].value_or("");
   }
 
-  // On disk here: no other is confirmed.
-  Status wait_until_here(const std::string& position) {
-    for (const auto until = steady_clock::now() + kApplied; steady_clock::now() < until;) {
+  // All that is there by now; on disk here: no other is confirmed.
+  Status wait_until_here(std::chrono::seconds patience) {
+    const auto position = position_now();
+    if (!position) return std::unexpected(position.error());
+    for (const auto until = steady_clock::now() + patience; steady_clock::now() < until;) {
       const auto here =
           source_->query("SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1",
-                         {following_.name, position}, kTime, stop_);
+                         {following_.name, *position}, kTime, stop_);
       if (!here) return std::unexpected(here.error());
       if (!here->empty() && here->front()[0] == "t") return {};
       if (!wait_for(kLookAtCut, stop_)) return fail(Code::kCancelled, "stopped");
     }
     return fail(Code::kConflict,
-                fmt::format("what is left was not here within {} s; it is tried again", kApplied.count()));
+                fmt::format("what is left was not here within {} s; it is tried again", patience.count()));
   }
 
   Status set_sequences() {
@@ -322,6 +364,7 @@ class Follower {
   FollowTrouble trouble_;
   std::string differing_;
   int looks_ = 0;
+  bool cut_locked_ = false;  // the last cut kept others from writing
   bool analyzed_ = false;
 };
 

@@ -82,11 +82,10 @@ Status may_follow(const SourceSeen& seen, const ImportSource& source) {
   if (!seen.unreadable_sequences.empty())
     return refuse(fmt::format("username: \"{}\" may not read {}: GRANT SELECT on them at the source", source.user,
                               first_few(seen.unreadable_sequences)));
-  if (!seen.without_identity.empty())
-    return refuse(
-        fmt::format("without replica identity: {}. Once published, they could be updated at the source no "
-                    "more: give each a primary key there, or ALTER TABLE ... REPLICA IDENTITY",
-                    first_few(seen.without_identity)));
+  if (auto fine = have_identity(seen.without_identity); !fine) return fine;
+  if (!seen.hidden_rows.empty())
+    return refuse(fmt::format("username: {}: ALTER ROLE \"{}\" BYPASSRLS at the source", hidden_rows(seen.hidden_rows),
+                              source.user));
   if (!seen.unlogged.empty())
     return refuse(
         fmt::format("unlogged: {}. Their rows can't be followed: ALTER TABLE ... SET LOGGED at the source, or "
@@ -121,6 +120,18 @@ std::string not_followed(const std::vector<std::string>& there, const std::vecto
   std::copy_if(there.begin(), there.end(), std::back_inserter(late),
                [&](const auto& one) { return !known.contains(one); });
   return late.empty() ? "" : "made since, its rows are not followed: " + first_few(late);
+}
+
+std::string hidden_rows(const std::vector<std::string>& tables) {
+  return tables.empty() ? "" : "row-level security hides rows of " + first_few(tables);
+}
+
+Status have_identity(const std::vector<std::string>& without) {
+  if (without.empty()) return {};
+  return fail(Code::kInvalid,
+              fmt::format("without replica identity: {}. Once published, they could be updated at the source no more: "
+                          "give each a primary key there, or ALTER TABLE ... REPLICA IDENTITY",
+                          first_few(without)));
 }
 
 Error follow_error(const Error& error) {

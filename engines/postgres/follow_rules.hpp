@@ -30,7 +30,8 @@ struct SourceSeen {
   bool may_replicate = false, may_create = false;  // the user
   int64_t large_objects = 0;
   // Names, quoted, with their schemas.
-  std::vector<std::string> without_identity, unlogged, of_others, unreadable_sequences, always_triggers;
+  std::vector<std::string> without_identity, unlogged, of_others, unreadable_sequences, always_triggers,
+      hidden_rows;  // by row-level security, from this user
 };
 // A slot for what follows, and one for each of the tables that PostgreSQL copies at once.
 inline constexpr int64_t kFollowSlots = 3;
@@ -42,6 +43,11 @@ std::string differences(const std::set<std::string>& there, const std::set<std::
 
 // Tables that no publication has since they were made later: whatever is here of them, their rows are not.
 std::string not_followed(const std::vector<std::string>& there, const std::vector<std::string>& followed);
+
+// Tables of which row-level security hides rows from the user, whose copy would leave them out without a word.
+std::string hidden_rows(const std::vector<std::string>& tables);
+// kInvalid names tables that, once published, could be updated at the source no more.
+Status have_identity(const std::vector<std::string>& without);
 
 // As explained() has it; kConflict and kGone were found out here, and need no explanation.
 Error follow_error(const Error& error);

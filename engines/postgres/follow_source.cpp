@@ -1,6 +1,7 @@
 // What following takes at the source, and the subscription by which it begins here.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/wait.hpp"
@@ -16,11 +17,20 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kConnect{10000}, kTime{60000}, kLook{50};
 constexpr std::chrono::hours kLongest{24 * 7};
 constexpr std::chrono::seconds kGone{10};
+// Of who copies and sends: hidden rows are an error and not left out, and no limit of the server's ends a long copy.
+constexpr const char* kCopyOptions = "-c row_security=off -c statement_timeout=0";
 
 Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop) {
   auto done = session.simple(sql, time, stop);
   if (!done) return std::unexpected(done.error());
   return {};
+}
+
+std::string without_identity() {
+  return theirs(kQuotedName, "r",
+                "relpersistence = 'p' AND relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_index WHERE"
+                " indrelid = c.oid AND indisvalid AND indimmediate AND CASE relreplident WHEN 'd' THEN"
+                " indisprimary WHEN 'i' THEN indisreplident ELSE false END)");
 }
 
 Result<SourceSeen> look_at_source(Session& source, const std::stop_token& stop) {
@@ -51,11 +61,8 @@ Result<SourceSeen> look_at_source(Session& source, const std::stop_token& stop) 
     return {};
   };
   for (const auto& [into, sql] : {
-           std::pair{&seen.without_identity,
-                     theirs(kQuotedName, "r",
-                            "relpersistence = 'p' AND relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_index WHERE"
-                            " indrelid = c.oid AND indisvalid AND indimmediate AND CASE relreplident WHEN 'd' THEN"
-                            " indisprimary WHEN 'i' THEN indisreplident ELSE false END)")},
+           std::pair{&seen.without_identity, without_identity()},
+           std::pair{&seen.hidden_rows, theirs(kQuotedName, "r", "row_security_active(c.oid)")},
            std::pair{&seen.unlogged, theirs(kQuotedName, "r", "relpersistence <> 'p'")},
            std::pair{&seen.of_others, theirs(kQuotedName, "r", "NOT pg_has_role(relowner, 'USAGE')")},
            std::pair{&seen.unreadable_sequences, theirs(kQuotedName, "S", "NOT has_table_privilege(c.oid, 'SELECT')")},
@@ -85,19 +92,37 @@ Status may_subscribe(Session& local, const std::stop_token& stop) {
 Status do_subscribe(const Layout& layout, int port, const Following& following, const std::stop_token& stop) {
   auto source = open_source_to_write(following.source, stop);
   if (!source) return std::unexpected(source.error());
-  const auto tables = list_names(*source, theirs(kQuotedName, "r", "true"), stop);
-  if (!tables) return std::unexpected(tables.error());
-  std::string list;
-  for (const std::string& table : *tables) list += (list.empty() ? " FOR TABLE ONLY " : ", ONLY ") + table;
-  const std::string name = quoted_identifier(following.name);
-  if (auto made = run(*source, fmt::format("CREATE PUBLICATION {}{}", name, list), kTime, stop); !made) return made;
   auto inside = open_local(layout, port, kConnect, stop, following.database);
   if (!inside) return std::unexpected(inside.error());
+  const auto tables = list_names(*source, theirs(kQuotedName, "r", "true"), stop);
+  if (!tables) return std::unexpected(tables.error());
+  const auto here = list_names(*inside, theirs(kQuotedName, "r", "true"), stop);
+  if (!here) return std::unexpected(here.error());
+  // What was made there since has nowhere to go, and need not be what may be published.
+  std::string list;
+  for (const std::string& table : *tables)
+    if (std::find(here->begin(), here->end(), table) != here->end())
+      list += (list.empty() ? " FOR TABLE ONLY " : ", ONLY ") + table;
+  const std::string name = quoted_identifier(following.name);
+  if (auto made = run(*source, fmt::format("BEGIN; CREATE PUBLICATION {}{}", name, list), kTime, stop); !made)
+    return made;
+  const auto without = list_names(
+      *source,
+      fmt::format(
+          "SELECT * FROM ({}) AS t (name) WHERE name IN (SELECT {} FROM pg_publication p JOIN pg_publication_rel"
+          " ON prpubid = p.oid JOIN pg_class c ON c.oid = prrelid JOIN pg_namespace n ON n.oid = relnamespace"
+          " WHERE pubname = {})",
+          without_identity(), kQuotedName, quoted_literal(following.name)),
+      stop);
+  if (!without) return std::unexpected(without.error());
+  if (auto fine = have_identity(*without); !fine) return fine;
+  if (auto made = run(*source, "COMMIT", kTime, stop); !made) return made;
   // The source makes the slot once all transactions are over that run there now.
   return run(*inside,
              fmt::format("CREATE SUBSCRIPTION {0} CONNECTION {1} PUBLICATION {0} WITH (slot_name = {2}, copy_data ="
                          " true, streaming = true)",
-                         name, quoted_literal(source_conninfo(following.source, "")), quoted_literal(following.name)),
+                         name, quoted_literal(source_conninfo(following.source, "", kCopyOptions)),
+                         quoted_literal(following.name)),
              kLongest, stop);
 }
 

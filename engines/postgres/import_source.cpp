@@ -15,7 +15,7 @@ constexpr const char* kNoCertificate = "/nonexistent/postgresql.crt";
 
 }  // namespace
 
-std::string source_conninfo(const ImportSource& from, const std::string& application_name) {
+std::string source_conninfo(const ImportSource& from, const std::string& application_name, const std::string& options) {
   return conninfo({{"host", from.host},
                    {"port", std::to_string(from.port)},
                    {"dbname", from.database},
@@ -26,7 +26,8 @@ std::string source_conninfo(const ImportSource& from, const std::string& applica
                    {"sslcert", kNoCertificate},
                    {"gssencmode", "disable"},
                    {"connect_timeout", "10"},
-                   {"application_name", application_name}});
+                   {"application_name", application_name},
+                   {"options", options}});
 }
 
 Result<Session> open_source(const ImportSource& from, const std::stop_token& stop) {

@@ -21,7 +21,8 @@ struct ImportSource {
 };
 
 // No secret is in it: the password is in a file.
-std::string source_conninfo(const ImportSource& from, const std::string& application_name);
+std::string source_conninfo(const ImportSource& from, const std::string& application_name,
+                            const std::string& options = "");
 // No statement of it is ended by the server's own limits, but for a transaction that idles.
 Result<Session> open_source(const ImportSource& from, const std::stop_token& stop = {});
 

@@ -43,6 +43,8 @@ Result<std::string> ImportKeeper::attempt_to_follow(const Desired& desired, post
                                                     postgres::ImportStep step, const std::stop_token& stop) {
   std::string left_out;
   if (step != postgres::ImportStep::kFollow) {
+    // First, or it keeps the source's log for as long as anything there is in the way.
+    if (auto left = forget_half(desired, wanted.source, stop); !left) return std::unexpected(left.error());
     if (auto fine = postgres::check_source(c_.layout, c_.postgres_port, wanted.source, stop); !fine)
       return std::unexpected(fine.error());
     wanted.schema_only = true;
@@ -60,8 +62,10 @@ Result<std::string> ImportKeeper::attempt_to_follow(const Desired& desired, post
       status.tables_done = 0;
       status.message = "the source makes a slot, once all transactions are over that run there now";
     });
-    if (auto made = postgres::subscribe(c_.layout, c_.postgres_port, following, stop); !made)
+    if (auto made = postgres::subscribe(c_.layout, c_.postgres_port, following, stop); !made) {
+      leave_source(following, found->origin.system, stop);
       return std::unexpected(made.error());
+    }
   }
   if (auto followed = follow(desired, following, stop); !followed) {
     // Where it can't go on, the next attempt finds no subscription, and begins anew.
@@ -120,21 +124,29 @@ std::string ImportKeeper::leave_source(const Following& following, const std::st
 
 // Half of an earlier attempt keeps its slot at the source. What a Restore brought is another cluster's, which may still
 // follow by it.
-void ImportKeeper::forget_half(const Desired& desired, const ImportFound& found, const postgres::ImportSource& source,
-                               const std::stop_token& stop) {
-  if (desired.import_->method != api::ImportMethod::kLogical || found.origin.timeline == 0 ||
-      !desired.restored_by.empty())
-    return;
-  leave_source(following_of(desired, found, source), found.origin.system, stop);
+Status ImportKeeper::forget_half(const Desired& desired, const postgres::ImportSource& source,
+                                 const std::stop_token& stop) {
+  const auto found = postgres::look_at_import(c_.layout, c_.postgres_port, desired.database, stop);
+  if (!found) return std::unexpected(found.error());
+  if (found->mark != postgres::ImportMark::kBegun || found->origin.timeline == 0 || !desired.restored_by.empty())
+    return {};
+  return postgres::leave_source(following_of(desired, *found, source), found->origin.system, stop);
 }
 
-// An earlier life let clients in and got no further.
-void ImportKeeper::finish_leaving(const Desired& desired, const ImportFound& found, const std::stop_token& stop) {
-  if (desired.import_->method == api::ImportMethod::kLogical && desired.restored_by.empty())
+// An earlier life let clients in and got no further. What is left at the source, for people.
+std::string ImportKeeper::finish_leaving(const Desired& desired, const ImportFound& found,
+                                         const std::stop_token& stop) {
+  std::string words;
+  if (desired.import_->method == api::ImportMethod::kLogical && desired.restored_by.empty()) {
     if (const auto wanted = this->wanted(desired, "", stop))
-      leave_source(following_of(desired, found, wanted->source), found.origin.system, stop);
+      words = leave_source(following_of(desired, found, wanted->source), found.origin.system, stop);
+    else
+      words = fmt::format("drop slot and publication {} at the source: {}",
+                          following_of(desired, found, source_of(*desired.import_)).name, wanted.error().message);
+  }
   (void)postgres::remove_tree(directory());
   (void)postgres::drop_subscriptions(c_.layout, c_.postgres_port, desired.database, stop);
+  return words;
 }
 
 }  // namespace twinspan::worker

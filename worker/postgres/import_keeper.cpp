@@ -33,11 +33,6 @@ const char* libpq_word(api::SslMode mode) {
 }
 
 // Without the files of its secrets.
-postgres::ImportSource source_of(const api::ImportSettings& settings) {
-  return {settings.host,     static_cast<int>(settings.port), settings.database,
-          settings.username, libpq_word(settings.ssl_mode),   "",
-          kPublicAuthorities};
-}
 
 bool goes_on(const Desired& desired, const postgres::ImportFound& found) {
   return desired.import_->method == api::ImportMethod::kLogical &&
@@ -45,6 +40,12 @@ bool goes_on(const Desired& desired, const postgres::ImportFound& found) {
 }
 
 }  // namespace
+
+postgres::ImportSource source_of(const api::ImportSettings& settings) {
+  return {settings.host,     static_cast<int>(settings.port), settings.database,
+          settings.username, libpq_word(settings.ssl_mode),   "",
+          kPublicAuthorities};
+}
 
 void ImportKeeper::start() {
   thread_.start([this](const std::stop_token& stop) { run(stop); });
@@ -77,16 +78,18 @@ void ImportKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   known.told_completed |= now.desired->import_completed;
   known.goes_on = goes_on(*now.desired, known);
   const postgres::ImportStep step = postgres::next_step(known);
+  std::string left_there;
   switch (step) {
     case postgres::ImportStep::kNothing:
       if (known.mark == postgres::ImportMark::kCompleted && !known.subscriptions.empty())
-        finish_leaving(*now.desired, known, stop);
+        left_there = finish_leaving(*now.desired, known, stop);
       settled_ = Settled{now.life, true};
       tell([&](api::ImportStatus& status) {
         if (status.phase == ImportPhase::kCompleted) return;
         status.phase = ImportPhase::kCompleted;
         if (!known.completed_at.empty()) status.completed_at = known.completed_at;
         status.message.reset();
+        if (!left_there.empty()) status.message = left_there;
         if (known.mark == postgres::ImportMark::kNone)
           status.message = "it was copied once, and its database was made anew since: nothing is copied again";
       });
@@ -225,7 +228,6 @@ Status ImportKeeper::make_ready(const Desired& desired, const postgres::ImportWa
   if (found->mark == postgres::ImportMark::kBegun) {
     if (!found->shut) return fail(Code::kConflict, fmt::format("database {} was opened meanwhile", desired.database));
     log::info("half of an import is here, it begins anew", {{"database", desired.database}});
-    forget_half(desired, *found, wanted.source, stop);
     return postgres::begin_import_anew(c_.layout, c_.postgres_port, *local, desired.database, wanted.owner, stop);
   }
   opened_in_.reset();

@@ -22,6 +22,9 @@
 
 namespace twinspan::worker {
 
+// Without the files.
+postgres::ImportSource source_of(const api::ImportSettings& settings);
+
 class ImportKeeper {
  public:
   // Whatever failed is tried again: a Secret, or the source, may have been put right.
@@ -67,9 +70,8 @@ class ImportKeeper {
   Status follow(const Desired& desired, const postgres::Following& following, const std::stop_token& stop);
   std::string leave_source(const postgres::Following& following, const std::string& system,
                            const std::stop_token& stop);
-  void forget_half(const Desired& desired, const postgres::ImportFound& found, const postgres::ImportSource& source,
-                   const std::stop_token& stop);
-  void finish_leaving(const Desired& desired, const postgres::ImportFound& found, const std::stop_token& stop);
+  Status forget_half(const Desired& desired, const postgres::ImportSource& source, const std::stop_token& stop);
+  std::string finish_leaving(const Desired& desired, const postgres::ImportFound& found, const std::stop_token& stop);
   bool cut_over_asked() const;
   void note(const Status& outcome, std::chrono::seconds took = {});
   void tell(const std::function<void(api::ImportStatus&)>& change);

@@ -495,6 +495,129 @@ TEST_F(FollowTest, AnotherDefinitionAtTheSourceIsToldAndNoCutIsMade) {
   EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
 }
 
+// It has its name still, and is another one, which nobody publishes.
+TEST_F(FollowTest, ATableThatIsMadeAgainIsNotTakenForTheOneBefore) {
+  SetUpGoods(10);
+  theirs("CREATE TABLE public.report (id int PRIMARY KEY)");
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  cut_over = true;
+  const auto says = [&](const std::string& words) {
+    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
+  };
+  theirs(
+      "DROP TABLE public.report; CREATE TABLE public.report (id int PRIMARY KEY); INSERT INTO public.report VALUES "
+      "(7)");
+  EXPECT_TRUE(says("not followed: public.report")) << said();
+  EXPECT_FALSE(owner_gets_in());
+  theirs("DROP TABLE public.report");
+  in(west, "app", "DROP TABLE public.report");
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+}
+
+TEST_F(FollowTest, APartitionThatIsTakenOutAndALargeObjectAreNamed) {
+  SetUpGoods(10);
+  theirs(
+      "CREATE TABLE public.parts (id int, PRIMARY KEY (id)) PARTITION BY RANGE (id); CREATE TABLE public.p1 PARTITION "
+      "OF "
+      "public.parts FOR VALUES FROM (0) TO (10)");
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  theirs("ALTER TABLE public.parts DETACH PARTITION public.p1; SELECT lo_from_bytea(0, 'x')");
+  cut_over = true;
+  const auto says = [&](const std::string& words) {
+    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
+  };
+  EXPECT_TRUE(says("table public.p1 (id integer)")) << said();
+  EXPECT_TRUE(says("1 large objects")) << said();
+  EXPECT_FALSE(owner_gets_in());
+  theirs(
+      "ALTER TABLE public.parts ATTACH PARTITION public.p1 FOR VALUES FROM (0) TO (10);"
+      "SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+}
+
+TEST_F(FollowTest, RowsThatAreHiddenFromTheUserAreNotLeftOut) {
+  SetUpGoods(10);
+  theirs(
+      "ALTER TABLE public.goods ENABLE ROW LEVEL SECURITY; ALTER TABLE public.goods FORCE ROW LEVEL SECURITY;"
+      "CREATE POLICY few ON public.goods USING (id < 5)");
+  auto keeper = agent();
+  EXPECT_TRUE(eventually([&] { return said().find("hides rows of public.goods") != std::string::npos; }, kPatience))
+      << said();
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+  ASSERT_OK(east.sql("ALTER ROLE reader BYPASSRLS"));
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  cut_over = true;
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+}
+
+// Committed before the lock is had, by transactions that nobody saw before.
+TEST_F(FollowTest, ATableOfATransactionThatWasWaitedForIsNamed) {
+  SetUpGoods(10);
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  auto session = open_local(east.layout, east.settings.port, kPatience, {}, "stock");
+  ASSERT_OK(session);
+  ASSERT_OK(
+      session->simple("SET ROLE them; BEGIN; UPDATE public.goods SET name = 'x' WHERE id = 1; CREATE TABLE "
+                      "public.later (id int PRIMARY KEY);"
+                      "INSERT INTO public.later VALUES (1)",
+                      kPatience));
+  cut_over = true;
+  ASSERT_TRUE(eventually(
+      [&] {
+        return east.value(
+                   "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND relation IS NOT NULL AND NOT "
+                   "granted") != "0";
+      },
+      kPatience));
+  ASSERT_OK(session->simple("COMMIT", kPatience));
+  EXPECT_TRUE(eventually([&] { return said().find("public.later") != std::string::npos; }, kPatience)) << said();
+  EXPECT_FALSE(owner_gets_in());
+}
+
+// The source has just as many slots as are needed, and something that may not be followed since.
+TEST_F(FollowTest, BeginningAnewGivesBackFirstWhatTheHalfTookAtTheSource) {
+  SetUpGoods(10);
+  {
+    auto keeper = agent();
+    ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  }
+  EXPECT_EQ(left_at_source(), "1 slots, 1 publications");
+  theirs("CREATE TABLE public.bare (id int)");
+  ASSERT_TRUE(west.postmaster->stop(StopMode::kFast, kPatience));
+  std::ofstream(west.layout.pgdata() + "/standby.signal");
+  ASSERT_OK(west.start());
+  ASSERT_OK(west.sql("SELECT pg_promote()"));
+  ASSERT_EQ(west.value("SELECT pg_is_in_recovery()"), "f");
+  life = 2;
+  auto keeper = agent();
+  ASSERT_TRUE(
+      eventually([&] { return said().find("without replica identity: public.bare") != std::string::npos; }, kPatience))
+      << said();
+  EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
+}
+
+TEST_F(FollowTest, ACutThatWaitsForWhatIsAppliedKeepsNobodyFromWriting) {
+  SetUpGoods(10);
+  auto keeper = agent();
+  ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
+  auto held = open_local(west.layout, west.settings.port, kPatience, {}, "app");
+  ASSERT_OK(held);
+  ASSERT_OK(held->simple("BEGIN; LOCK TABLE public.goods IN ACCESS EXCLUSIVE MODE", kPatience));
+  cut_over = true;
+  theirs("INSERT INTO public.goods (name) VALUES ('waits')");
+  const auto start = std::chrono::steady_clock::now();
+  for (int n = 0; n < 5; ++n) theirs("INSERT INTO public.goods (name) VALUES ('more')");
+  std::printf("five writes at the source took %.0f ms\n", milliseconds_since(start));
+  EXPECT_FALSE(owner_gets_in());
+  ASSERT_OK(held->simple("ROLLBACK", kPatience));
+  ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
+  EXPECT_EQ(here(kSum), there(kSum));
+}
+
 TEST_F(FollowTest, ASlotThatIsLostIsCopiedAnew) {
   SetUpGoods(10);
   auto keeper = agent();
