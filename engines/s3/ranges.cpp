@@ -9,8 +9,9 @@ constexpr std::string_view kLastCharacter = "\xF4\x8F\xBF\xBF";  // U+10FFFF: af
 
 // Just before everything that begins with `prefix`; empty where that can't be written.
 std::string before(const std::string& prefix) {
-  const char last = prefix.empty() ? '\0' : prefix.back();
-  if (last <= ' ') return {};  // also what is not ASCII
+  // Unsigned: a plain char is signed on one machine and not on another, and workers of both cut one bucket alike.
+  const auto last = static_cast<unsigned char>(prefix.empty() ? '\0' : prefix.back());
+  if (last <= ' ' || last >= 0x80) return {};  // one less would be no character
   return prefix.substr(0, prefix.size() - 1) + static_cast<char>(last - 1) + std::string(kLastCharacter);
 }
 

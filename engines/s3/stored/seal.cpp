@@ -53,12 +53,13 @@ Result<SealHeader> parse_seal_header(std::string_view bytes) {
   if (bytes.size() != kSealHeaderBytes || !bytes.starts_with(kSealMagic))
     return fail(Code::kInvalid,
                 "not a sealed object: expected it to begin with TWSPSEAL and to have 96 bytes of header");
-  if (bytes[8] != kVersion || bytes[10] != kSegmentLog)
-    return fail(Code::kInvalid, fmt::format("sealed in version {}: this program knows version 1 only", int{bytes[8]}));
+  const auto number = [&](size_t at) { return static_cast<unsigned char>(bytes[at]); };
+  if (number(8) != kVersion || number(10) != kSegmentLog)
+    return fail(Code::kInvalid, fmt::format("sealed in version {}: this program knows version 1 only", number(8)));
   SealHeader header;
-  if (bytes[9] < 0 || bytes[9] > static_cast<char>(Packing::kZstd))
-    return fail(Code::kInvalid, fmt::format("sealed with compression {}: expected 0, 1 or 2", int{bytes[9]}));
-  header.packing = static_cast<Packing>(bytes[9]);
+  if (number(9) > static_cast<unsigned char>(Packing::kZstd))
+    return fail(Code::kInvalid, fmt::format("sealed with compression {}: expected 0, 1 or 2", number(9)));
+  header.packing = static_cast<Packing>(number(9));
   header.key_id = to_hex(bytes.substr(16, 8));
   header.salt = bytes.substr(24, kSaltBytes);
   header.name_digest = bytes.substr(56, 32);

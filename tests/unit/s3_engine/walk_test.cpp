@@ -123,6 +123,12 @@ TEST(Ranges, CoverEverythingOnceHighestPriorityFirst) {
   EXPECT_EQ(ranges_by_priority({}), std::vector<KeyRange>{{}});
 }
 
+// A border goes to the server as text: half a character would be none.
+TEST(Ranges, NoneBeginsInsideACharacter) {
+  for (const char* prefix : {"caf\u00e9", "\u00c0", "daily/\u4e00", "\U0001f600"})
+    EXPECT_EQ(ranges_by_priority({{prefix, 5}}), std::vector<KeyRange>{{}}) << prefix;
+}
+
 TEST(Ranges, ASplitLeavesSomethingOnBothSides) {
   FakeBucket bucket("b");
   for (int i = 0; i < 1000; ++i) bucket.add(fmt::format("p/x/{:04}", i), "");

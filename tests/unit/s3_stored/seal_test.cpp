@@ -118,6 +118,18 @@ TEST(Seal, ABitChangedAnywhereIsNoticed) {
   }
 }
 
+// Bytes are numbers from 0 to 255 on every machine, whatever a plain char is there.
+TEST(Seal, WhatAHeaderSaysIsReadAlikeOnEveryMachine) {
+  const std::string header = sealed("text").substr(0, kSealHeaderBytes);
+  for (const auto& [at, says] : {std::pair{size_t{8}, "version 200"}, std::pair{size_t{9}, "compression 200"}}) {
+    std::string changed = header;
+    changed[at] = static_cast<char>(200);
+    const auto read = parse_seal_header(changed);
+    ASSERT_FALSE(read) << at;
+    EXPECT_NE(read.error().message.find(says), std::string::npos) << read.error().message;
+  }
+}
+
 TEST(Seal, SegmentsCantBeExchangedOrLeftOut) {
   const std::string stored = sealed(content_of(4 * kMiB));
   const auto segment = [&](size_t i) { return stored.substr(i * kMiB, kMiB); };
