@@ -16,7 +16,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist images kind-demo e2e bench bench-s3 clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist images arm64 kind-demo e2e bench bench-s3 clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ images: ## both images, by DOCKER (docker); the worker's has PostgreSQL's releas
 	  -t twinspan-$$name:$(VERSION) . || exit 1; done
 	@postgres=$$($(DOCKER) run --rm --entrypoint postgres twinspan-worker:$(VERSION) --version | cut -d' ' -f3) && [ -n "$$postgres" ] && \
 	  $(DOCKER) tag twinspan-worker:$(VERSION) twinspan-worker:$(VERSION)-postgres$$postgres && echo "twinspan-worker:$(VERSION)-postgres$$postgres"
+
+arm64: ## the programs for arm64, cross-compiled into build/arm64/bin, and their unit tests under QEMU
+	@tests/arm64/run
 
 kind-demo: ## a failover on a cluster of kind's (needs kind, Docker or Podman, kubectl and Helm)
 	@e2e/kind-demo

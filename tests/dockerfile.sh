@@ -22,6 +22,8 @@ done
 # The tag of a base is somebody else's to move, and a label that says another version than the chart misleads.
 grep -q '^ARG DEBIAN=.*@sha256:[0-9a-f]\{64\}$' Dockerfile || { echo "FAILED: the Dockerfile's base has no digest"; failed=1; }
 if grep '^FROM' Dockerfile | grep -vE '^FROM (scratch|\$\{DEBIAN\}|\$\{BINARIES\}|debian|postgres-root) AS '; then echo "FAILED: these start from something else than the pinned base"; failed=1; fi
+# One Dockerfile for every architecture.
+if grep -nE 'amd64|x86.64|aarch64|arm64' Dockerfile; then echo "FAILED: the Dockerfile names an architecture"; failed=1; fi
 [ "$(sed -n 's/^ARG VERSION=//p' Dockerfile)" = "$(sed -n 's/^appVersion: //p' charts/twinspan/Chart.yaml)" ] || { echo "FAILED: the Dockerfile's VERSION is not the chart's appVersion"; failed=1; }
 tests/docs_commands.py || failed=1
 exit "$failed"
