@@ -24,12 +24,6 @@ constexpr std::chrono::seconds kBetweenCuts{5}, kBetweenCutsMost{60};  // double
 constexpr std::chrono::seconds kAppliedBefore{20}, kApplied{5}, kGone{5}, kIdle{15};
 constexpr int64_t kLagAtCut = 16 << 20;
 
-Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop) {
-  auto done = session.simple(sql, time, stop);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 // Columns by name: their order may differ. Those of views follow from their tables, and sequences have the same ones.
 Result<std::set<std::string>> relations_of(Session& session, const std::stop_token& stop) {
   const auto found = list_names(
@@ -155,9 +149,16 @@ class Follower {
   std::string words_of(FollowTrouble::Verdict verdict) const {
     return fmt::format(
         "{} fails again and again; the log of the primary here says why. Where definitions were changed at the source, "
-        "undo that there, or, where the change rewrites no rows, make the same here as superuser; to copy anew: DROP "
-        "SUBSCRIPTION {} in database {} here",
+        "undo that there, {}",
         verdict == FollowTrouble::Verdict::kCopyFails ? "the copy of a table" : "what was written at the source",
+        or_else());
+  }
+
+  // What people can do about definitions but undoing what was changed.
+  std::string or_else() const {
+    return fmt::format(
+        "or, where the change rewrites no rows, make the same here as superuser; to copy anew: DROP SUBSCRIPTION {} in "
+        "database {} here",
         following_.name, following_.database);
   }
 
@@ -182,12 +183,7 @@ class Follower {
                                      stop_);
     if (!followed) return std::unexpected(followed.error());
     // One that was dropped there and made again has its name here still, and is published no more.
-    const auto published = list_names(*source_,
-                                      fmt::format("SELECT {} FROM pg_publication p JOIN pg_publication_rel ON prpubid ="
-                                                  " p.oid JOIN pg_class c ON c.oid = prrelid JOIN pg_namespace n ON"
-                                                  " n.oid = relnamespace WHERE pubname = {}",
-                                                  kQuotedName, quoted_literal(following_.name)),
-                                      stop_);
+    const auto published = list_names(*source_, published_by(following_.name), stop_);
     if (!published) return std::unexpected(published.error());
     const auto hidden = list_names(*source_, theirs(kQuotedName, "r", "row_security_active(c.oid)"), stop_);
     if (!hidden) return std::unexpected(hidden.error());
@@ -205,11 +201,8 @@ class Follower {
     const auto differing = this->differing();
     if (!differing) return std::unexpected(differing.error());
     if (differing->empty()) return {};
-    return fail(
-        Code::kInvalid,
-        fmt::format("definitions differ: {}. Undo that at the source, or, where the change rewrites no rows, make "
-                    "the same here as superuser; to copy anew: DROP SUBSCRIPTION {} in database {} here",
-                    *differing, following_.name, following_.database));
+    return fail(Code::kInvalid,
+                fmt::format("definitions differ: {}. Undo that at the source, {}", *differing, or_else()));
   }
 
   Status tell_following(const FollowSeen& seen) {

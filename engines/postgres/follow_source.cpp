@@ -20,12 +20,6 @@ constexpr std::chrono::seconds kGone{10};
 // Of who copies and sends: hidden rows are an error and not left out, and no limit of the server's ends a long copy.
 constexpr const char* kCopyOptions = "-c row_security=off -c statement_timeout=0";
 
-Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop) {
-  auto done = session.simple(sql, time, stop);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 std::string without_identity() {
   return theirs(kQuotedName, "r",
                 "relpersistence = 'p' AND relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_index WHERE"
@@ -106,14 +100,10 @@ Status do_subscribe(const Layout& layout, int port, const Following& following, 
   const std::string name = quoted_identifier(following.name);
   if (auto made = run(*source, fmt::format("BEGIN; CREATE PUBLICATION {}{}", name, list), kTime, stop); !made)
     return made;
-  const auto without = list_names(
-      *source,
-      fmt::format(
-          "SELECT * FROM ({}) AS t (name) WHERE name IN (SELECT {} FROM pg_publication p JOIN pg_publication_rel"
-          " ON prpubid = p.oid JOIN pg_class c ON c.oid = prrelid JOIN pg_namespace n ON n.oid = relnamespace"
-          " WHERE pubname = {})",
-          without_identity(), kQuotedName, quoted_literal(following.name)),
-      stop);
+  const auto without = list_names(*source,
+                                  fmt::format("SELECT * FROM ({}) AS t (name) WHERE name IN ({})", without_identity(),
+                                              published_by(following.name)),
+                                  stop);
   if (!without) return std::unexpected(without.error());
   if (auto fine = have_identity(*without); !fine) return fine;
   if (auto made = run(*source, "COMMIT", kTime, stop); !made) return made;

@@ -15,9 +15,7 @@ constexpr const char *kFresh = "twinspan_import", *kDiscarded = "twinspan_discar
 
 Status run(Session& session, const std::string& sql, const std::stop_token& stop,
            std::chrono::milliseconds time = kTime) {
-  auto done = session.simple(sql, time, stop);
-  if (!done) return std::unexpected(done.error());
-  return {};
+  return run(session, sql, time, stop);
 }
 
 Status make_table(Session& local, const std::stop_token& stop) {

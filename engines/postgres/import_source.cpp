@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "engines/postgres/conninfo.hpp"
+#include "engines/postgres/sql_objects.hpp"
 
 namespace twinspan::postgres {
 namespace {
@@ -53,6 +54,19 @@ std::string theirs(const std::string& what, const char* kind, const std::string&
       "SELECT {} FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = '{}' AND {} AND {} ORDER "
       "BY 1",
       what, kind, kTheirs, condition);
+}
+
+std::string published_by(const std::string& publication) {
+  return fmt::format(
+      "SELECT {} FROM pg_publication p JOIN pg_publication_rel ON prpubid = p.oid JOIN pg_class c ON c.oid = prrelid"
+      " JOIN pg_namespace n ON n.oid = relnamespace WHERE pubname = {}",
+      kQuotedName, quoted_literal(publication));
+}
+
+Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop) {
+  auto done = session.simple(sql, time, stop);
+  if (!done) return std::unexpected(done.error());
+  return {};
 }
 
 Result<std::vector<std::string>> list_names(Session& session, const std::string& sql, const std::stop_token& stop) {

@@ -1,5 +1,6 @@
 // The server that an import copies from, as the agent and PostgreSQL's programs reach it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -38,6 +39,10 @@ inline constexpr std::string_view kTheirs =
 inline constexpr const char* kQuotedName = "format('%I.%I', nspname, relname)";
 // Of people's relations of that kind, `what` of each.
 std::string theirs(const std::string& what, const char* kind, const std::string& condition);
+// Of what a publication has.
+std::string published_by(const std::string& publication);
+// Statements whose rows nobody asks for.
+Status run(Session& session, const std::string& sql, std::chrono::milliseconds time, const std::stop_token& stop);
 Result<std::vector<std::string>> list_names(Session& session, const std::string& sql, const std::stop_token& stop);
 int64_t integer_of(const std::optional<std::string>& text);  // 0 where it is none
 

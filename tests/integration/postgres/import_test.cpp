@@ -101,6 +101,9 @@ class ImportTest : public Pair {
     return eventually([&] { return local.copy().import_ && status().phase == phase; }, kPatience);
   }
   std::string said() { return status().message.value_or(""); }
+  bool says(const std::string& words) {
+    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
+  }
 
   std::string owner_dir;
   Secrets secrets;
@@ -139,8 +142,7 @@ TEST_F(ImportTest, EverythingIsHereAndTheOwnersAndNothingIsCopiedTwice) {
       in(west, "postgres", "UPDATE twinspan.imports SET state = 'Begun'");
       {  // Somebody opened it since: what is there may be people's.
         auto keeper = agent();
-        ASSERT_TRUE(eventually([&] { return said().find("clients were let in") != std::string::npos; }, kPatience))
-            << said();
+        ASSERT_TRUE(says("clients were let in")) << said();
         EXPECT_EQ(here("SELECT count(*) FROM public.goods"), "5000");
       }
       in(west, "postgres", "ALTER DATABASE app CONNECTION LIMIT 0");
@@ -254,8 +256,7 @@ TEST_F(ImportTest, WhatIsWrongIsNamedAndNothingIsLostAndOncePutRightItGoesOn) {
       << "who shuts it after us means it";
   secrets.put("password", "wrong");
   in(west, "app", "DROP TABLE public.precious");
-  EXPECT_TRUE(eventually([&] { return said().find("password authentication failed") != std::string::npos; }, kPatience))
-      << said();
+  EXPECT_TRUE(says("password authentication failed")) << said();
   EXPECT_NE(said().find("passwordSecretRef"), std::string::npos) << said();
   EXPECT_EQ(status().phase, ImportPhase::kFailed);
   secrets.put("password", "r:e\\ader");
@@ -363,7 +364,7 @@ TEST_F(FollowTest, WhatIsWrittenWhileItFollowsIsHereAfterTheCut) {
   ASSERT_OK(slow);
   ASSERT_OK(slow->simple("BEGIN; INSERT INTO public.goods (name) VALUES ('slow')", kPatience));
   cut_over = true;
-  ASSERT_TRUE(eventually([&] { return said().find("being written to") != std::string::npos; }, kPatience)) << said();
+  ASSERT_TRUE(says("being written to")) << said();
   EXPECT_EQ(status().phase, ImportPhase::kCuttingOver);
   EXPECT_FALSE(owner_gets_in());
   ASSERT_OK(slow->simple("COMMIT", kPatience));
@@ -455,9 +456,6 @@ TEST_F(FollowTest, WhatCannotBeFollowedIsNamedAndNothingIsMadeAnywhere) {
   theirs("CREATE TABLE public.bare (id int)");
   source("CREATE TABLE public.foreign_one (id int PRIMARY KEY)");
   auto keeper = agent();
-  const auto says = [&](const std::string& words) {
-    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
-  };
   EXPECT_TRUE(says("may not publish public.foreign_one")) << said();
   source("ALTER TABLE public.foreign_one OWNER TO them");
   EXPECT_TRUE(says("without replica identity: public.bare")) << said();
@@ -473,19 +471,17 @@ TEST_F(FollowTest, AnotherDefinitionAtTheSourceIsToldAndNoCutIsMade) {
   auto keeper = agent();
   ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
   theirs("ALTER TABLE public.goods ADD COLUMN price int; INSERT INTO public.goods (name, price) VALUES ('dear', 9)");
-  EXPECT_TRUE(eventually([&] { return said().find("again and again") != std::string::npos; }, kPatience)) << said();
+  EXPECT_TRUE(says("again and again")) << said();
   EXPECT_EQ(status().phase, ImportPhase::kFailed);
   in(west, "app", "ALTER TABLE public.goods ADD COLUMN price int");
   ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
   theirs("CREATE TABLE public.later (id int PRIMARY KEY)");
   cut_over = true;
-  EXPECT_TRUE(eventually([&] { return said().find("only at the source: ") != std::string::npos; }, kPatience))
-      << said();
+  EXPECT_TRUE(says("only at the source: ")) << said();
   EXPECT_TRUE(eventually([&] { return status().phase == ImportPhase::kFailed; }, kPatience)) << said();
   EXPECT_NE(said().find("table public.later (id integer)"), std::string::npos) << said();
   in(west, "app", "CREATE TABLE public.later (id int PRIMARY KEY)");
-  EXPECT_TRUE(eventually([&] { return said().find("not followed: public.later") != std::string::npos; }, kPatience))
-      << said();
+  EXPECT_TRUE(says("not followed: public.later")) << said();
   EXPECT_FALSE(owner_gets_in());
   // Copied anew by hand.
   in(west, "app", "DROP SUBSCRIPTION " + west.value("SELECT subname FROM pg_subscription"));
@@ -502,9 +498,6 @@ TEST_F(FollowTest, ATableThatIsMadeAgainIsNotTakenForTheOneBefore) {
   auto keeper = agent();
   ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
   cut_over = true;
-  const auto says = [&](const std::string& words) {
-    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
-  };
   theirs(
       "DROP TABLE public.report; CREATE TABLE public.report (id int PRIMARY KEY); INSERT INTO public.report VALUES "
       "(7)");
@@ -525,9 +518,6 @@ TEST_F(FollowTest, APartitionThatIsTakenOutAndALargeObjectAreNamed) {
   ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
   theirs("ALTER TABLE public.parts DETACH PARTITION public.p1; SELECT lo_from_bytea(0, 'x')");
   cut_over = true;
-  const auto says = [&](const std::string& words) {
-    return eventually([&] { return said().find(words) != std::string::npos; }, kPatience);
-  };
   EXPECT_TRUE(says("table public.p1 (id integer)")) << said();
   EXPECT_TRUE(says("1 large objects")) << said();
   EXPECT_FALSE(owner_gets_in());
@@ -543,8 +533,7 @@ TEST_F(FollowTest, RowsThatAreHiddenFromTheUserAreNotLeftOut) {
       "ALTER TABLE public.goods ENABLE ROW LEVEL SECURITY; ALTER TABLE public.goods FORCE ROW LEVEL SECURITY;"
       "CREATE POLICY few ON public.goods USING (id < 5)");
   auto keeper = agent();
-  EXPECT_TRUE(eventually([&] { return said().find("hides rows of public.goods") != std::string::npos; }, kPatience))
-      << said();
+  EXPECT_TRUE(says("hides rows of public.goods")) << said();
   EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
   ASSERT_OK(east.sql("ALTER ROLE reader BYPASSRLS"));
   ASSERT_TRUE(reaches(ImportPhase::kFollowing)) << said();
@@ -574,7 +563,7 @@ TEST_F(FollowTest, ATableOfATransactionThatWasWaitedForIsNamed) {
       },
       kPatience));
   ASSERT_OK(session->simple("COMMIT", kPatience));
-  EXPECT_TRUE(eventually([&] { return said().find("public.later") != std::string::npos; }, kPatience)) << said();
+  EXPECT_TRUE(says("public.later")) << said();
   EXPECT_FALSE(owner_gets_in());
 }
 
@@ -594,9 +583,7 @@ TEST_F(FollowTest, BeginningAnewGivesBackFirstWhatTheHalfTookAtTheSource) {
   ASSERT_EQ(west.value("SELECT pg_is_in_recovery()"), "f");
   life = 2;
   auto keeper = agent();
-  ASSERT_TRUE(
-      eventually([&] { return said().find("without replica identity: public.bare") != std::string::npos; }, kPatience))
-      << said();
+  ASSERT_TRUE(says("without replica identity: public.bare")) << said();
   EXPECT_EQ(left_at_source(), "0 slots, 0 publications");
 }
 
@@ -636,8 +623,7 @@ TEST_F(FollowTest, ASlotThatIsLostIsCopiedAnew) {
             .has_value();
       },
       kPatience));
-  EXPECT_TRUE(eventually([&] { return said().find("is lost at the source") != std::string::npos; }, kPatience))
-      << said();
+  EXPECT_TRUE(says("is lost at the source")) << said();
   theirs("INSERT INTO public.goods (name) VALUES ('later')");
   cut_over = true;
   ASSERT_TRUE(reaches(ImportPhase::kCompleted)) << said();
