@@ -45,6 +45,20 @@ bool is_variable_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
 }
 
+bool is_log_position(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  const auto hex = [](std::string_view part) {
+    return !part.empty() && part.size() <= 8 &&
+           std::all_of(part.begin(), part.end(), [](char c) { return is_digit(c) || is_in(c, "abcdefABCDEF"); });
+  };
+  return hex(text.substr(0, slash)) && hex(text.substr(slash + 1));
+}
+
+bool is_transaction_number(std::string_view text) {
+  return !text.empty() && text.size() <= 19 && text.front() != '0' && std::all_of(text.begin(), text.end(), is_digit);
+}
+
 bool is_size(std::string_view text) {
   const auto digits = [&text] {
     size_t count = 0;

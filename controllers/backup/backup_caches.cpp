@@ -44,7 +44,8 @@ BackupCaches::BackupCaches(kube::Client& client, Cluster& cluster, const std::ve
     if (after) schedules_of_bucket_.add(bucket(after), key.ns + "/" + key.name);
   });
   keep(backups_, backups_of_schedule_, [](const api::Backup& one) { return one.spec.schedule_ref.name; });
-  keep(restores_, restores_of_schedule_, [](const api::Restore& one) { return one.spec.from.schedule_ref.name; });
+  keep(restores_, restores_of_schedule_,
+       [](const api::Restore& one) { return one.spec.from.schedule_ref.value_or(api::ScheduleReference{}).name; });
 }
 
 void BackupCaches::on_change_of_link(const std::function<void(const kube::Key& link)>& enqueue) {

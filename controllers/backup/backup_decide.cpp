@@ -184,19 +184,26 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     look.busy = true;
   } else {
     const std::string archiver = primary.empty() ? before->archiver : primary;
-    look.assignment = {schedule.metadata.name,   *stanza,     archiver, schedule.spec.destination,
-                       schedule.spec.encryption, std::nullopt};
+    api::BackupAssignment& assignment = look.assignment.emplace();
+    assignment.schedule = schedule.metadata.name;
+    assignment.stanza = *stanza;
+    assignment.archiver = archiver;
+    assignment.destination = schedule.spec.destination;
+    assignment.encryption = schedule.spec.encryption;
+    assignment.max_delay_seconds = schedule.spec.continuous.max_delay_seconds;
+    assignment.keep_free_percent = schedule.spec.continuous.keep_free_percent;
+    assignment.threads = schedule.spec.throttle.threads;
     const std::vector<Backup> backups = found == seen.backups.end() ? std::vector<Backup>() : found->second;
-    look.assignment->run = look_after(backups, seen, primary, look);
+    assignment.run = look_after(backups, seen, primary, look);
     run_on_schedule(schedule, backups, seen, look);
     status.stanza = stanza;
     const MemberSeen* member = find(seen, archiver);
-    if (member && writes(member->backup, look.assignment->stanza))
+    if (member && writes(member->backup, assignment.stanza))
       status.timeline = member->backup.timeline;
     else if (status.archiver != archiver)
       status.timeline.reset();  // the former one's, which a restore must not follow
     status.archiver = archiver;
-    ready = ready_condition(seen, *look.assignment);
+    ready = ready_condition(seen, assignment);
   }
   api::set_condition(status.conditions, ready, schedule.metadata.generation, seen.now);
 }

@@ -171,7 +171,8 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
   if (!restore) return kube::Requeue::none();
   RestoreSeen seen;
   seen.restore = &*restore;
-  const auto schedule = caches_.schedule({key.ns, restore->spec.from.schedule_ref.name});
+  const auto schedule =
+      caches_.schedule({key.ns, restore->spec.from.schedule_ref.value_or(api::ScheduleReference{}).name});
   seen.schedule = schedule.get();
   const auto source = schedule ? cluster_.links.find({key.ns, schedule->spec.link_ref.name}) : nullptr;
   seen.source = source && source->actionable ? &*source : nullptr;

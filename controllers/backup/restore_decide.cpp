@@ -73,7 +73,7 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
     return failed(std::move(look),
                   fmt::format("spec.to.newLink.name: link {} exists, another name is expected", spec.to.new_link.name));
   if (auto kept = kept_away(seen, look)) return *kept;
-  const std::string& schedule = spec.from.schedule_ref.name;
+  const std::string schedule = spec.from.schedule_ref.value_or(api::ScheduleReference{}).name;
   if (!seen.schedule)
     return waits(std::move(look),
                  fmt::format("spec.from.scheduleRef.name: there is no BackupSchedule \"{}\"", schedule));
@@ -99,10 +99,15 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
 api::RestoreAssignment assignment_of(const RestoreSeen& seen, const api::RestoreStatus& status) {
   const api::RestoreTarget& target = seen.restore->spec.target;
   const WallTime began = parse_rfc3339(status.started_at.value_or("")).value_or(seen.now);
-  return {seen.restore->metadata.name,     status.stanza.value_or(""),
-          status.timeline.value_or(0),     target.latest.value_or(false) ? std::nullopt : target.time,
-          seen.schedule->spec.destination, seen.schedule->spec.encryption,
-          to_rfc3339(began + kWaitsForLog)};
+  api::RestoreAssignment assignment;
+  assignment.name = seen.restore->metadata.name;
+  assignment.stanza = status.stanza.value_or("");
+  assignment.timeline = status.timeline.value_or(0);
+  assignment.destination = seen.schedule->spec.destination;
+  assignment.encryption = seen.schedule->spec.encryption;
+  if (!target.latest.value_or(false)) assignment.time = target.time;
+  assignment.until = to_rfc3339(began + kWaitsForLog);
+  return assignment;
 }
 
 RestoreLook attach(const api::ReplicationLink& link, RestoreLook look, WallTime now) {

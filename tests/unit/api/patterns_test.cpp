@@ -27,6 +27,8 @@ const std::vector<Matcher> kMatchers = {
     {"^[A-Za-z_][A-Za-z0-9_]*$", is_variable_name, "aZ0_-."},
     {"^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$", is_size, "09.kKMGi-"},
     {"^https?://[A-Za-z0-9.:_\\[\\]-]+$", is_origin, "aZ0.:_[]-/@? ", {"", "http:/", "https:/", "httpss:/"}},
+    {"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$", is_log_position, "0aF/g", {"", "0/", "1234567", "1/2345678"}},
+    {"^[1-9][0-9]{0,18}$", is_transaction_number, "019-a", {"", "123456789012345678"}},
     {"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", is_reason, "aZ0_,:-"},
 };
 

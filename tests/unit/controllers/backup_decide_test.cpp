@@ -167,10 +167,11 @@ TEST(BackupDecide, OneRunsAtATimeTheOldestFirst) {
   world.add("two");
   const BackupLook first = world.step();
   ASSERT_TRUE(first.assignment->run);
-  EXPECT_EQ(*first.assignment->run, (api::BackupRun{"one", "u-one", "east", 1}));
+  EXPECT_EQ(*first.assignment->run, (api::BackupRun{"one", "u-one", "east", 1, api::BackupKind::kFull}));
   EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kRunning);
   EXPECT_EQ(world.backups[1].status.phase, BackupPhase::kPending);
-  EXPECT_EQ(*world.step().assignment->run, (api::BackupRun{"one", "u-one", "east", 1})) << "again, the same";
+  EXPECT_EQ(*world.step().assignment->run, (api::BackupRun{"one", "u-one", "east", 1, api::BackupKind::kFull}))
+      << "again, the same";
   world.say("east", BackupReport::Phase::kWaitingForWal);
   world.step();
   EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kWaitingForWal);
@@ -251,7 +252,7 @@ TEST(BackupDecide, AFailoverBeginsTheNextAttemptElsewhereAndThreeAreAllThereAre)
   EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kPending);
   for (int64_t attempt = 2; attempt <= kBackupAttempts; ++attempt) {
     world.now += std::chrono::seconds(60);
-    ASSERT_EQ(world.step().assignment->run, (api::BackupRun{"one", "u-one", "west", attempt}));
+    ASSERT_EQ(world.step().assignment->run, (api::BackupRun{"one", "u-one", "west", attempt, api::BackupKind::kFull}));
     world.say("west", BackupReport::Phase::kFailed);
     world.step();
   }
@@ -328,7 +329,7 @@ struct Restoring {
     world.schedule.status.timeline = 3;
     restore.metadata.name = "before";
     restore.metadata.ns = "shop";
-    restore.spec.from.schedule_ref.name = "daily";
+    restore.spec.from.schedule_ref = {"daily"};
     restore.spec.to.new_link.name = "orders-1430";
     restore.spec.target.latest = true;
   }

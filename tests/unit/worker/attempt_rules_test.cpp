@@ -9,7 +9,7 @@ api::BackupAssignment assignment(const std::string& stanza, const std::string& b
   api::BackupAssignment out;
   out.stanza = stanza;
   out.destination.s3.bucket = bucket;
-  if (attempt > 0) out.run = api::BackupRun{"nightly-1", "uid", "east", attempt};
+  if (attempt > 0) out.run = api::BackupRun{"nightly-1", "uid", "east", attempt, api::BackupKind::kFull};
   return out;
 }
 
