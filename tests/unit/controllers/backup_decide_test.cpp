@@ -349,7 +349,8 @@ struct Restoring {
 
 TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   Restoring all;
-  all.restore.spec.target = {"2026-11-29T11:00:00Z", std::nullopt};
+  all.restore.spec.target = {};
+  all.restore.spec.target.time = "2026-11-29T11:00:00Z";
   const RestoreLook begun = all.step();
   ASSERT_TRUE(begun.create);
   EXPECT_EQ(begun.create->metadata.annotations.at(std::string(kRestoreAnnotation)), "before");
@@ -414,12 +415,15 @@ TEST(RestoreDecide, TheLinkLetsGoOfTheRepositoryExactlyWhenItIsOver) {
 TEST(RestoreDecide, WhatCanNotBeIsRefusedBeforeAnythingIsMade) {
   const std::vector<std::pair<std::function<void(Restoring&)>, std::string>> wrong{
       {[](Restoring& r) {
-         r.restore.spec.target = {"2026-11-29T13:00:00Z", std::nullopt};
+         r.restore.spec.target = {};
+         r.restore.spec.target.time = "2026-11-29T13:00:00Z";
        },
        "spec.target.time"},
       {[](Restoring& r) { r.restore.spec.target = {}; }, "spec.target"},
       {[](Restoring& r) {
-         r.restore.spec.target = {"2026-11-29T11:00:00Z", true};
+         r.restore.spec.target = {};
+         r.restore.spec.target.time = "2026-11-29T11:00:00Z";
+         r.restore.spec.target.latest = true;
        },
        "spec.target"},
       {[](Restoring& r) { r.made = r.world.link; }, "spec.to.newLink.name"},
