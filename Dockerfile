@@ -53,6 +53,7 @@ COPY contract contract
 COPY failover failover
 COPY backup backup
 COPY s3 s3
+COPY kafka kafka
 COPY engines engines
 COPY controllers controllers
 COPY worker worker

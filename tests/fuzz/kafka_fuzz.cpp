@@ -1,0 +1,76 @@
+// libFuzzer: whatever bytes a broker sends, kafka/ reads them within bounds; what it could read it writes so that the
+// same is read again; and no batch with a wrong checksum gets a right one.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "kafka/batch.hpp"
+#include "kafka/messages.hpp"
+#include "kafka/records.hpp"
+
+namespace {
+
+using namespace twinspan::kafka;
+
+[[noreturn]] void broken(const char* what) {
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
+
+template <class Message>
+void message(std::string_view bytes, int version) {
+  Reader in(bytes);
+  Message first;
+  first.decode(in, version);
+  if (in.failed()) return;
+  std::string once, again;
+  Writer out(once), out_again(again);
+  first.encode(out, version);
+  Reader in_again(once);
+  Message second;
+  second.decode(in_again, version);
+  if (in_again.failed() || in_again.left() != 0) broken("what was written cannot be read");
+  second.encode(out_again, version);
+  if (once != again) broken("another message");
+}
+
+template <class... Requests>
+struct Every {
+  static void choose(unsigned which, unsigned version, std::string_view bytes) {
+    unsigned number = 0;
+    const auto one = [&]<class Request>(Request) {
+      const int chosen = Request::kApi.min + static_cast<int>(version) % (Request::kApi.max - Request::kApi.min + 1);
+      if (number++ == which % (2 * sizeof...(Requests))) message<Request>(bytes, chosen);
+      if (number++ == which % (2 * sizeof...(Requests))) message<typename Request::Answer>(bytes, chosen);
+    };
+    (one(Requests{}), ...);
+  }
+};
+
+void batches(std::string bytes) {
+  Batches all(bytes);
+  while (all.next() == Batches::Found::kBatch) {
+    const std::string_view batch(all.bytes().data(), all.bytes().size());
+    const bool right = crc_is_right(batch);
+    Records records(all.head(), batch.substr(kBatchHeadBytes));
+    BatchBuilder builder;
+    while (const Record* record = records.next()) builder.add(*record);
+    if (!records.failed() && builder.count() != all.head().count) broken("another number of records");
+    mark(all.bytes(), {.id = 1, .epoch = 2, .sequence = 3, .transactional = true});
+    if (crc_is_right(batch) != right) broken("a checksum that was wrong and is right, or the other way round");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  if (data[0] == 0) {
+    batches(std::string(bytes));
+  } else {
+    EveryRequest<Every>::choose(data[0] - 1u, data[1], bytes);
+  }
+  return 0;
+}
