@@ -13,6 +13,7 @@ class BadManifest:
         self.name = path.stem
         self.refused_by = re.search("^# refused-by: (.*)", text, re.M)[1]
         self.field = re.search("^# expect-field: (.*)", text, re.M)[1]
+        self.taken = re.findall("^# taken: (.*)", text, re.M)  # pods that the documents before have made
         self.warned_of = "# webhook: warns" in text  # admitted: what is missing may come yet
         # Those before the last are there already: the object's own former version, its neighbours.
         *self.before, self.wrong = yaml.safe_load_all(text)
