@@ -6,7 +6,7 @@ SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
 SEEDS ?= 30000
 DOCKER ?= docker
 VERSION := $(shell sed -n 's/^appVersion: //p' charts/twinspan/Chart.yaml)
-DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,twinspan-demo)
+DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,$(if $(BACKUP),twinspan-demo-backup,twinspan-demo))
 CACHE := $(HOME)/.cache/twinspan
 PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 clang-19 pkg-config git \
   libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev libspdlog-dev libfmt-dev \
@@ -33,7 +33,7 @@ packages: # their names, for tests/dockerfile.sh
 build: deps ## the programs, optimised, into build/release/bin
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS)
 
-demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; KEEP=1 leaves it running)
+demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; BACKUP=1: a dropped table comes back; KEEP=1 leaves it running)
 	@$(MAKE) --no-print-directory deps
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-archive twinspan-sandbox-shim twinspan-sandbox $(DEMO)
 	@build/release/bin/$(firstword $(DEMO)) $(if $(KEEP),--keep)

@@ -105,6 +105,8 @@ struct EventRecorder::Impl {
   }
 
   static void report(const Result<Json>& done) {
+    // The namespace is going, and with it whoever would read of it.
+    if (!done && done.error().code == Code::kNotFound) return;
     if (!done && done.error().code != Code::kCancelled)
       log::warn("event not written", {{"error", done.error().message}});
   }

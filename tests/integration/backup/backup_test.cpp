@@ -14,13 +14,12 @@
 #include "core/log.hpp"
 #include "core/wait.hpp"
 #include "integration/eventually.hpp"
-#include "pki/certificate.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/connection.hpp"
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
-#include "sandbox/s3/stub.hpp"
+#include "sandbox/s3/backup_bucket.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -30,7 +29,7 @@ using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""h;
 
 constexpr std::chrono::seconds kSettles{180};
-constexpr const char* kBucket = "backups";
+constexpr const char* kBucket = s3_stub::BackupBucket::kName;
 
 class BackupTest : public testing::Test {
  protected:
@@ -66,29 +65,14 @@ class BackupTest : public testing::Test {
     }
     scenario_.reset();
     cluster_.reset();
-    bucket_.reset();
   }
   static void expect(const Status& status) { ASSERT_TRUE(status) << status.error().message; }
 
   void start_bucket() {
-    const WallTime now = clock_.wall_now();
-    const auto ca = pki::make_ca("bucket", now - 1h, now + 24h);
-    ASSERT_TRUE(ca);
-    pki::CertificateRequest request;
-    request.common_name = "bucket";
-    request.dns_names = {"localhost"};
-    request.server = true;
-    request.not_before = now - 1h;
-    request.not_after = now + 24h;
-    const auto issued = pki::issue(*ca, request);
-    ASSERT_TRUE(issued);
-    authority_ = ca->certificate_pem;
-    s3_stub::StubOptions options;
-    options.server.identity = {issued->certificate_pem, issued->key_pem};
-    options.server.threads = 16;
-    bucket_ = std::make_unique<s3_stub::Stub>(std::move(options));
-    bucket_->create_bucket(kBucket);
-    expect(bucket_->start());
+    auto started = s3_stub::start_backup_bucket(clock_);
+    ASSERT_TRUE(started) << started.error().message;
+    bucket_of_test_ = std::move(*started);
+    bucket_ = bucket_of_test_.server.get();
   }
 
   void create(const kube::Resource& kind, const std::string& name, Json more) {
@@ -99,18 +83,14 @@ class BackupTest : public testing::Test {
     ASSERT_TRUE(created) << created.error().message;
   }
   void back_up() {
-    create(kube::kSecrets, "bucket",
-           {{"data",
-             {{"accessKeyId", base64_encode("test")},
-              {"secretAccessKey", base64_encode("test-secret")},
-              {"ca.crt", base64_encode(authority_)}}}});
+    create(kube::kSecrets, "bucket", {{"data", bucket_of_test_.secret_data()}});
     create(kube::kSecrets, "passphrase", {{"data", {{"key", base64_encode("0123456789abcdef0123456789abcdef")}}}});
     create(kube::kBackupSchedules, "orders",
            {{"spec",
              {{"linkRef", {{"name", "orders"}}},
               {"destination",
                {{"s3",
-                 {{"endpoint", fmt::format("https://localhost:{}", bucket_->port())},
+                 {{"endpoint", bucket_of_test_.endpoint()},
                   {"bucket", kBucket},
                   {"prefix", "orders/"},
                   {"credentialsSecretRef", {{"name", "bucket"}}},
@@ -231,8 +211,8 @@ class BackupTest : public testing::Test {
   const kube::Key kLink{"shop", "orders"};
   SystemClock clock_;
   Progress progress_{true};
-  std::string authority_;
-  std::unique_ptr<s3_stub::Stub> bucket_;
+  s3_stub::BackupBucket bucket_of_test_;
+  s3_stub::Stub* bucket_ = nullptr;
   std::unique_ptr<DemoCluster> cluster_;
   std::unique_ptr<Scenario> scenario_;
   WriterTarget target_;
