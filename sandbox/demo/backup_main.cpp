@@ -202,7 +202,8 @@ class Demo {
     return object ? object->value("status", Json::object()) : Json::object();
   }
   Json condition(const kube::Resource& kind, const char* type) {
-    for (const Json& one : member_of(status(kind, kLink.name), "conditions"))
+    const Json now = status(kind, kLink.name);
+    for (const Json& one : member_of(now, "conditions"))
       if (text_of(one, "type") == type) return one;
     return Json::object();
   }
