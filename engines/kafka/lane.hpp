@@ -1,0 +1,247 @@
+// A lane carries partitions from one cluster to another, each record once and in order: what was read, and how far that
+// is, are written in one transaction. A state machine without threads, clocks or sockets: answers and ticks go in,
+// requests come out. In any doubt it begins anew: its transactional id is taken again, which ends or fences whatever
+// was under way, and it goes on from the position that is committed then.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engines/kafka/route.hpp"
+#include "engines/kafka/state.hpp"
+#include "kafka/batch.hpp"
+#include "kafka/exchange.hpp"
+
+namespace twinspan::kafka_engine {
+
+using Time = std::chrono::milliseconds;  // since any moment, never going back
+
+enum class Start { kEarliest, kLatest };
+enum class Side { kSource, kTarget };
+
+struct LaneSettings {
+  std::map<PartitionName, std::string> partitions{};  // and the target's topic of each
+  std::string transactional_id{}, state_topic{};      // its partition 0
+  std::string holder{};                               // who this process is, unlike any other
+  Start start = Start::kEarliest;
+  bool into_existing = false;  // also where the target's partition has records already
+  Time checkpoint{1000};       // a transaction's age at most
+  Time transaction_timeout{60000}, request_timeout{35000}, fetch_wait{500}, retry{100}, retry_most{5000};
+  int64_t transaction_bytes = 64 << 20, buffer_bytes = 64 << 20;
+  int32_t fetch_bytes = 4 << 20, partition_fetch_bytes = 1 << 20;
+  int produces_at_once = 4;  // for each broker
+};
+
+// `line`: requests of one line are served one by one. 0: records; 1: what must not wait behind them.
+struct Ask {
+  uint64_t ticket = 0;
+  Side side = Side::kSource;
+  int32_t broker = -1;  // -1: any
+  int line = 0;
+  kafka::AnyRequest request{};  // what it looks at lives until it is answered or its side is hung up
+};
+
+// Why a partition goes no further. `offset`: at the source, where it stands.
+struct Halt {
+  enum class Reason { kGap, kTruncated, kRecreated, kTooLarge, kOldFormat, kCorrupt, kRefused, kExisting, kTargetLost };
+  Reason reason = Reason::kRefused;
+  int64_t offset = 0;
+  std::string message{};
+};
+std::string_view to_string(Halt::Reason reason);
+
+struct PartitionStatus {
+  Position committed{};
+  std::optional<int64_t> source_end{};  // the last stable offset, where it was heard since the beginning
+  std::optional<Halt> halt{};
+  int64_t records = 0, batches = 0, bytes = 0, dropped = 0;  // committed by this process; dropped: batches
+  int64_t foreign = 0;  // offsets that others took at the target since the beginning
+};
+struct LaneStatus {
+  std::map<PartitionName, PartitionStatus> partitions{};
+  int64_t commits = 0, begun_anew = 0;
+  std::string last_doubt{};
+  bool following = false;
+};
+
+class Lane {
+ public:
+  explicit Lane(LaneSettings settings);
+
+  void tick(Time now);  // whenever time went on, and once to begin
+  void answered(Time now, uint64_t ticket, kafka::Answer answer);
+  void lost(Time now, uint64_t ticket, const std::string& why);  // it is not known whether it was done
+  void stop() { stopping_ = true; }                              // commit what was sent, then end
+  // Once: every connection of that side is to be closed now, before anything else is done with it: nothing of before
+  // may arrive there any more, as far as it has not left.
+  bool take_hang_up(Side side) {
+    return std::exchange(side == Side::kSource ? hang_up_source_ : hang_up_target_, false);
+  }
+  std::vector<Ask> take();  // what is to be sent now, in order
+  Time wakes_at() const;    // tick then at the latest
+
+  bool over() const { return phase_ == Phase::kOver; }
+  const std::optional<Error>& failure() const { return failure_; }  // why it is over, if not by stop()
+  bool at_end() const;  // all that can be carried of what the source had when it was last heard is committed
+  const LaneStatus& status() const { return status_; }
+
+ private:
+  enum class Phase { kLookingUp, kFencing, kReadingState, kPlacing, kFollowing, kOver };
+  enum class Purpose {
+    kMetadata,
+    kCoordinator,
+    kInit,
+    kStateBegin,
+    kStateEnd,
+    kStateFetch,
+    kTargetEnds,
+    kSourceStarts,
+    kFetch,
+    kSourceBegin,
+    kAdd,
+    kProduce,
+    kStateProduce,
+    kEnd,
+  };
+  // A stretch of the source's log: a batch to send, or, without bytes, one that is passed over.
+  struct Item {
+    Position next;
+    int64_t base = 0;
+    int32_t count = 0;
+    std::span<char> bytes{};
+    std::shared_ptr<std::string> owner{};
+  };
+  struct Sent {
+    PartitionName partition;
+    Item item;
+  };
+  struct Pending {
+    Purpose purpose;
+    Side side;
+    int32_t broker;
+    Time deadline;
+    std::vector<Sent> items{};                // of a Produce
+    std::vector<PartitionName> partitions{};  // that were asked for
+  };
+  struct Partition {
+    std::string target_topic;
+    kafka::Uuid source_id{}, target_id{};
+    int32_t source_leader = -1, target_leader = -1, source_epoch = -1;
+    bool placed = false;  // a state of it is known or will be by the next commit
+    bool dirty = false;   // it is to be written
+    PartitionState committed;
+    Position staged, fetch_at;  // what the transaction under way will commit; what is asked for next
+    std::optional<int64_t> source_end;
+    std::deque<Item> queue;
+    int64_t queued_bytes = 0;
+    std::optional<int64_t> source_start, target_end;  // as they were heard when it was placed
+    int32_t sequence = 0;
+    int64_t target_next = 0;
+    bool target_exact = false;  // and not just a lower bound
+    std::optional<Halt> halt;
+    Time not_before{0};
+    int suspicions = 0, corrupt = 0;  // in a row, of what has to be seen again before it is believed
+    int64_t sent_records = 0, sent_batches = 0, sent_bytes = 0;  // in this transaction
+  };
+  struct Transaction {
+    enum class State { kNone, kOpen, kClosing, kState, kEnding };
+    State state = State::kNone;
+    Time began{0}, closing{0};
+    std::set<PartitionName> added, adding;
+    bool state_added = false;
+    Time add_not_before{0};
+    int64_t bytes = 0;
+    std::map<PartitionName, PartitionState> writes;  // what the state says once it is committed
+  };
+
+  // lane.cpp
+  void ask(Purpose purpose, Side side, int32_t broker, kafka::AnyRequest request, Pending pending);
+  void ask(Purpose purpose, Side side, int32_t broker, kafka::AnyRequest request) {
+    ask(purpose, side, broker, std::move(request), Pending{});
+  }
+  void begin_anew(const std::string& doubt);
+  void end_with(Error error);
+  void move();  // whatever can be done now
+  void heard(Pending& asked, kafka::Answer& answer);
+  void failed(Pending& asked, const std::string& why);
+  bool pending(Purpose purpose) const;
+  bool pending(Purpose purpose, int32_t broker) const;
+  void halt(const PartitionName& name, Halt::Reason reason, int64_t offset, std::string message);
+
+  // lane_start.cpp
+  void look_up();
+  void heard_metadata(Side side, const kafka::MetadataResponse& answer);
+  void heard_coordinator(const kafka::FindCoordinatorResponse& answer);
+  void heard_init(const kafka::InitProducerIdResponse& answer);
+  void heard_state_offsets(Purpose purpose, const kafka::ListOffsetsResponse& answer);
+  void heard_state(kafka::Answer& answer);
+  void fetch_state();
+  void place();
+  void heard_target_ends(const kafka::ListOffsetsResponse& answer);
+  void heard_source_starts(const kafka::ListOffsetsResponse& answer);
+  void ask_offsets(Purpose purpose, Side side, int64_t timestamp, const std::vector<PartitionName>& which);
+  bool placed_by(const PartitionName& name, Partition& partition);
+
+  // lane_source.cpp
+  void fetch();
+  void heard_fetch(Pending& asked, kafka::Answer& answer);
+  void heard_records(const PartitionName& name, Partition& partition, kafka::FetchResponse::Topic::Partition& got,
+                     const std::shared_ptr<std::string>& owner);
+  void heard_fetch_error(const PartitionName& name, Partition& partition, kafka::ErrorCode error);
+  void heard_source_begin(Pending& asked, const kafka::ListOffsetsResponse& answer);
+
+  // lane_target.cpp
+  void transact();
+  bool should_close() const;
+  void add_partitions();
+  void heard_added(const kafka::AddPartitionsToTxnResponse& answer);
+  void produce();
+  void heard_produced(Pending& asked, const kafka::ProduceResponse& answer);
+  void refused(const PartitionName& name, const Item& item, kafka::ErrorCode error, const std::string& message);
+  void write_state();
+  void heard_state_produced(const kafka::ProduceResponse& answer);
+  void heard_end(const kafka::EndTxnResponse& answer);
+  void committed();
+  void skip_empty(Partition& partition);
+
+  LaneSettings settings_;
+  Phase phase_ = Phase::kLookingUp;
+  Time now_{0};
+  Time look_up_at_{0}, retry_at_{0};  // the brokers are asked who leads; the phase is tried again
+  Time backoff_{0};
+  bool stopping_ = false, established_ = false;
+  bool hang_up_target_ = false, hang_up_source_ = false;
+  std::optional<Error> failure_;
+  uint64_t next_ticket_ = 1;
+  std::map<uint64_t, Pending> pending_;
+  std::vector<Ask> out_;
+  std::map<PartitionName, Partition> partitions_;
+  std::map<kafka::Uuid, std::string> source_topics_;
+  std::string source_cluster_, target_cluster_;
+  bool source_known_ = false, target_known_ = false, targets_heard_ = false, sources_heard_ = false;
+  bool claiming_ = false;  // the holder is to be written, before anything else
+  kafka::Uuid state_topic_id_{};
+  int32_t state_leader_ = -1, coordinator_ = -1;
+  int64_t producer_id_ = -1;
+  int16_t producer_epoch_ = -1;
+  int64_t state_at_ = 0, state_end_ = 0;
+  int32_t state_sequence_ = 0;
+  std::map<std::string, std::string> state_;  // as it was read
+  std::string state_batch_;                   // what is on its way
+  Transaction transaction_;
+  Time commit_not_before_{0}, last_commit_{0};
+  std::set<PartitionName> pending_source_begin_;  // whose log's start was asked for
+  int64_t buffered_ = 0;
+  size_t turn_ = 0;  // whose partition stands first in a fetch
+  LaneStatus status_;
+};
+
+}  // namespace twinspan::kafka_engine

@@ -1,0 +1,168 @@
+// What a lane reads.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engines/kafka/lane.hpp"
+
+namespace twinspan::kafka_engine {
+
+using kafka::ErrorCode;
+
+namespace {
+
+constexpr int kSeenBeforeBelieved = 3;
+
+}  // namespace
+
+// One request for each broker, for the partitions that have room: a slow target means no fetch.
+void Lane::fetch() {
+  if (stopping_ || claiming_ || buffered_ >= settings_.buffer_bytes) return;
+  std::map<int32_t, std::vector<PartitionName>> by_broker;
+  std::set<int32_t> full;
+  for (const auto& [name, partition] : partitions_) {
+    if (partition.source_leader < 0 || now_ < partition.not_before || pending_source_begin_.contains(name)) continue;
+    if (partition.halt && partition.halt->offset <= partition.fetch_at.offset) continue;
+    if (partition.queued_bytes >= 2 * settings_.partition_fetch_bytes) {
+      full.insert(partition.source_leader);
+    } else {
+      by_broker[partition.source_leader].push_back(name);
+    }
+  }
+  for (auto& [broker, names] : by_broker) {
+    if (pending(Purpose::kFetch, broker)) continue;
+    // What does not fit into an answer is cut off at its end: another partition comes first each time.
+    std::ranges::rotate(names, names.begin() + static_cast<std::ptrdiff_t>(turn_++ % names.size()));
+    const Time wait = full.contains(broker) ? std::min(settings_.fetch_wait, Time{20}) : settings_.fetch_wait;
+    kafka::FetchRequest request{
+        .max_wait_ms = static_cast<int32_t>(wait.count()), .max_bytes = settings_.fetch_bytes, .isolation = 1};
+    Pending asked{
+        .purpose = Purpose::kFetch, .side = Side::kSource, .broker = broker, .deadline = {}, .partitions = names};
+    for (const PartitionName& name : names) {
+      const Partition& partition = partitions_.at(name);
+      if (request.topics.empty() || request.topics.back().name != name.topic) {
+        auto& topic = request.topics.emplace_back();
+        topic.name = name.topic;
+        topic.id = partition.source_id;
+      }
+      request.topics.back().partitions.push_back({.index = name.partition,
+                                                  .leader_epoch = partition.source_epoch,
+                                                  .offset = partition.fetch_at.offset,
+                                                  .last_fetched_epoch = partition.fetch_at.epoch,
+                                                  .max_bytes = settings_.partition_fetch_bytes});
+    }
+    ask(Purpose::kFetch, Side::kSource, broker, std::move(request), std::move(asked));
+  }
+}
+
+void Lane::heard_fetch(Pending& asked, kafka::Answer& answer) {
+  auto& fetched = std::get<kafka::FetchResponse>(answer.message);
+  if (fetched.error != ErrorCode::kNone) {
+    status_.last_doubt = "source: Fetch: " + to_string(fetched.error);
+    for (const PartitionName& name : asked.partitions) partitions_.at(name).not_before = now_ + settings_.retry;
+    source_known_ = false;
+    return;
+  }
+  for (auto& topic : fetched.topics) {
+    const auto by_id = source_topics_.find(topic.id);
+    const std::string& name = topic.name.empty() && by_id != source_topics_.end() ? by_id->second : topic.name;
+    for (auto& got : topic.partitions) {
+      const auto found = partitions_.find({name, got.index});
+      if (found == partitions_.end()) continue;
+      auto& [which, partition] = *found;
+      if (got.error != ErrorCode::kNone) {
+        heard_fetch_error(which, partition, got.error);
+      } else if (got.diverging) {
+        halt(which, Halt::Reason::kTruncated, partition.fetch_at.offset,
+             fmt::format("the source has lost what it had: its epoch {} ends at {}, we had read up to {} of epoch {}",
+                         got.diverging->epoch, got.diverging->end_offset, partition.fetch_at.offset,
+                         partition.fetch_at.epoch));
+      } else {
+        heard_records(which, partition, got, answer.bytes);
+      }
+    }
+  }
+}
+
+void Lane::heard_records(const PartitionName& name, Partition& partition, kafka::FetchResponse::Topic::Partition& got,
+                         const std::shared_ptr<std::string>& owner) {
+  partition.source_end = got.last_stable;
+  status_.partitions.at(name).source_end = got.last_stable;
+  Router router(got.aborted.value_or(std::vector<Router::Aborted>{}));
+  // The bytes are the answer's, which nobody else has.
+  kafka::Batches batches(std::span(owner->data() + (got.records.data() - owner->data()), got.records.size()));
+  kafka::Batches::Found found = kafka::Batches::Found::kEnd;
+  const auto suspect = [&](const std::string& what) {
+    if (++partition.suspicions >= kSeenBeforeBelieved)
+      halt(name, Halt::Reason::kCorrupt, partition.fetch_at.offset, what);
+    partition.not_before = now_ + settings_.retry;
+  };
+  while (!got.records.empty() && (found = batches.next()) == kafka::Batches::Found::kBatch) {
+    const kafka::BatchHead& head = batches.head();
+    if (partition.halt && head.base_offset >= partition.halt->offset) {
+      partition.halt->offset = partition.fetch_at.offset;  // markers may lie between
+      return;
+    }
+    if (head.last_offset() >= got.last_stable)
+      return suspect(
+          fmt::format("a batch ends at {}, beyond what may be read, {}", head.last_offset(), got.last_stable));
+    const Routed routed =
+        router.route(head, {batches.bytes().data(), batches.bytes().size()}, partition.fetch_at.offset);
+    if (routed.route == Route::kOld) continue;
+    if (routed.route == Route::kCorrupt)
+      return suspect(fmt::format("the checksum of the batch at {} is wrong", head.base_offset));
+    if (routed.route == Route::kRefuse)
+      return halt(name, Halt::Reason::kRefused, partition.fetch_at.offset,
+                  fmt::format("the batch at {} would have to be encoded anew, which this version does not do: {}",
+                              head.base_offset, routed.why));
+    Item item{.next = {head.last_offset() + 1, head.leader_epoch}, .base = head.base_offset, .count = head.count};
+    if (routed.route == Route::kPass) {
+      item.bytes = batches.bytes();
+      item.owner = owner;
+      partition.queued_bytes += static_cast<int64_t>(item.bytes.size());
+      buffered_ += static_cast<int64_t>(item.bytes.size());
+    } else {
+      ++status_.partitions.at(name).dropped;
+    }
+    partition.fetch_at = item.next;
+    partition.queue.push_back(std::move(item));
+  }
+  if (found == kafka::Batches::Found::kOldFormat)
+    return halt(name, Halt::Reason::kOldFormat, partition.fetch_at.offset,
+                "records of message format 0 or 1 are not carried");
+  if (found == kafka::Batches::Found::kCorrupt) return suspect("what came is no record batch");
+  partition.suspicions = 0;
+}
+
+void Lane::heard_fetch_error(const PartitionName& name, Partition& partition, ErrorCode error) {
+  partition.not_before = now_ + settings_.retry;
+  status_.last_doubt = fmt::format("source: {}/{}: {}", name.topic, name.partition, to_string(error));
+  if (error != ErrorCode::kOffsetOutOfRange) {
+    source_known_ = false;
+    if (!says_look_again(error)) partition.not_before = now_ + settings_.retry_most;
+    return;
+  }
+  if (pending_source_begin_.insert(name).second) ask_offsets(Purpose::kSourceBegin, Side::kSource, -2, {name});
+}
+
+// The position is out of range: overtaken by the log's start, or beyond an end that had been further.
+void Lane::heard_source_begin(Pending& asked, const kafka::ListOffsetsResponse& answer) {
+  for (const PartitionName& name : asked.partitions) pending_source_begin_.erase(name);
+  for (const auto& topic : answer.topics)
+    for (const auto& got : topic.partitions) {
+      const auto found = partitions_.find({topic.name, got.index});
+      if (found == partitions_.end() || got.error != ErrorCode::kNone) continue;
+      auto& [name, partition] = *found;
+      const int64_t at = partition.fetch_at.offset;
+      if (got.offset > at) {
+        halt(name, Halt::Reason::kGap, at,
+             fmt::format("the source begins at {} now: {} offsets are gone", got.offset, got.offset - at));
+      } else if (++partition.suspicions >= kSeenBeforeBelieved) {
+        halt(name, Halt::Reason::kTruncated, at, fmt::format("the source has lost what it had: it ends before {}", at));
+      } else {
+        source_known_ = false;
+      }
+    }
+}
+
+}  // namespace twinspan::kafka_engine
