@@ -95,12 +95,27 @@ void Lane::halt(const PartitionName& name, Halt::Reason reason, int64_t offset, 
 void Lane::tick(Time now) {
   now_ = std::max(now_, now);
   if (phase_ == Phase::kOver) return;
-  for (const auto& [ticket, asked] : pending_)
-    if (asked.deadline <= now_) {
-      if (asked.side == Side::kSource) hang_up_source_ = true;
-      return lost(now_, ticket, "no answer in time");
-    }
+  for (const Side side : {Side::kTarget, Side::kSource})
+    if (std::ranges::any_of(pending_,
+                            [&](const auto& one) { return one.second.side == side && one.second.deadline <= now_; }))
+      overdue(side);
   move();
+}
+
+// A connection that hangs holds up whatever is asked on it later. Nothing that was asked of that side is awaited any
+// more.
+void Lane::overdue(Side side) {
+  if (side == Side::kTarget) return begin_anew("target: no answer in time");
+  hang_up_source_ = true;
+  std::vector<Pending> given_up;
+  for (auto at = pending_.begin(); at != pending_.end();) {
+    const auto one = at++;
+    if (one->second.side != side) continue;
+    given_up.push_back(std::move(one->second));
+    pending_.erase(one);
+  }
+  std::erase_if(out_, [&](const Ask& one) { return one.side == side; });
+  for (Pending& asked : given_up) failed(asked, "no answer in time");
 }
 
 void Lane::answered(Time now, uint64_t ticket, kafka::Answer answer) {

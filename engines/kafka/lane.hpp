@@ -168,6 +168,7 @@ class Lane {
     ask(purpose, side, broker, std::move(request), Pending{});
   }
   void begin_anew(const std::string& doubt);
+  void overdue(Side side);
   void end_with(Error error);
   void move();  // whatever can be done now
   void heard(Pending& asked, kafka::Answer& answer);
