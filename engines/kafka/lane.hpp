@@ -209,6 +209,7 @@ class Lane {
   void refused(const PartitionName& name, const Item& item, kafka::ErrorCode error, const std::string& message);
   void write_state();
   void heard_state_produced(const kafka::ProduceResponse& answer);
+  void end_transaction();
   void heard_end(const kafka::EndTxnResponse& answer);
   void committed();
   void skip_empty(Partition& partition);

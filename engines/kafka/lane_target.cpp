@@ -62,6 +62,8 @@ void Lane::transact() {
 
 bool Lane::should_close() const {
   if (claiming_ || stopping_) return true;
+  // It begins when the coordinator takes it, which may have to wait for the one before.
+  if (!transaction_.state_added) return false;
   if (now_ >= transaction_.began + settings_.checkpoint || transaction_.bytes >= settings_.transaction_bytes)
     return true;
   if (now_ < commit_not_before_ || pending(Purpose::kProduce)) return false;
@@ -103,7 +105,7 @@ void Lane::heard_added(const kafka::AddPartitionsToTxnResponse& answer) {
     }
   transaction_.added.merge(transaction_.adding);
   transaction_.adding.clear();
-  transaction_.state_added = true;
+  if (!std::exchange(transaction_.state_added, true)) transaction_.began = now_;
 }
 
 void Lane::produce() {
@@ -218,6 +220,7 @@ void Lane::write_state() {
     batch.add({.key = key, .value = value});
   }
   const int32_t count = batch.count();
+  if (count == 0) return end_transaction();  // a batch without records is refused
   state_batch_ =
       batch.finish({.id = producer_id_, .epoch = producer_epoch_, .sequence = state_sequence_, .transactional = true});
   state_sequence_ = kafka::sequence_after(state_sequence_, count);
@@ -232,6 +235,10 @@ void Lane::heard_state_produced(const kafka::ProduceResponse& answer) {
     return begin_anew("target: an answer about other partitions");
   if (const ErrorCode error = answer.topics[0].partitions[0].error; error != ErrorCode::kNone)
     return begin_anew("target: state: " + to_string(error));
+  end_transaction();
+}
+
+void Lane::end_transaction() {
   transaction_.state = Transaction::State::kEnding;
   ask(Purpose::kEnd, Side::kTarget, coordinator_,
       kafka::EndTxnRequest{.transactional_id = settings_.transactional_id,

@@ -78,7 +78,8 @@ void ModelCluster::move_leaders() {
 void ModelCluster::begin_end(Transaction& transaction, bool commit, int16_t epoch) {
   transaction.epoch = epoch;
   transaction.state = commit ? Transaction::State::kCommitting : Transaction::State::kAborting;
-  transaction.markers_at = now_ + static_cast<int64_t>(random_() % 30);
+  transaction.markers_at =
+      now_ + static_cast<int64_t>(random_() % (random_() % 4 == 0 ? 300 : 30));  // also longer than a checkpoint
 }
 
 void ModelCluster::tick(int64_t now) {
