@@ -1,5 +1,7 @@
 #include "backup/archive.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -9,7 +11,6 @@
 namespace twinspan::backup {
 namespace {
 
-constexpr std::string_view kArchiveId = "15-1";  // of PostgreSQL 15, in a stanza that has one system only
 constexpr size_t kSegmentName = 24, kDigest = 40;
 
 bool has_only(std::string_view text, std::string_view characters) {
@@ -23,6 +24,8 @@ bool is_segment(std::string_view name) {
   if (name.ends_with(kPartial)) name.remove_suffix(kPartial.size());
   return name.size() == kSegmentName && has_only(name, "0123456789ABCDEF");
 }
+
+bool is_whole_segment(std::string_view name) { return name.size() == kSegmentName && is_segment(name); }
 
 bool is_history(std::string_view name) {
   return name.size() == 16 && name.ends_with(".history") && has_only(name.substr(0, 8), "0123456789ABCDEF");
@@ -72,6 +75,10 @@ uint32_t timeline_of(std::string_view segment) {
   uint32_t timeline = 0;
   std::from_chars(segment.data(), segment.data() + 8, timeline, 16);
   return timeline;
+}
+
+std::string segment_name(uint32_t timeline, uint64_t number) {
+  return fmt::format("{:08X}{:08X}{:08X}", timeline, number >> 8, number & 0xFF);
 }
 
 bool is_left_behind(std::string_view segment, uint32_t timeline, const std::vector<Departure>& history) {

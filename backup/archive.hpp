@@ -10,6 +10,8 @@
 
 namespace twinspan::backup {
 
+inline constexpr std::string_view kArchiveId = "15-1";  // of PostgreSQL 15, in a stanza that has one system only
+
 // A timeline, and the position at which the database went on to the next one.
 struct Departure {
   uint32_t timeline = 0;
@@ -18,6 +20,7 @@ struct Departure {
 
 // "000000010000000A000000FF": what is stored with a digest in its name, also as .partial.
 bool is_segment(std::string_view name);
+bool is_whole_segment(std::string_view name);  // no .partial
 bool is_history(std::string_view name);
 // The folder in the archive that a segment lies in, below the stanza's.
 std::string folder_of(std::string_view segment);
@@ -25,6 +28,7 @@ std::string folder_of(std::string_view segment);
 // The number of a segment's name in its timeline, counted in segments of 16 MiB; nullopt: it is no segment's name.
 std::optional<uint64_t> number_of(std::string_view segment);
 uint32_t timeline_of(std::string_view segment);  // of a segment's name
+std::string segment_name(uint32_t timeline, uint64_t number);
 
 // Whether the database has left the segment's timeline in that segment or before it: its bytes are in the segment of
 // that number of the timeline that came next, and what is in it beyond them was never the link's. `timeline` is what

@@ -2,49 +2,67 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "backup/archive.hpp"
 
 namespace twinspan::backup {
 namespace {
 
-// In whole seconds, and only what ended before it, as pgBackRest chooses.
-std::optional<std::string> why_no_backup(const ReachSeen& seen) {
-  if (seen.backups.empty()) return "nothing is backed up";
-  const auto first =
-      std::ranges::min_element(seen.backups, {}, [](const BackupSet& one) { return one.stopped_at; })->stopped_at;
-  if (first < std::chrono::floor<std::chrono::seconds>(seen.moment)) return std::nullopt;
-  return fmt::format("the first backup was whole at {}, not before it", to_rfc3339(first));
-}
+constexpr int kSegmentBits = 24;
 
 std::string what_is_stored(const ReachSeen& seen) {
   if (seen.newest_segment.empty()) return "no log is stored";
+  if (seen.tail_end && seen.tail_at)
+    return fmt::format("the log that is stored ends with {} and, at {}, {}", seen.newest_segment,
+                       to_string(*seen.tail_end), to_rfc3339(*seen.tail_at));
   return fmt::format("the log that is stored ends with {}{}", seen.newest_segment,
                      seen.newest_stored_at ? ", of " + to_rfc3339(*seen.newest_stored_at) : "");
 }
 
+// Whether the log may have come to the goal. A time has passed once anything was stored after it.
+bool may_be_stored(const ReachSeen& seen) {
+  if (seen.goal.kind == Goal::Kind::kTime)
+    return (seen.newest_stored_at && *seen.newest_stored_at > seen.goal.moment) ||
+           (seen.tail_at && *seen.tail_at > seen.goal.moment);
+  if (seen.goal.kind != Goal::Kind::kLsn) return true;
+  if (seen.tail_end && *seen.tail_end > seen.goal.position) return true;
+  const auto newest = number_of(seen.newest_segment);
+  return newest && *newest >= seen.goal.position.value >> kSegmentBits;
+}
+
 }  // namespace
 
+std::string frontier_of(const std::string& newest_segment, std::optional<Position> tail_end) {
+  return tail_end ? fmt::format("{} {}", newest_segment, to_string(*tail_end)) : newest_segment;
+}
+
 ReachVerdict judge_reach(const ReachSeen& seen) {
-  const std::string moment = to_rfc3339(seen.moment);
-  const auto never = [&](const std::string& why) {
-    return ReachVerdict{Reach::kNever, fmt::format("{} can't be restored: {}", moment, why)};
+  const std::string goal = words_of(seen.goal);
+  const auto never_for = [&](const std::string& why) {
+    return ReachVerdict{Reach::kNever, never(seen.goal, why).message};
   };
-  if (const auto why = why_no_backup(seen)) return never(*why);
   const bool tried = !seen.exhausted.empty();
   const Timeline newest = is_segment(seen.newest_segment) ? timeline_of(seen.newest_segment) : 0;
+  if (seen.goal.kind == Goal::Kind::kImmediate) return {};
+  if (seen.goal.kind == Goal::Kind::kLatest)
+    return seen.waits && newest > seen.timeline
+               ? never_for(fmt::format("timeline {} is stored by now, of a primary after the one of timeline {}: "
+                                       "restore again",
+                                       newest, seen.timeline))
+               : ReachVerdict{};
   if (tried && newest > seen.timeline)
-    return never(fmt::format("the log of timeline {} ended before it, and timeline {} is stored by now: restore again",
-                             seen.timeline, newest));
+    return never_for(
+        fmt::format("the log of timeline {} ended before it, and timeline {} is stored by now: restore "
+                    "again",
+                    seen.timeline, newest));
   // The bucket's clock may be wrong: once there is no more time, recovery itself has the last word.
+  const bool beyond = seen.goal.kind == Goal::Kind::kLsn && !may_be_stored(seen);
   if (seen.now >= seen.until)
-    return tried ? never(fmt::format("{}, and was waited for until {}: take an earlier time, or latest",
-                                     what_is_stored(seen), to_rfc3339(seen.until)))
-                 : ReachVerdict{};
-  const bool stored_before = !seen.newest_stored_at || *seen.newest_stored_at <= seen.moment;
-  if (!stored_before && seen.exhausted != seen.newest_segment) return {};
-  return {Reach::kWait, fmt::format("{} is not stored yet: {}; it is waited for until {}", moment, what_is_stored(seen),
+    return tried || beyond
+               ? never_for(fmt::format("{}{}: take an earlier target, or latest", what_is_stored(seen),
+                                       seen.waits ? ", and was waited for until " + to_rfc3339(seen.until) : ""))
+               : ReachVerdict{};
+  if (may_be_stored(seen) && seen.exhausted != frontier_of(seen.newest_segment, seen.tail_end)) return {};
+  return {Reach::kWait, fmt::format("{} is not stored yet: {}; it is waited for until {}", goal, what_is_stored(seen),
                                     to_rfc3339(seen.until))};
 }
 

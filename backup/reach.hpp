@@ -1,21 +1,24 @@
-// Whether a moment can be restored, as far as what is stored tells before anything is fetched: what is not stored yet
-// is waited for, for a while, what can never be is not. Pure.
+// Whether a goal can be reached, as far as what is stored tells before anything is fetched: what is not stored yet is
+// waited for, for a while, what can never be is not. Pure.
 #pragma once
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "backup/types.hpp"
+#include "backup/goal.hpp"
 
 namespace twinspan::backup {
 
 struct ReachSeen {
-  std::vector<BackupSet> backups;
+  Goal goal;
   std::string newest_segment;                // of the log; empty: none is stored
   std::optional<WallTime> newest_stored_at;  // when that was, by the bucket's clock; nullopt: it is not known
-  std::string exhausted;  // what was the newest when an earlier attempt came to the end of the log before the moment
-  Timeline timeline = 0;  // that is followed
-  WallTime moment{}, now{}, until{};  // nothing is waited for after `until`
+  // The tail of that timeline: how far it goes, and until when all that was flushed is stored, by the primary's clock.
+  std::optional<Position> tail_end;
+  std::optional<WallTime> tail_at;
+  std::string exhausted;    // what was the newest when an earlier attempt came to the end of the log before the goal
+  Timeline timeline = 0;    // that is followed
+  bool waits = true;        // for what is not stored yet; false: what is stored of that timeline is all that is wanted
+  WallTime now{}, until{};  // nothing is waited for after `until`
 };
 
 enum class Reach { kTry, kWait, kNever };
@@ -24,6 +27,9 @@ struct ReachVerdict {
   Reach reach = Reach::kTry;
   std::string words;  // for people: what is stored, and until when it is waited for; empty for kTry
 };
+
+// What is stored so far, as `exhausted` has it.
+std::string frontier_of(const std::string& newest_segment, std::optional<Position> tail_end);
 
 ReachVerdict judge_reach(const ReachSeen& seen);
 

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
 namespace twinspan::backup {
 namespace {
+
+constexpr const char* kCipherPass = "repo1-cipher-pass";
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
@@ -64,7 +68,7 @@ Result<std::string> render_configuration(const Repository& repository, const Ins
   };
   if (!repository.passphrase.empty()) {
     global.emplace_back("repo1-cipher-type", "aes-256-cbc");
-    global.emplace_back("repo1-cipher-pass", repository.passphrase);
+    global.emplace_back(kCipherPass, repository.passphrase);
   }
   const Options own{{"pg1-path", instance.pgdata},
                     {"pg1-port", std::to_string(instance.port)},
@@ -81,6 +85,37 @@ Result<std::string> render_configuration(const Repository& repository, const Ins
     }
   }
   return text;
+}
+
+Result<Repository> parse_repository(std::string_view configuration) {
+  std::map<std::string, std::string, std::less<>> options;
+  bool global = false;
+  while (!configuration.empty()) {
+    const size_t end = std::min(configuration.find('\n'), configuration.size());
+    const std::string_view line = configuration.substr(0, end);
+    configuration.remove_prefix(std::min(end + 1, configuration.size()));
+    if (line.starts_with('['))
+      global = line == "[global]";
+    else if (const size_t equals = line.find('='); global && equals != line.npos)
+      options[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+  }
+  for (const char* needed : {"repo1-s3-endpoint", "repo1-storage-port", "repo1-s3-bucket", "repo1-s3-region",
+                             "repo1-s3-uri-style", "repo1-s3-key", "repo1-s3-key-secret", "repo1-path"})
+    if (options[needed].empty()) return fail(Code::kInvalid, fmt::format("configuration: {} is expected", needed));
+  if (!options[kCipherPass].empty() != !options["repo1-cipher-type"].empty())
+    return fail(Code::kInvalid, "configuration: a cipher and a passphrase are expected, or neither");
+  Repository repository;
+  repository.endpoint = fmt::format("https://{}:{}", options["repo1-s3-endpoint"], options["repo1-storage-port"]);
+  repository.region = options["repo1-s3-region"];
+  repository.bucket = options["repo1-s3-bucket"];
+  repository.prefix = options["repo1-path"].substr(1);
+  if (!repository.prefix.empty()) repository.prefix += '/';
+  repository.path_style = options["repo1-s3-uri-style"] == "path";
+  repository.access_key = options["repo1-s3-key"];
+  repository.secret_key = options["repo1-s3-key-secret"];
+  repository.ca_file = options["repo1-storage-ca-file"];
+  repository.passphrase = options[kCipherPass];
+  return repository;
 }
 
 std::string target_time(WallTime time) {

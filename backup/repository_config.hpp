@@ -1,6 +1,7 @@
 // What pgBackRest is told: a configuration file, since secrets must not stand in arguments. Pure.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "core/clock.hpp"
 #include "core/result.hpp"
@@ -29,6 +30,8 @@ inline constexpr size_t kPassphraseLeast = 32;
 
 // kInvalid says what is wrong with the endpoint, or which value would break a line.
 Result<std::string> render_configuration(const Repository& repository, const Instance& instance);
+// The repository of a configuration that render_configuration wrote. kInvalid names the option that is missing.
+Result<Repository> parse_repository(std::string_view configuration);
 // As --target of a restore takes it.
 std::string target_time(WallTime time);
 

@@ -16,15 +16,16 @@ using std::chrono::days, std::chrono::local_days, std::chrono::minutes;
 
 constexpr minutes kClocksMax{5};
 
-constexpr Names<Why, 9> kWhys{{{Why::kNewest, "the newest that can be restored"},
-                               {Why::kForever, "kept forever"},
-                               {Why::kDays, "within the days"},
-                               {Why::kWindowBegins, "where the days begin"},
-                               {Why::kMinimumFull, "one of the fulls that always stay"},
-                               {Why::kDaily, "of its day"},
-                               {Why::kWeekly, "of its week"},
-                               {Why::kMonthly, "of its month"},
-                               {Why::kNeeded, "needed by another one"}}};
+constexpr Names<Why, 10> kWhys{{{Why::kNewest, "the newest that can be restored"},
+                                {Why::kForever, "kept forever"},
+                                {Why::kDays, "within the days"},
+                                {Why::kWindowBegins, "where the days begin"},
+                                {Why::kMinimumFull, "one of the fulls that always stay"},
+                                {Why::kDaily, "of its day"},
+                                {Why::kWeekly, "of its week"},
+                                {Why::kMonthly, "of its month"},
+                                {Why::kNeeded, "needed by another one"},
+                                {Why::kNoRule, "no rule lets anything go"}}};
 
 using Reasons = std::map<std::string, std::set<Why>>;
 using Newest = std::vector<const Held*>;  // newest first
@@ -71,17 +72,24 @@ void keep_needed(const Newest& backups, Reasons& reasons) {
   }
 }
 
+// Of the days; nullopt: there are none.
+std::optional<WallTime> beginning_of(const RetentionRules& rules, const RetentionSeen& seen) {
+  return rules.days ? std::optional<WallTime>(seen.now - days(*rules.days)) : std::nullopt;
+}
+
 Reasons by_rules(const RetentionRules& rules, const RetentionSeen& seen, const Newest& backups) {
   Reasons reasons;
-  const WallTime begin = seen.now - days(rules.days);
+  const auto begin = beginning_of(rules, seen);
   const auto any = [](const Held&) { return true; };
   for (const Held* held : backups) {
     if (held->forever) reasons[held->backup.label].insert(Why::kForever);
-    if (held->backup.stopped_at >= begin) reasons[held->backup.label].insert(Why::kDays);
+    if (begin && held->backup.stopped_at >= *begin) reasons[held->backup.label].insert(Why::kDays);
+    if (!rules.any()) reasons[held->backup.label].insert(Why::kNoRule);
   }
   keep_newest(backups, 1, Why::kNewest, reasons, any);
-  keep_newest(backups, 1, Why::kWindowBegins, reasons,
-              [&](const Held& held) { return held.backup.stopped_at < begin; });
+  if (begin)
+    keep_newest(backups, 1, Why::kWindowBegins, reasons,
+                [&](const Held& held) { return held.backup.stopped_at < *begin; });
   keep_newest(backups, rules.minimum_full, Why::kMinimumFull, reasons,
               [](const Held& held) { return held.backup.kind == Kind::kFull; });
   keep_generations(backups, rules.daily, Why::kDaily, reasons,
@@ -94,14 +102,25 @@ Reasons by_rules(const RetentionRules& rules, const RetentionSeen& seen, const N
   return reasons;
 }
 
-// From where on WAL is kept: the newest backup that can be restored and ended before the days began.
+Newest::const_iterator log_begins(const RetentionRules& rules, const RetentionSeen& seen, const Newest& backups,
+                                  const Reasons& reasons) {
+  const auto begin = beginning_of(rules, seen);
+  if (begin)
+    return std::find_if(backups.begin(), backups.end(), [&](const Held* held) {
+      return held->restorable == Answer::kYes && held->backup.stopped_at < *begin;
+    });
+  auto oldest = backups.end();
+  for (auto one = backups.begin(); one != backups.end(); ++one)
+    // One of which it is not known may need log from before it.
+    if ((*one)->restorable != Answer::kNo && reasons.contains((*one)->backup.label)) oldest = one;
+  return oldest;
+}
+
 WalKept wal_kept(const RetentionRules& rules, const RetentionSeen& seen, const Newest& backups,
                  const Reasons& reasons) {
   WalKept wal;
-  const WallTime begin = seen.now - days(rules.days);
-  const auto base = std::find_if(backups.begin(), backups.end(), [&](const Held* held) {
-    return held->restorable == Answer::kYes && held->backup.stopped_at < begin;
-  });
+  if (!rules.any()) return wal;
+  const auto base = log_begins(rules, seen, backups, reasons);
   if (base == backups.end()) return wal;
   const BackupSet& first = (*base)->backup;
   wal.from_label = first.label;
@@ -168,6 +187,31 @@ std::optional<Refused> by_outcome(const RetentionRules& rules, const RetentionSe
 }
 
 }  // namespace
+
+std::optional<Refused> judge_deletion(const std::string& label, const RetentionRules& rules,
+                                      const RetentionSeen& seen) {
+  if (auto refused = by_circumstances(seen)) return refused;
+  const Held *its = nullptr, *newest = nullptr;
+  int fulls = 0;
+  for (const Held& held : seen.backups) {
+    if (held.backup.label == label) its = &held;
+    if (held.restorable != Answer::kYes) continue;
+    if (!newest || held.backup.stopped_at > newest->backup.stopped_at) newest = &held;
+    fulls += held.backup.kind == Kind::kFull && held.backup.label != label;
+  }
+  if (!its) return Refused{Refusal::kNotThere, fmt::format("the repository has no backup {}", label)};
+  for (const Held& held : seen.backups)
+    if (std::find(held.backup.needs.begin(), held.backup.needs.end(), label) != held.backup.needs.end())
+      return Refused{Refusal::kNeeded, fmt::format("{} is needed by {}", label, held.backup.label)};
+  if (!newest || its == newest)
+    return Refused{Refusal::kNewest, fmt::format("{} is the newest that can be restored", label)};
+  if (its->forever) return Refused{Refusal::kForever, fmt::format("{} is kept forever by its Backup", label)};
+  if (its->in_use) return Refused{Refusal::kInUse, fmt::format("{} is read by a restore or a verification", label)};
+  if (its->backup.kind == Kind::kFull && fulls < rules.minimum_full)
+    return Refused{Refusal::kTooFewFulls, fmt::format("{} fulls that can be restored would stay, at least {} must",
+                                                      fulls, rules.minimum_full)};
+  return std::nullopt;
+}
 
 std::string_view to_string(Why why) { return name_of(kWhys, why); }
 

@@ -18,12 +18,15 @@
 namespace twinspan::backup {
 
 struct RetentionRules {
-  int days = 30;         // any moment of them can be restored; from 1
-  int minimum_full = 2;  // the newest so many Fulls; from 1
+  std::optional<int> days;  // any moment of them can be restored; from 1
+  int minimum_full = 2;     // the newest so many Fulls; from 1
   // The newest backup of each of the newest so many days, weeks (from Monday on) and months that have one.
   int daily = 0, weekly = 0, monthly = 0;
   int max_delete_percent = 50;  // of all backups, at once; 1 to 100
   TimeZone zone;                // whose days these are
+
+  // Without one of them everything is kept, and all of the log.
+  bool any() const { return days || daily > 0 || weekly > 0 || monthly > 0; }
 };
 
 struct Held {  // a backup, and what is known of it
@@ -42,7 +45,7 @@ struct RetentionSeen {
   std::vector<Held> backups;
 };
 
-enum class Why { kNewest, kForever, kDays, kWindowBegins, kMinimumFull, kDaily, kWeekly, kMonthly, kNeeded };
+enum class Why { kNewest, kForever, kDays, kWindowBegins, kMinimumFull, kDaily, kWeekly, kMonthly, kNeeded, kNoRule };
 std::string_view to_string(Why why);  // for people: "the newest that can be restored" …
 
 struct Kept {
@@ -58,7 +61,11 @@ enum class Refusal {
   kBackupRuns,
   kInUse,
   kTooManyAtOnce,
-  kTooFewFulls
+  kTooFewFulls,
+  kNotThere,  // of one that a person names
+  kNeeded,
+  kNewest,
+  kForever
 };
 
 struct Refused {
@@ -74,8 +81,9 @@ struct WalStretch {
 };
 
 struct WalKept {
-  // All WAL from the start of this backup on, of its timeline and of later ones; nullopt: all that there is, since no
-  // backup that can be restored ended before the days began.
+  // All WAL from the start of this backup on, of its timeline and of later ones: the newest that can be restored and
+  // ended before the days began; without days, the oldest that is kept. nullopt: all that there is, since there is no
+  // such backup.
   std::optional<std::string> from_label;
   Timeline timeline = 0;
   Position from;
@@ -93,6 +101,10 @@ struct RetentionPlan {
   std::optional<Refused> refused;  // also where nothing goes: WAL may not be expired either
   WalKept wal;                     // once they are gone
 };
+
+// Of one backup that a person wants deleted, whatever the rules say: why it is not; nullopt: it goes. How many go at
+// once does not count.
+std::optional<Refused> judge_deletion(const std::string& label, const RetentionRules& rules, const RetentionSeen& seen);
 
 RetentionPlan plan_retention(const RetentionRules& rules, const RetentionSeen& seen);
 

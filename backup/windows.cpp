@@ -39,7 +39,9 @@ End reach(const Path& path, const std::vector<WalRange>& wal, Position from) {
       for (const WalRange& range : wal) {
         if (range.timeline != path[i].timeline || range.from > end.at || range.until <= end.at) continue;
         const bool forked = i + 1 < path.size() && path[i + 1].fork < range.until;
-        end = forked ? End{path[i + 1].fork, std::nullopt} : End{range.until, range.covers};
+        const End next = forked ? End{path[i + 1].fork, std::nullopt} : End{range.until, range.covers};
+        if (next.at <= end.at) continue;  // a history that goes back is no history
+        end = next;
         further = true;
         break;
       }

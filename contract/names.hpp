@@ -21,6 +21,9 @@ inline constexpr std::string_view kReadsLabel = "twinspan.dev/reads";
 // On a Backup that a BackupSchedule made: the schedule's name.
 inline constexpr std::string_view kScheduleLabel = "twinspan.dev/schedule";
 
+// On a BackupSchedule: the label of a backup whose data are to be deleted.
+inline constexpr std::string_view kDeleteDataAnnotation = "twinspan.dev/delete-data";
+
 // On a link that a Restore made: the Restore's name. Its first data come from status.restore, and nothing is made
 // before that is there.
 inline constexpr std::string_view kRestoreAnnotation = "twinspan.dev/restore";

@@ -1,5 +1,6 @@
 #include "core/cron.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <vector>
@@ -159,6 +160,16 @@ std::optional<WallTime> next_after(const Cron& cron, WallTime time, const TimeZo
     if (span.until >= end) return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::chrono::minutes shortest_gap(const Cron& cron) {
+  constexpr int kDay = 24 * 60;
+  std::vector<int> times;
+  for (int at = 0; at < kDay; ++at)
+    if (cron.hours[static_cast<size_t>(at / 60)] && cron.minutes[static_cast<size_t>(at % 60)]) times.push_back(at);
+  int least = times.empty() ? kDay : times.front() + kDay - times.back();
+  for (size_t i = 1; i < times.size(); ++i) least = std::min(least, times[i] - times[i - 1]);
+  return minutes(least);
 }
 
 }  // namespace twinspan

@@ -33,4 +33,7 @@ Result<Cron> parse_cron(std::string_view text);
 // February.
 std::optional<WallTime> next_after(const Cron& cron, WallTime time, const TimeZone& zone = TimeZone());
 
+// The shortest time between two that it names, by a clock that nobody changes; days that it leaves out count as named.
+std::chrono::minutes shortest_gap(const Cron& cron);
+
 }  // namespace twinspan

@@ -64,7 +64,7 @@ class Operator {
         links_(client_, cluster_, reports_, events_, clock, link_engines_, options.links_rolling_most),
         movers_(make_primary_movers({client_, clock, cluster_, failover_caches_, reports_})),
         failovers_(client_, clock, cluster_, failover_caches_, reports_, events_, movers_),
-        backups_(client_, clock, cluster_, backup_caches_, reports_, events_),
+        backups_(client_, clock, cluster_, backup_caches_, reports_, events_, render_config(options)),
         link_controller_(
             "replicationlink", options.link_workers, clock,
             [this](const kube::Key& key, const std::stop_token& stop) { return links_.reconcile(key, stop); }),

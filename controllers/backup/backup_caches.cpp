@@ -106,6 +106,19 @@ std::vector<BackupCaches::Backup> BackupCaches::backups_of(const kube::Key& sche
   return named(backups_, schedule.ns, backups_of_schedule_.names(schedule));
 }
 
+std::vector<BackupCaches::Backup> BackupCaches::backups_in(const std::string& ns) const {
+  std::vector<Backup> out;
+  for (auto& [key, backup] : backups_.all())
+    if (key.ns == ns) out.push_back(std::move(backup));
+  return out;
+}
+
+std::vector<std::shared_ptr<const api::Restore>> BackupCaches::restores_of(const kube::Key& schedule) const {
+  auto out = named(restores_, schedule.ns, restores_of_schedule_.names(schedule));
+  for (auto& one : named(restores_, schedule.ns, restores_of_schedule_.names({schedule.ns, ""}))) out.push_back(one);
+  return out;
+}
+
 void BackupCaches::wrote(const kube::Resource& resource, const Json& object) {
   const std::string ns = object.value("/metadata/namespace"_json_pointer, std::string());
   const auto take = [&](auto& cache) {

@@ -30,8 +30,11 @@ class BackupCaches {
   std::vector<Schedule> schedules_in(const api::S3Destination& bucket) const;
   std::vector<Schedule> all_schedules() const;
   std::vector<Backup> backups_of(const kube::Key& schedule) const;  // oldest first
+  std::vector<Backup> backups_in(const std::string& ns) const;
   Backup backup(const kube::Key& key) const { return backups_.find(key); }
   Schedule schedule(const kube::Key& key) const { return schedules_.find(key); }
+  // That name the schedule, or a Backup or a repository that may be of it.
+  std::vector<std::shared_ptr<const api::Restore>> restores_of(const kube::Key& schedule) const;
   std::shared_ptr<const api::Restore> restore(const kube::Key& key) const { return restores_.find(key); }
   void wrote(const kube::Resource& resource, const Json& object);
 

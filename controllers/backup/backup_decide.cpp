@@ -4,6 +4,13 @@
 
 #include "api/conditions.hpp"
 #include "api/validate.hpp"
+#include "controllers/backup/attempts.hpp"
+#include "controllers/backup/continuous_status.hpp"
+#include "controllers/backup/dropped_log.hpp"
+#include "controllers/backup/expiry_decide.hpp"
+#include "controllers/backup/proof_times.hpp"
+#include "controllers/backup/read_decide.hpp"
+#include "controllers/backup/repository_decide.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -12,110 +19,13 @@ using api::BackupPhase;
 using std::chrono::seconds;
 using Backup = std::shared_ptr<const api::Backup>;
 
-constexpr seconds kBetweenAttempts{10};  // times the number of those so far
-
-const MemberSeen* find(const BackupSeen& seen, const std::string& endpoint) {
-  const auto found = seen.members.find(endpoint);
-  return found == seen.members.end() ? nullptr : &found->second;
-}
-
 // One name for one database: what a link of this name made anew, or with other data, stores is another's.
 std::optional<std::string> stanza_of(const BackupSeen& seen, const std::string& primary) {
-  const MemberSeen* member = find(seen, primary);
+  const MemberSeen* member = find_member(seen, primary);
   if (member && !member->system_id.empty())
     return fmt::format("{}-{}-{}", seen.link->metadata.name, seen.link->metadata.uid.substr(0, 8), member->system_id);
   if (seen.link->status.backup) return seen.link->status.backup->stanza;
   return std::nullopt;
-}
-
-bool runs(const api::BackupStatus& status) {
-  return status.phase == BackupPhase::kRunning || status.phase == BackupPhase::kWaitingForWal;
-}
-
-std::string time_of(int64_t unix_seconds) { return to_rfc3339(WallTime(seconds(unix_seconds))); }
-
-void give_up_attempt(api::BackupStatus& status, const std::string& why) {
-  status.message = fmt::format("attempt {} of {}: {}", status.attempts, kBackupAttempts, why);
-  status.phase = status.attempts < kBackupAttempts ? BackupPhase::kPending : BackupPhase::kFailed;
-}
-
-void note_completion(api::BackupStatus& status, const BackupReport::Run& run) {
-  status.phase = BackupPhase::kCompleted;
-  status.message.reset();
-  status.label = run.label;
-  status.start = run.start;
-  status.stop = run.stop;
-  status.timeline = run.timeline;
-  status.started_at = time_of(run.started);
-  status.completed_at = time_of(run.stopped);
-  status.read_bytes = run.read_bytes;
-  status.stored_bytes = run.stored_bytes;
-  status.corrupt = run.corrupt;
-  if (!run.message.empty()) status.message = run.message;
-}
-
-// Of one that runs.
-void follow(api::BackupStatus& status, const BackupSeen& seen, const std::string& uid, const std::string& primary,
-            const api::BackupAssignment& assignment) {
-  const MemberSeen* member = find(seen, status.endpoint.value_or(""));
-  const auto& run = member ? member->backup.run : std::nullopt;
-  const bool its = run && run->uid == uid && run->attempt == status.attempts;
-  if (its && run->phase == BackupReport::Phase::kCompleted) return note_completion(status, *run);
-  if (!primary.empty() && primary != status.endpoint)
-    return give_up_attempt(status, fmt::format("{} is primary no more", *status.endpoint));
-  if (status.repository && status.repository != api::repository_of(assignment.destination.s3))
-    return give_up_attempt(status, "the schedule names another repository now");
-  if (!its) return;
-  if (run->phase == BackupReport::Phase::kFailed) return give_up_attempt(status, run->message);
-  status.phase =
-      run->phase == BackupReport::Phase::kWaitingForWal ? BackupPhase::kWaitingForWal : BackupPhase::kRunning;
-}
-
-// Of one that waits. True: it begins.
-bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::string& primary,
-               const api::BackupAssignment& assignment) {
-  if (status.attempts > 0 && status.started_at) {
-    const auto began = parse_rfc3339(*status.started_at);
-    if (began && seen.now - *began < kBetweenAttempts * status.attempts) return false;
-  }
-  if (primary.empty()) {
-    status.message = "waits for a primary";
-    return false;
-  }
-  status.phase = BackupPhase::kRunning;
-  status.endpoint = primary;
-  status.stanza = assignment.stanza;
-  status.repository = api::repository_of(assignment.destination.s3);
-  ++status.attempts;
-  status.started_at = to_rfc3339(seen.now);
-  status.message.reset();
-  return true;
-}
-
-// At most one runs, the oldest first.
-std::optional<api::BackupRun> look_after(const std::vector<Backup>& backups, const BackupSeen& seen,
-                                         const std::string& primary, BackupLook& look) {
-  std::optional<api::BackupRun> running;
-  const auto run_of = [&](const api::Backup& backup, const api::BackupStatus& status) {
-    running = {backup.metadata.name, backup.metadata.uid, status.endpoint.value_or(""), status.attempts};
-  };
-  for (const Backup& backup : backups) {
-    api::BackupStatus& status = look.backups[backup->metadata.name] = backup->status;
-    if (!runs(status)) continue;
-    follow(status, seen, backup->metadata.uid, primary, *look.assignment);
-    if (runs(status) && !backup->metadata.deleting() && !running) run_of(*backup, status);
-  }
-  for (const Backup& backup : backups) {
-    api::BackupStatus& status = look.backups[backup->metadata.name];
-    if (status.phase != BackupPhase::kPending || backup->metadata.deleting()) continue;
-    look.busy = true;
-    if (running)
-      status.message = fmt::format("waits for Backup {}", running->name);
-    else if (may_begin(status, seen, primary, *look.assignment))
-      run_of(*backup, status);
-  }
-  look.busy = look.busy || running.has_value();
-  return running;
 }
 
 api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignment& assignment) {
@@ -136,7 +46,7 @@ api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignme
       ready.message = fmt::format("the log is stored once PostgreSQL was restarted with archive_mode ({})", endpoint);
       return ready;
     }
-  const MemberSeen* archiver = find(seen, assignment.archiver);
+  const MemberSeen* archiver = find_member(seen, assignment.archiver);
   const bool heard = archiver && archiver->backup.stanza == assignment.stanza;
   const bool stores = archiver && archiver->backup.ready && writes(archiver->backup, assignment.stanza);
   ready.status = api::ConditionStatus::kUnknown;
@@ -156,17 +66,155 @@ api::Condition ready_condition(const BackupSeen& seen, const api::BackupAssignme
   return ready;
 }
 
-void run_on_schedule(const api::BackupSchedule& schedule, const std::vector<Backup>& backups, const BackupSeen& seen,
-                     BackupLook& look) {
+// What another stanza holds can't be restored by this schedule any more.
+void forget_repository(api::BackupScheduleStatus& status) {
+  status.repository.reset();
+  status.windows.clear();
+  status.gaps.clear();
+  status.continuous.reset();
+  status.verified.reset();
+}
+
+// Where nobody looks nothing is claimed.
+void claim_nothing(api::BackupScheduleStatus& status, const std::string& why, int64_t generation, WallTime now) {
+  for (const char* claim : {"Restorable", "Continuous", "ExpiryPossible"})
+    if (api::find_condition(status.conditions, claim))
+      api::set_condition(
+          status.conditions,
+          {claim, api::ConditionStatus::kUnknown, std::nullopt, "", "NotInForce", "nobody looks: " + why}, generation,
+          now);
+  if (status.unsafe) status.unsafe = "Unknown";
+}
+
+// What the repository holds, and what of it can be restored; `ready` says so, where all is well.
+void tell_of_repository(const RepositoryView& view, const api::BackupAssignment& assignment, const BackupSeen& seen,
+                        int64_t generation, api::BackupScheduleStatus& status, api::Condition& ready) {
+  StoringView storing;
+  storing.archiver = assignment.archiver;
+  for (const auto& [endpoint, member] : seen.members) {
+    const BackupReport& its = member.backup;
+    if (its.stanza != assignment.stanza) continue;
+    if (endpoint == assignment.archiver) {
+      storing.heard = true;
+      storing.stores = its.ready && writes(its, assignment.stanza);
+    }
+    const bool worse = storing.cause == BackupReport::Cause::kNone || its.cause == BackupReport::Cause::kConflict;
+    if (its.cause == BackupReport::Cause::kNone || !worse) continue;
+    storing.cause = its.cause;
+    storing.trouble = fmt::format("{}: {}", endpoint, its.trouble);
+  }
+  const api::Condition restorable = restorable_condition(view, status);
+  if (ready.status == api::ConditionStatus::kTrue && restorable.status == api::ConditionStatus::kTrue)
+    ready.message = restorable.message;
+  api::set_condition(status.conditions, restorable, generation, seen.now);
+  api::set_condition(status.conditions, continuous_condition(storing, view, status), generation, seen.now);
+}
+
+// Labels of completed Backups that a listing from after them does not have.
+std::set<std::string> gone_of(const RepositoryView& view, const std::vector<Backup>& backups,
+                              const api::BackupScheduleStatus& status, const std::string& repository) {
+  constexpr std::chrono::minutes kSlack{5};  // of the clocks of two members
+  std::set<std::string> gone;
+  if (!view.doubt.empty()) return gone;
+  const auto look_for = [&](const std::string& label, const std::optional<std::string>& completed) {
+    const auto at = parse_rfc3339(completed.value_or(""));
+    if (!at || view.listing->listed_at < *at + kSlack) return;
+    if (std::none_of(view.listing->backups.begin(), view.listing->backups.end(),
+                     [&](const backup::BackupSet& one) { return one.label == label; }))
+      gone.insert(label);
+  };
+  for (const Backup& one : backups)
+    if (const api::BackupStatus& its = one->status; its.phase == BackupPhase::kCompleted && its.label &&
+                                                    its.stanza == status.stanza && its.repository == repository)
+      look_for(*its.label, its.completed_at);
+  if (status.last && status.last->stanza == status.stanza && status.last->repository == repository)
+    look_for(status.last->label, status.last->completed_at);
+  return gone;
+}
+
+// What is deleted, and what of the log is kept on purpose.
+ExpiryLook expire(const api::BackupSchedule& schedule, const RepositoryView& view, const std::vector<Backup>& backups,
+                  bool clock_suspect, const BackupSeen& seen, BackupLook& look) {
+  ExpirySeen its;
+  its.schedule = &schedule;
+  its.view = &view;
+  const MemberSeen* archiver = find_member(seen, look.assignment->archiver);
+  its.archiver = archiver ? &archiver->backup : nullptr;
+  const auto& before = seen.link->status.backup;
+  if (before && before->stanza == look.assignment->stanza) its.outstanding = before->expire;
+  for (const Backup& one : backups)
+    if (one->spec.keep == api::BackupKeep::kForever && one->status.label) its.forever.insert(*one->status.label);
+  if (const auto kept = seen.forever.find(look.assignment->stanza); kept != seen.forever.end())
+    its.forever.insert(kept->second.begin(), kept->second.end());
+  if (const auto reader = seen.readers.find(schedule.metadata.name); reader != seen.readers.end())
+    its.reader = reader->second;
+  else if (before && (before->read || before->test))
+    its.reader = "a verification";
+  its.backup_runs = look.assignment->run.has_value() || (before && before->run);
+  its.clock_suspect = clock_suspect;
+  its.now = seen.now;
+  ExpiryLook decided = decide_expiry(its, look.schedules.at(schedule.metadata.name));
+  look.assignment->expire = decided.assignment;
+  look.busy = look.busy || decided.busy;
+  return decided;
+}
+
+void run_on_schedule(const api::BackupSchedule& schedule, const std::vector<Backup>& backups,
+                     std::set<std::string> gone, const BackupSeen& seen, BackupLook& look) {
   RunsSeen its;
   its.schedule = &schedule;
   for (const Backup& backup : backups) its.backups.push_back({backup, look.backups.at(backup->metadata.name)});
   its.name_taken = seen.taken.contains(schedule.metadata.name);
   its.stanza = look.assignment->stanza;
+  for (const auto& [endpoint, member] : seen.members)
+    if (const auto& run = member.backup.run; run && run->no_parent) its.without_parent.insert(run->uid);
+  const MemberSeen* archiver = find_member(seen, look.assignment->archiver);
+  its.full_owed = archiver && archiver->backup.stanza == its.stanza &&
+                  full_is_owed(archiver->backup, look.schedules.at(schedule.metadata.name).last);
+  its.gone = std::move(gone);
   its.now = seen.now;
   RunsLook& decided = look.runs[schedule.metadata.name];
   decided = decide_runs(its, look.schedules.at(schedule.metadata.name));
   look.busy = look.busy || decided.create.has_value();
+}
+
+// `assignment`: nullopt where nothing is stored by it.
+void prove_on_schedule(const api::BackupSchedule& schedule, bool in_force, const BackupSeen& seen,
+                       std::optional<api::BackupAssignment>& assignment, BackupLook& look) {
+  api::BackupScheduleStatus& status = look.schedules.at(schedule.metadata.name);
+  const auto& obeyed = seen.link ? seen.link->status.backup : std::nullopt;
+  const bool its = obeyed && obeyed->schedule == schedule.metadata.name;
+  const std::string stanza = assignment ? assignment->stanza : "";
+  TestSeen test;
+  test.schedule = &schedule;
+  test.in_force = in_force && assignment;
+  if (its) test.under_way = obeyed->test;
+  test.pod = seen.test_pod;
+  test.stanza = stanza;
+  test.expiring = (assignment && assignment->expire) || (its && obeyed->expire);
+  test.now = seen.now;
+  TestLook& tested = look.tests[schedule.metadata.name];
+  tested = decide_test(test, status);
+  ReadSeen reading;
+  reading.schedule = &schedule;
+  reading.in_force = test.in_force;
+  if (its) reading.under_way = obeyed->read;
+  if (const MemberSeen* archiver = assignment ? find_member(seen, assignment->archiver) : nullptr;
+      archiver && archiver->backup.stanza == stanza)
+    reading.said = archiver->backup.read;
+  reading.expiring = assignment && assignment->expire;
+  reading.now = seen.now;
+  const ReadLook read = decide_read(reading, status);
+  if (assignment) {
+    assignment->test = tested.assignment;
+    assignment->read = read.assignment;
+  }
+  tell_verified(schedule, status, seen.now);
+  if (tested.proven) note_proven(*tested.proven, stanza, api::VerifiedLevel::kRestored, seen.now, look.backups);
+  for (const std::string& label : read.proven)
+    note_proven(label, stanza, api::VerifiedLevel::kRead, seen.now, look.backups);
+  tested.events.insert(tested.events.end(), read.events.begin(), read.events.end());
+  look.busy = look.busy || tested.busy || read.busy;
 }
 
 // One schedule that counts: where the log goes, and its Backups.
@@ -181,6 +229,7 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     ready = {"Ready",      api::ConditionStatus::kUnknown,
              std::nullopt, "",
              "Waiting",    "the link has no primary yet that could store its log"};
+    claim_nothing(status, ready.message, schedule.metadata.generation, seen.now);
     look.busy = true;
   } else {
     const std::string archiver = primary.empty() ? before->archiver : primary;
@@ -194,16 +243,35 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     assignment.keep_free_percent = schedule.spec.continuous.keep_free_percent;
     assignment.threads = schedule.spec.throttle.threads;
     const std::vector<Backup> backups = found == seen.backups.end() ? std::vector<Backup>() : found->second;
-    assignment.run = look_after(backups, seen, primary, look);
-    run_on_schedule(schedule, backups, seen, look);
+    const bool elsewhere = before && before->schedule == schedule.metadata.name &&
+                           api::repository_of(before->destination.s3) != api::repository_of(assignment.destination.s3);
+    if (status.stanza != stanza || elsewhere) forget_repository(status);
     status.stanza = stanza;
-    const MemberSeen* member = find(seen, archiver);
+    const MemberSeen* member = find_member(seen, archiver);
+    const RepositoryView view = view_of_repository(member ? &member->backup : nullptr, *stanza, seen.now);
+    const std::set<std::string> gone = gone_of(view, backups, status, api::repository_of(schedule.spec.destination.s3));
+    assignment.run = look_after(backups, seen, primary, look);
+    for (const Backup& one : backups)
+      if (one->status.label && gone.contains(*one->status.label))
+        look.backups[one->metadata.name].message = "its data are not in the repository any more";
+    run_on_schedule(schedule, backups, gone, seen, look);
     if (member && writes(member->backup, assignment.stanza))
       status.timeline = member->backup.timeline;
     else if (status.archiver != archiver)
       status.timeline.reset();  // the former one's, which a restore must not follow
     status.archiver = archiver;
+    const BackupReport* its = member && member->backup.stanza == *stanza ? &member->backup : nullptr;
+    note_continuous(status, its, its ? broken_since(its->dropped, status.last) : std::nullopt, seen.now);
     ready = ready_condition(seen, assignment);
+    const ExpiryLook expiry =
+        expire(schedule, view, backups, look.runs.at(schedule.metadata.name).clock_suspect, seen, look);
+    note_repository(view, expiry.log_from, seen.now, status);
+    if (its) note_dropped(status.gaps, its->dropped, expiry.log_from);
+    // No later segment may have been stored that would show the gap.
+    if (its && broken_since(its->dropped, status.last) && !status.windows.empty()) status.windows.back().open = false;
+    tell_of_repository(view, assignment, seen, schedule.metadata.generation, status, ready);
+    api::set_condition(status.conditions, expiry.possible, schedule.metadata.generation, seen.now);
+    prove_on_schedule(schedule, true, seen, look.assignment, look);
   }
   api::set_condition(status.conditions, ready, schedule.metadata.generation, seen.now);
 }
@@ -248,12 +316,18 @@ BackupLook decide_backups(const BackupSeen& seen) {
         status.conditions,
         {"Ready", api::ConditionStatus::kFalse, std::nullopt, "", seen.link ? "Invalid" : "LinkMissing", why},
         schedule->metadata.generation, seen.now);
+    claim_nothing(status, why, schedule->metadata.generation, seen.now);
     refuse_backups(schedule->metadata.name, why, seen, look);
     // What was in force goes on: a mistake in an edit must not let log go, nor restart anybody. Only a schedule that is
     // deleted ends it.
     if (seen.link && seen.link->status.backup && seen.link->status.backup->schedule == schedule->metadata.name) {
       kept = *seen.link->status.backup;
+      kept->expire.reset();  // a deletion is not gone on with by rules that are being changed
       if (kept->run && !is_wanted(*kept->run, seen.backups, schedule->metadata.name)) kept->run.reset();
+      prove_on_schedule(*schedule, false, seen, kept, look);
+    } else {
+      std::optional<api::BackupAssignment> nothing;
+      prove_on_schedule(*schedule, false, seen, nothing, look);
     }
   }
   if (!look.assignment) look.assignment = kept;

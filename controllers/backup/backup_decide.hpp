@@ -13,6 +13,7 @@
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
 #include "controllers/backup/run_decide.hpp"
+#include "controllers/backup/test_decide.hpp"
 #include "core/clock.hpp"
 
 namespace twinspan::controllers {
@@ -30,6 +31,10 @@ struct BackupSeen {
   std::map<std::string, std::vector<std::shared_ptr<const api::Backup>>> backups;  // by schedule, oldest first
   std::set<std::string> taken;                // schedules whose current run's name is that of another schedule's Backup
   std::map<std::string, MemberSeen> members;  // by endpoint
+  std::optional<TestPod> test_pod;            // looked for only while a test is under way
+  std::map<std::string, std::string> readers;  // by schedule: the Restore that reads its repository now
+  // By stanza: labels that a Backup of this namespace keeps forever, whichever schedule made it and is gone by now.
+  std::map<std::string, std::set<std::string>> forever;
   WallTime now{};
 };
 
@@ -38,6 +43,7 @@ struct BackupLook {
   std::map<std::string, api::BackupScheduleStatus> schedules;  // by name, as for the next
   std::map<std::string, api::BackupStatus> backups;            // of every schedule; what is not named stays
   std::map<std::string, RunsLook> runs;                        // by schedule: what it makes and deletes
+  std::map<std::string, TestLook> tests;                       // by schedule
   bool busy = false;                                           // look again soon
 };
 

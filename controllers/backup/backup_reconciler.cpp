@@ -105,6 +105,27 @@ Status BackupReconciler::carry_out(const api::BackupSchedule& schedule, const Ru
   return {};
 }
 
+// What no status asks for any more goes before that is forgotten.
+Status BackupReconciler::end_test(const api::ReplicationLink& link, const BackupLook& look,
+                                  const std::stop_token& stop) {
+  if (!link.status.backup || !link.status.backup->test) return {};
+  const auto& after = look.assignment ? look.assignment->test : std::nullopt;
+  if (after && after->asked == link.status.backup->test->asked) return {};
+  return tests_.remove(key_of(link.metadata), stop);
+}
+
+Status BackupReconciler::carry_out(const api::ReplicationLink& link, const api::BackupSchedule& schedule,
+                                   const TestLook& test, const std::stop_token& stop) {
+  for (const RunEvent& event : test.events)
+    event.warning ? events_.warning(reference_to(schedule), event.reason, event.message)
+                  : events_.normal(reference_to(schedule), event.reason, event.message);
+  if (!test.make_pod) return {};
+  const auto made = tests_.make(link, schedule, stop);
+  if (!made)
+    events_.warning(reference_to(schedule), "RestoreTestNotMade", fmt::format("its pod: {}", made.error().message));
+  return made;
+}
+
 // Backups and schedules come by watches of their own: what was begun and is not seen may not be deleted.
 Status BackupReconciler::hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop) {
   const auto& runs = schedule.status.runs;
@@ -122,10 +143,15 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
   seen.link = link && !link->metadata.deleting() ? &*link : nullptr;
   seen.schedules = caches_.schedules_of(key);
   if (seen.schedules.empty() && !(link && link->status.backup)) return kube::Requeue::none();
+  for (const auto& backup : caches_.backups_in(key.ns))
+    if (backup->spec.keep == api::BackupKeep::kForever && backup->status.label && backup->status.stanza)
+      seen.forever[*backup->status.stanza].insert(*backup->status.label);
   for (const auto& schedule : seen.schedules) {
     if (auto heard = hear_of_run(*schedule, stop); !heard) return std::unexpected(heard.error());
     seen.backups[schedule->metadata.name] = caches_.backups_of(key_of(schedule->metadata));
     seen.neighbours[{key.ns, schedule->metadata.name}] = schedule;
+    for (const auto& restore : caches_.restores_of(key_of(schedule->metadata)))
+      if (reads_repository(*restore)) seen.readers[schedule->metadata.name] = "Restore " + restore->metadata.name;
     if (const auto& runs = schedule->status.runs; runs && runs->current) {
       const auto made = caches_.backup({key.ns, runs->current->name});
       if (made && made->spec.schedule_ref.name != schedule->metadata.name) seen.taken.insert(schedule->metadata.name);
@@ -135,6 +161,11 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
   }
   if (seen.link) seen.members = members_of(*link);
   seen.now = clock_.wall_now();
+  if (seen.link && link->status.backup && link->status.backup->test) {
+    const auto pod = tests_.see(key, stop);
+    if (!pod) return std::unexpected(pod.error());
+    seen.test_pod = *pod;
+  }
   const BackupLook look = decide_backups(seen);
 
   for (const auto& [schedule, backups] : seen.backups)
@@ -150,6 +181,8 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
           return std::unexpected(written.error());
       }
   if (seen.link)
+    if (auto ended = end_test(*link, look, stop); !ended) return std::unexpected(ended.error());
+  if (seen.link)
     if (auto written =
             write_to_link(*link, alone("backup", link->status.backup), alone("backup", look.assignment), stop);
         !written)
@@ -162,6 +195,8 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
     // One that is gone begins nothing any more.
     if (const auto runs = look.runs.find(schedule->metadata.name); *written && runs != look.runs.end())
       if (auto done = carry_out(*schedule, runs->second, stop); !done) return std::unexpected(done.error());
+    if (const auto test = look.tests.find(schedule->metadata.name); *written && test != look.tests.end() && seen.link)
+      if (auto done = carry_out(*link, *schedule, test->second, stop); !done) return std::unexpected(done.error());
   }
   return seen.schedules.empty() ? kube::Requeue::none() : kube::Requeue::after(look.busy ? kBusy : kSteady);
 }
@@ -171,8 +206,11 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
   if (!restore) return kube::Requeue::none();
   RestoreSeen seen;
   seen.restore = &*restore;
-  const auto schedule =
-      caches_.schedule({key.ns, restore->spec.from.schedule_ref.value_or(api::ScheduleReference{}).name});
+  const api::RestoreSource& from = restore->spec.from;
+  const auto backup = from.backup_ref ? caches_.backup({key.ns, from.backup_ref->name}) : nullptr;
+  seen.backup = backup.get();
+  const auto schedule = caches_.schedule(
+      {key.ns, backup ? backup->spec.schedule_ref.name : from.schedule_ref.value_or(api::ScheduleReference{}).name});
   seen.schedule = schedule.get();
   const auto source = schedule ? cluster_.links.find({key.ns, schedule->spec.link_ref.name}) : nullptr;
   seen.source = source && source->actionable ? &*source : nullptr;
@@ -184,8 +222,8 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
   }
   const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
   seen.made = made ? &*made : nullptr;
-  if (source)
-    for (const auto& [endpoint, field] : api::endpoint_places(*source)) {
+  if (made || source)
+    for (const auto& [endpoint, field] : api::endpoint_places(made ? *made : *source)) {
       const std::string name = claim_name(restore->spec.to.new_link.name, endpoint->name);
       const auto claim = cluster_.claims.find({key.ns, name});
       const auto begun = made ? parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}) : WallTime::max();

@@ -5,6 +5,7 @@
 #include "controllers/backup/backup_caches.hpp"
 #include "controllers/backup/backup_decide.hpp"
 #include "controllers/backup/restore_decide.hpp"
+#include "controllers/backup/restore_tests.hpp"
 #include "controllers/cluster/cluster.hpp"
 #include "controllers/reports/worker_reports.hpp"
 #include "core/clock.hpp"
@@ -17,8 +18,14 @@ namespace twinspan::controllers {
 class BackupReconciler {
  public:
   BackupReconciler(kube::Client& client, const Clock& clock, Cluster& cluster, BackupCaches& caches,
-                   WorkerReports& reports, kube::EventRecorder& events)
-      : client_(client), clock_(clock), cluster_(cluster), caches_(caches), reports_(reports), events_(events) {}
+                   WorkerReports& reports, kube::EventRecorder& events, RenderConfig render)
+      : client_(client),
+        clock_(clock),
+        cluster_(cluster),
+        caches_(caches),
+        reports_(reports),
+        events_(events),
+        tests_(client, std::move(render)) {}
 
   Result<kube::Requeue> reconcile_link(const kube::Key& link, const std::stop_token& stop);
   Result<kube::Requeue> reconcile_restore(const kube::Key& restore, const std::stop_token& stop);
@@ -31,6 +38,9 @@ class BackupReconciler {
                             const std::stop_token& stop);
   Status hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop);
   Status carry_out(const api::BackupSchedule& schedule, const RunsLook& runs, const std::stop_token& stop);
+  Status end_test(const api::ReplicationLink& link, const BackupLook& look, const std::stop_token& stop);
+  Status carry_out(const api::ReplicationLink& link, const api::BackupSchedule& schedule, const TestLook& test,
+                   const std::stop_token& stop);
   Status write_to_link(const CachedLink& link, const Json& before, const Json& after, const std::stop_token& stop);
 
   kube::Client& client_;
@@ -39,6 +49,7 @@ class BackupReconciler {
   BackupCaches& caches_;
   WorkerReports& reports_;
   kube::EventRecorder& events_;
+  RestoreTests tests_;
 };
 
 }  // namespace twinspan::controllers

@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,11 @@ struct ShownBackup {
 struct RunsSeen {
   const api::BackupSchedule* schedule = nullptr;  // in force
   std::vector<ShownBackup> backups;               // of it, oldest first
-  bool name_taken = false;  // there is a Backup of the current run's name, and it is another schedule's
-  std::string stanza;       // that is written now
+  bool name_taken = false;               // there is a Backup of the current run's name, and it is another schedule's
+  std::string stanza;                    // that is written now
+  bool full_owed = false;                // the log is broken: only a full backup makes what is written now safe
+  std::set<std::string> without_parent;  // uids of Backups that failed since there was nothing to build on
+  std::set<std::string> gone;            // labels that the repository does not hold any more
   WallTime now{};
 };
 
@@ -35,6 +39,7 @@ struct RunsLook {
   std::optional<api::Backup> create;
   std::vector<std::shared_ptr<const api::Backup>> remove;  // objects only: no data go
   std::vector<RunEvent> events;
+  bool clock_suspect = false;  // the last run lies in the future: nothing may be expired
 };
 
 // `status`: of the schedule, from what it was to what it will be.

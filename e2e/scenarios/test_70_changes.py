@@ -216,7 +216,7 @@ def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changin
             changing.wait_healthy(240)
     finally:
         changing.change({"spec": {"postgres": {"managed": {"podTemplate": None}, "serviceAccount": None}}})
-    within("what was added is gone again", lambda: all("team" not in changing.pod(name)["metadata"]["labels"] for name in changing.endpoint_names()) or "still there", 240, every=0.5)
+    within("what was added is gone again", lambda: all((pod := changing.pod(name)) and "team" not in pod["metadata"]["labels"] for name in changing.endpoint_names()) or "still there", 240, every=0.5)
     changing.wait_healthy(180)
 
 

@@ -1,6 +1,7 @@
 """A table that was dropped, back as it was a second before: the link's log and a backup in MinIO with TLS, a failover in between."""
 import base64
 import contextlib
+import json
 import sys
 import time
 
@@ -81,10 +82,15 @@ def back_up(target, server):
     return stores
 
 
-def stored_up_to(target, segment):
-    """Names of segments sort by timeline, then by position."""
-    ready = condition(target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backupschedules/orders"), "Ready")
-    return (ready.get("status") == "True" and ready["message"].rsplit(" ", 1)[-1] >= segment) or f"Ready is {ready}"
+def stored_up_to(server, segment):
+    """Names of segments sort by timeline, then by position; the newest one is followed by its digest."""
+    names = [key.rsplit("/", 1)[-1][:24] for key in server.s3.list(BUCKET) if "/archive/" in key and len(key.rsplit("/", 1)[-1]) > 64]
+    return max(names, default="") >= segment or f"stored up to {max(names, default='')}"
+
+
+def fill(link):
+    """More than a segment, so that all before it is stored."""
+    sql.ask(link.service_dsn(), "CREATE TABLE later AS SELECT repeat(md5(i::text), 10) FROM generate_series(1, 80000) i", seconds=60)
 
 
 def reach(target, kind, name, phase, seconds):
@@ -138,8 +144,8 @@ def test_a_dropped_table_is_back_as_it_was_a_second_before(target, kept, tmp_pat
         sql.ask(kept.service_dsn(), "DROP TABLE rows")
         # What is restored has to know that the moment is over: something later is stored, too.
         segment = sql.ask(kept.service_dsn(), "SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
-        sql.ask(kept.service_dsn(), "CREATE TABLE later AS SELECT repeat(md5(i::text), 10) FROM generate_series(1, 80000) i", seconds=60)
-        until(f"{segment} is stored, in which the table was dropped", lambda: stored_up_to(target, segment), 120)
+        fill(kept)
+        until(f"{segment} is stored, in which the table was dropped", lambda: stored_up_to(server, segment), 120)
 
         began = time.monotonic()
         apply(target, ours("Restore", "orders-before", {
@@ -148,3 +154,53 @@ def test_a_dropped_table_is_back_as_it_was_a_second_before(target, kept, tmp_pat
         assert rows(restored_dsn(kept, "orders-before")) == there
         figures.record(f"restore: {ROWS} rows back in a new link, Ready with its replica", time.monotonic() - began, "s")
         assert sql.ask(kept.service_dsn(), "SELECT count(*) FROM pg_class WHERE relname = 'rows'")[0][0] == 0, "the first link goes on"
+
+
+def verified(target):
+    return target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backupschedules/orders")["status"].get("verified", {})
+
+
+def test_once(target, test):
+    """What the test of a restore that is begun next comes to; no other one begins."""
+    change = {"suspend": False, "verification": {"schedule": "* * * * *", "restoreTest": test}}
+
+    def patch(spec):
+        target.kubectl("-n", NAMESPACE, "patch", "backupschedule", "orders", "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    patch(change)
+    until("a test runs", lambda: verified(target).get("restored") == "Running" or verified(target), 120)
+    patch({"suspend": True})
+    until("it has ended", lambda: verified(target)["restored"] != "Running" or verified(target), 300)
+
+    def gone():
+        left = target.kubectl("-n", NAMESPACE, "get", "pods,persistentvolumeclaims", "-l", "twinspan.dev/restore-test=orders", "-o", "name").stdout.split()
+        return not left or f"left: {left}"
+
+    until("its pod and its volume are gone", gone, 90)
+    return verified(target)
+
+
+test_once.__test__ = False
+
+
+@pytest.mark.skipif("minio" in servers.missing(), reason="SKIPPED: MinIO is not built: e2e/cluster build minio")
+def test_a_restore_is_tested_in_a_pod_that_goes_away(target, kept, tmp_path):
+    with bucket(target, tmp_path) as server:
+        until("the log is stored", back_up(target, server), 180)
+        kept.wait_healthy(60)
+        wait_writable(kept)
+        sql.ask(kept.service_dsn(), "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 100000) i", seconds=60)
+        apply(target, ours("Backup", "first", {"scheduleRef": {"name": "orders"}}))
+        reach(target, "backups", "first", "Completed", 180)
+        sql.ask(kept.service_dsn(), "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(100001, 200000) i", seconds=60)
+        segment = sql.ask(kept.service_dsn(), "SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+        fill(kept)
+        until(f"{segment} is stored", lambda: stored_up_to(server, segment), 120)
+        count = {"query": "SELECT count(*) FROM rows", "atLeast": 200000}
+        passed = test_once(target, {"amcheck": True, "queries": ["SELECT * FROM rows ORDER BY text"], "checks": [count], "storage": {"size": "2Gi"}})
+        assert passed["restored"] == "Passed", passed
+        figures.record("restore test: from nothing to PostgreSQL answering", passed["restoredSeconds"], "s")
+        assert target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/backups/first")["status"]["verified"]["level"] == "Restored"
+        failed = test_once(target, {"checks": [count | {"atLeast": 200001}]})
+        assert failed["restored"] == "Failed" and "gives 200000, at least 200001" in failed["restoredMessage"], failed
+        assert failed["restoredAt"] == passed["restoredAt"], failed

@@ -117,7 +117,9 @@ std::map<std::string, std::string> agents_settings(const Layout& layout, const S
   if (!settings.archive_command.empty()) {
     values["archive_mode"] = "always";
     values["archive_command"] = settings.archive_command;
-    values["archive_timeout"] = "60s";  // an unfinished segment is stored after that time, where anything was written
+    // The unfinished segment is stored as it grows (worker/postgres/backup/tail_keeper.hpp). It is filled up all the
+    // same, though seldom: the stock pgBackRest knows whole segments only.
+    values["archive_timeout"] = "300s";
   }
   return values;
 }

@@ -10,13 +10,13 @@
 #include "core/log.hpp"
 #include "core/signals.hpp"
 #include "core/wait.hpp"
-#include "sandbox/s3/backup_bucket.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/connection.hpp"
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/table.hpp"
 #include "sandbox/demo/writer.hpp"
+#include "sandbox/s3/backup_bucket.hpp"
 
 namespace {
 
@@ -105,8 +105,8 @@ class Demo {
   }
 
   Status back_up() {
-    if (auto made = sql(fmt::format("CREATE TABLE sales AS SELECT i, md5(i::text) AS note FROM generate_series(1, {}) i",
-                                    options_.rows));
+    if (auto made = sql(fmt::format(
+            "CREATE TABLE sales AS SELECT i, md5(i::text) AS note FROM generate_series(1, {}) i", options_.rows));
         !made)
       return made;
     if (auto done = progress_.wait(

@@ -30,6 +30,7 @@ struct Launch {
   std::map<std::string, std::string> env;  // all of it: nothing is inherited
   std::filesystem::path work_dir, log_file;
   std::optional<Account> account;
+  std::filesystem::path last_words{};  // the file that its terminationMessagePath is; empty: none
 };
 
 struct Exit {
@@ -37,6 +38,7 @@ struct Exit {
   int signal = 0;  // 0: it exited by itself
   WallTime at;
   std::string start_error;  // not empty: it never ran
+  std::string message{};    // that it left behind for its status
 };
 
 // The main process and all its descendants end when it does, when this object goes, and when this process dies in

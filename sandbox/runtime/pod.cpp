@@ -243,6 +243,10 @@ Result<Launch> PodRunner::plan(const Json& pod, const Json& container) {
   if (auto written = write_kubeconfig(pod); !written) return std::unexpected(written.error());
   auto mounts = volumes_.mounts(container);
   if (!mounts) return std::unexpected(mounts.error());
+  const fs::path last_words = folder_ / ("last-" + text(container, "name", ""));
+  if (auto made = write_file(last_words, {"", 0600}, context_.options.account); !made)
+    return std::unexpected(made.error());
+  mounts->push_back({text(container, "terminationMessagePath", "/dev/termination-log"), last_words});
   const KeyLookup lookup = [&](std::string_view kind, const std::string& name,
                                const std::string& key) -> Result<std::string> {
     const auto object =
@@ -259,6 +263,7 @@ Result<Launch> PodRunner::plan(const Json& pod, const Json& container) {
   const std::string work_dir = text(container, "workingDir", "");
   launch->work_dir = work_dir.empty() ? folder_ / "home" : fs::path(rewrite_paths(work_dir, *mounts));
   launch->account = context_.options.account;
+  launch->last_words = last_words;
   launch->env.try_emplace("HOME", (folder_ / "home").string());
   for (const Mount& mount : *mounts)
     if (mount.container_path == "/tmp") launch->env.try_emplace("TMPDIR", mount.host_path.string());

@@ -3,13 +3,23 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <fstream>
 
 namespace twinspan::sandbox {
 namespace {
 
 using Phase = ContainerRecord::Phase;
 constexpr std::chrono::milliseconds kMissingRetry{200};
-constexpr int kCalmFactor = 2;  // a run longer than this many back-off limits forgets earlier failures
+constexpr size_t kMessageMost = 4096;  // as kubelet has it
+constexpr int kCalmFactor = 2;         // a run longer than this many back-off limits forgets earlier failures
+
+std::string head_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text(kMessageMost, 0);
+  in.read(text.data(), kMessageMost);
+  text.resize(static_cast<size_t>(in.gcount()));
+  return text;
+}
 
 }  // namespace
 
@@ -54,6 +64,7 @@ void Slot::start(const Plan& plan) {
   restart_at_.reset();
   retry_at_.reset();
   launch->log_file = log_file(false);
+  last_words_ = launch->last_words;
   started_boot_ = clock_.boot_now();
   auto process = std::make_shared<Container>(settings_.shim, *launch, clock_, wake_);
   record_.phase = Phase::kRunning;
@@ -87,6 +98,7 @@ bool Slot::notice_end() {
   }
   record_.phase = Phase::kTerminated;
   record_.exit = *exit;
+  if (!last_words_.empty()) record_.exit.message = head_of(last_words_);
   record_.started = record_.ready = false;
   return true;
 }

@@ -62,6 +62,7 @@ class Slot {
   int failures_ = 0;             // restarts in a row, for the back-off
   BootTime started_boot_;
   std::optional<BootTime> restart_at_, kill_at_, retry_at_;
+  std::filesystem::path last_words_;  // of the newest run
 };
 
 }  // namespace twinspan::sandbox

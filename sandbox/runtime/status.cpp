@@ -16,7 +16,10 @@ Json terminated(const std::string& id, WallTime started_at, const Exit& exit) {
            {"finishedAt", to_rfc3339(exit.at)},
            {"containerID", id}};
   if (exit.signal != 0) out["signal"] = exit.signal;
-  if (!exit.start_error.empty()) out["message"] = exit.start_error;
+  if (!exit.start_error.empty())
+    out["message"] = exit.start_error;
+  else if (!exit.message.empty())
+    out["message"] = exit.message;
   return out;
 }
 

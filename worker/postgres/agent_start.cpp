@@ -81,7 +81,9 @@ bool Agent::recall() {
   }
   const auto restored = shape == DataShape::kNone ? std::nullopt : read_restored_mark(options_.layout.data_dir);
   local_.update([&](Local& local) {
-    if (restored) local.backup.emplace().restored = {restored->restore, BackupReport::Step::kRestored, ""};
+    if (restored)
+      local.backup.emplace().restored = {restored->restore, BackupReport::Step::kRestored, "", std::nullopt,
+                                         restored->reached};
     local.data = shape;
     local.system_id = system_id;
     local.timeline = timeline;

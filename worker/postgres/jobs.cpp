@@ -192,20 +192,27 @@ Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
                                                  known->restored->name == desired.restored_by &&
                                                  known->restored->step == BackupReport::Step::kFailed)
     return fail(Code::kInvalid, known->restored->message);
-  if (!desired.restore)
+  if (!desired.restore || desired.restore->name != desired.restored_by)
     return fail(Code::kUnavailable,
                 fmt::format("Restore {} has not said yet what to restore, or has ended", desired.restored_by));
-  const auto tell = [&](BackupReport::Step step, const std::string& message) {
+  if (std::exchange(restoring_, desired.restore->name) != desired.restore->name) restore_exhausted_.clear();
+  BackupReport::Restored said{desired.restore->name, BackupReport::Step::kFetching, ""};
+  const auto tell = [&](const BackupReport::Restored& now) {
+    said = now;
+    said.name = desired.restore->name;
     c_.local.update([&](Local& local) {
       if (!local.backup) local.backup.emplace();
-      local.backup->restored = {desired.restore->name, step, message};
+      local.backup->restored = said;
     });
   };
-  const Status done = restore_data({c_.children, c_.layout, c_.repository, desired.settings,
-                                    [&](BackupReport::Step step) { tell(step, ""); }, c_.clock, restore_exhausted_},
-                                   *desired.restore, stop);
-  if (!done && done.error().code != Code::kCancelled)
-    tell(is_final(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching, done.error().message);
+  const Status done =
+      restore_data({c_.children, c_.layout, c_.repository, desired.settings, tell, c_.clock, restore_exhausted_},
+                   *desired.restore, stop);
+  if (!done && done.error().code != Code::kCancelled) {
+    said.step = is_final(done.error()) ? BackupReport::Step::kFailed : BackupReport::Step::kFetching;
+    said.message = done.error().message;
+    tell(BackupReport::Restored(said));
+  }
   return done;
 }
 
@@ -287,7 +294,8 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
     local.objects.reset();
     if (local.memory) local.opened_in = local.memory->data_epoch.value_or(Epoch{0});
   });
-  return restored_now ? write_restored_mark(c_.layout.data_dir, {restored->restore, true}) : Status{};
+  return restored_now ? write_restored_mark(c_.layout.data_dir, {restored->restore, true, restored->reached})
+                      : Status{};
 }
 
 Status Jobs::apply_owner(const Desired& desired, postgres::Session& session, const std::stop_token& stop) {

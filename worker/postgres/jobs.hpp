@@ -144,8 +144,8 @@ class Jobs {
   std::string declared_digest_;  // as it was after that
   BootTime declared_at_{};       // looked at
   RestartTurn restart_turn_;
-  std::string restore_exhausted_;  // RestoreNeeds
-  struct Idle {                    // a replica that receives nothing, and since when it is where it is
+  std::string restoring_, restore_exhausted_;  // the Restore that was last at work, and its RestoreNeeds::exhausted
+  struct Idle {                                // a replica that receives nothing, and since when it is where it is
     uint64_t life = 0;
     Position received;
     BootTime since;

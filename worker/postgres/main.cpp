@@ -1,12 +1,18 @@
-// twinspan-worker: the agent of one PostgreSQL instance. PID 1 of its pod.
+// twinspan-worker: the agent of one PostgreSQL instance. PID 1 of its pod. As `twinspan-worker restore-test` it is a
+// pod that restores a backup and asks it.
 #include <signal.h>
+
+#include <string_view>
 
 #include "core/log.hpp"
 #include "core/role_thread.hpp"
 #include "kube/config.hpp"
 #include "worker/postgres/agent.hpp"
+#include "worker/postgres/backup/restore_test.hpp"
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "restore-test")
+    return twinspan::worker::restore_test_main(argc - 1, argv + 1);
   const auto options = twinspan::worker::parse_options(argc, argv);
   if (!options) return options.error();
   twinspan::log::configure(

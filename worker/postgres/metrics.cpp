@@ -12,6 +12,7 @@
 #include <map>
 #include <vector>
 
+#include "contract/backup_report.hpp"
 #include "core/text.hpp"
 
 namespace twinspan::worker {
@@ -50,6 +51,12 @@ struct Metrics::Impl {
       gauge("twinspan_volume_size_bytes", "Size of the volume that holds the data; NaN while not measured.");
   prometheus::Gauge& volume_free =
       gauge("twinspan_volume_free_bytes", "Free bytes of the volume that holds the data; NaN while not measured.");
+  prometheus::Gauge& unsafe_seconds =
+      gauge("twinspan_wal_unsafe_seconds",
+            "Age of the oldest byte of WAL that no repository has; NaN where this endpoint does not store it.");
+  prometheus::Gauge& unsafe_bytes = gauge("twinspan_wal_unsafe_bytes", "WAL that no repository has; NaN as above.");
+  prometheus::Gauge& max_delay =
+      gauge("twinspan_wal_max_delay_seconds", "Older WAL than this should be in a repository; NaN as above.");
   prometheus::Counter& renewals =
       counter("twinspan_lease_renewals_total", "Attempts to renew the lease.", {{"result", "success"}});
   prometheus::Counter& failed_renewals =
@@ -69,8 +76,9 @@ double or_nan(const auto& value) {
 Metrics::Metrics(const Identity& identity)
     : impl_(std::make_unique<Impl>(
           Impl::Labels{{"link", identity.link}, {"namespace", identity.ns}, {"endpoint", identity.endpoint}})) {
-  for (prometheus::Gauge* gauge : {&impl_->lag_seconds, &impl_->lag_bytes, &impl_->volume_size, &impl_->volume_free,
-                                   &impl_->position, &impl_->timeline})
+  for (prometheus::Gauge* gauge :
+       {&impl_->lag_seconds, &impl_->lag_bytes, &impl_->volume_size, &impl_->volume_free, &impl_->position,
+        &impl_->timeline, &impl_->unsafe_seconds, &impl_->unsafe_bytes, &impl_->max_delay})
     gauge->Set(or_nan(kNotMeasured));
 }
 Metrics::~Metrics() = default;
@@ -92,6 +100,10 @@ void Metrics::report(const MemberReport& report) {
   impl_->volume_size.Set(report.volume ? static_cast<double>(report.volume->total_bytes) : or_nan(kNotMeasured));
   impl_->volume_free.Set(report.volume ? static_cast<double>(report.volume->free_bytes) : or_nan(kNotMeasured));
   impl_->restart_pending.Set(report.restart_pending ? 1 : 0);
+  const auto stored = backup_report_of(report.details).continuous;
+  impl_->unsafe_seconds.Set(or_nan(stored ? stored->unsafe_seconds : std::nullopt));
+  impl_->unsafe_bytes.Set(or_nan(stored ? std::optional(stored->unsafe_bytes) : std::nullopt));
+  impl_->max_delay.Set(or_nan(stored ? std::optional(stored->max_delay_seconds) : std::nullopt));
 }
 
 void Metrics::renewal(bool succeeded) { (succeeded ? impl_->renewals : impl_->failed_renewals).Increment(); }

@@ -1,30 +1,64 @@
 // twinspan-archive: PostgreSQL's archive_command and restore_command.
 //   twinspan-archive store SOCKET FILE           asks the agent to store FILE, and waits until it is
-//   twinspan-archive fetch CONFIG STANZA NAME TO  gets NAME from the repository: 0, 1 (surely absent) or 126 (can't
-//   tell)
+//   twinspan-archive fetch CONFIG STANZA NAME TO [TIMELINE]  gets NAME from the repository, or where a whole segment is
+//   surely absent there what was flushed of it: 0, 1 (surely absent) or 126 (can't tell). TIMELINE: whose history is
+//   followed; absent: the archive alone is asked
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <string_view>
 
+#include "core/clock.hpp"
+#include "engines/postgres/archive/fetch.hpp"
 #include "engines/postgres/archive/request.hpp"
 
 namespace {
 
-int fetch(const std::string& config, const std::string& stanza, const char* name, const char* to) {
-  using twinspan::postgres::restore_exit_code;
+using twinspan::postgres::FetchAnswer;
+
+std::optional<int> archive_get(const std::string& config, const std::string& stanza, const std::string& name,
+                               const std::string& to) {
   const pid_t child = fork();
-  if (child < 0) return restore_exit_code(std::nullopt);
+  if (child < 0) return std::nullopt;
   if (child == 0) {
     const std::string config_option = "--config=" + config, stanza_option = "--stanza=" + stanza;
-    execl("/usr/bin/pgbackrest", "pgbackrest", config_option.c_str(), stanza_option.c_str(), "archive-get", name, to,
-          nullptr);
-    _exit(restore_exit_code(std::nullopt));
+    execl("/usr/bin/pgbackrest", "pgbackrest", config_option.c_str(), stanza_option.c_str(), "archive-get",
+          name.c_str(), to.c_str(), nullptr);
+    _exit(twinspan::postgres::kExitUnsure);
   }
   int status = 0;
-  if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return restore_exit_code(std::nullopt);
-  return restore_exit_code(WEXITSTATUS(status));
+  if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return std::nullopt;
+  return WEXITSTATUS(status);
+}
+
+int fetch(const std::string& config, const std::string& stanza, const char* name, const char* to,
+          std::string_view timeline) {
+  using namespace twinspan;
+  postgres::FetchWanted wanted{0, name, to};
+  const auto parsed = std::from_chars(timeline.data(), timeline.data() + timeline.size(), wanted.timeline);
+  if (parsed.ec != std::errc() || parsed.ptr != timeline.data() + timeline.size()) {
+    std::fprintf(stderr, "twinspan-archive: %s: a timeline's number is expected\n", std::string(timeline).c_str());
+    return postgres::kExitUnsure;
+  }
+  const SystemClock clock;
+  const auto with_tails = [&](const auto& ask) -> decltype(ask(std::declval<postgres::TailStore&>())) {
+    auto store = postgres::TailStore::open(config, stanza, clock);
+    if (!store) return std::unexpected(store.error());
+    return ask(*store);
+  };
+  const FetchAnswer answer = postgres::fetch(
+      wanted,
+      {[&](const std::string& file, const std::string& into) { return archive_get(config, stanza, file, into); },
+       [&](const std::string& segment) {
+         return with_tails([&](postgres::TailStore& store) { return store.list(segment, {}); });
+       },
+       [&](const backup::TailName& tail) {
+         return with_tails([&](postgres::TailStore& store) { return store.get(tail, {}); });
+       }});
+  if (!answer.words.empty()) std::fprintf(stderr, "twinspan-archive: %s\n", answer.words.c_str());
+  return answer.code;
 }
 
 }  // namespace
@@ -35,7 +69,8 @@ int main(int argc, char** argv) {
     return twinspan::postgres::ask_to_store(argv[2], argv[3]) == twinspan::postgres::StoreAnswer::kStored
                ? 0
                : twinspan::postgres::kExitEnding;
-  if (what == "fetch" && argc == 6) return fetch(argv[2], argv[3], argv[4], argv[5]);
-  std::fputs("usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO\n", stderr);
+  if (what == "fetch" && (argc == 6 || argc == 7))
+    return fetch(argv[2], argv[3], argv[4], argv[5], argc == 7 ? argv[6] : "0");
+  std::fputs("usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO [TIMELINE]\n", stderr);
   return twinspan::postgres::kExitUnsure;
 }

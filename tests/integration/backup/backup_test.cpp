@@ -10,9 +10,12 @@
 #include <map>
 #include <set>
 
+#include "backup/pgbackrest.hpp"
+#include "contract/names.hpp"
 #include "core/base64.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "failover/types.hpp"
 #include "integration/eventually.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/demo/connection.hpp"
@@ -88,6 +91,7 @@ class BackupTest : public testing::Test {
     create(kube::kBackupSchedules, "orders",
            {{"spec",
              {{"linkRef", {{"name", "orders"}}},
+              {"continuous", {{"keepFreePercent", 1}}},  // the volumes are this machine's disk
               {"destination",
                {{"s3",
                  {{"endpoint", bucket_of_test_.endpoint()},
@@ -162,6 +166,28 @@ class BackupTest : public testing::Test {
     EXPECT_TRUE(eventually([&] { return !status(kube::kReplicationLinks, name).contains("restore"); }));
     EXPECT_TRUE(eventually([&] { return !reads_secrets(name); })) << "what opened the repository is nobody's any more";
   }
+  // By a manifest that was kept, from nothing but the bucket: the link makes no data of its own meanwhile.
+  WriterTarget fill_own(const std::string& name) {
+    const auto schedule = cluster_->client().get(kube::kBackupSchedules, {"shop", "orders"});
+    const auto kept = cluster_->client().get(kube::kReplicationLinks, kLink);
+    EXPECT_TRUE(schedule && kept);
+    if (!schedule || !kept) return target_;
+    create(kube::kReplicationLinks, name,
+           {{"metadata", {{"annotations", {{std::string(kRestoreAnnotation), name}}}}}, {"spec", kept->at("spec")}});
+    EXPECT_TRUE(eventually([&] {
+      const Json now = status(kube::kReplicationLinks, name);
+      return now.dump().find("has not said yet what to restore") != std::string::npos;
+    })) << status(kube::kReplicationLinks, name).dump(1);
+    Json spec;
+    spec["from"]["repository"] = {{"s3", schedule->at("spec").at("destination").at("s3")},
+                                  {"stanza", schedule->at("status").at("stanza")},
+                                  {"keySecretRef", {{"name", "passphrase"}, {"key", "key"}}}};
+    spec["target"]["latest"] = true;
+    spec["to"]["newLink"]["name"] = name;
+    create(kube::kRestores, name, {{"spec", spec}});
+    EXPECT_TRUE(reaches(kube::kRestores, name, "Completed")) << status(kube::kRestores, name).dump(1);
+    return restored(name);
+  }
   bool reads_secrets(const std::string& link) {
     const auto role = cluster_->client().get(kube::kRoles, {"shop", link + "-worker"});
     if (!role) return true;
@@ -178,11 +204,12 @@ class BackupTest : public testing::Test {
     const std::string segment = value(target_, "SELECT pg_walfile_name(pg_current_wal_lsn())");
     ASSERT_EQ(segment.size(), 24u) << segment;
     fill();
-    ASSERT_TRUE(eventually([&] {
-      return std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
-        return key.find("/archive/") != key.npos && key.find(segment + "-") != key.npos;
-      });
-    })) << segment;
+    ASSERT_TRUE(eventually([&] { return stored_segment(segment); })) << segment;
+  }
+  bool stored_segment(const std::string& segment) {
+    return std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
+      return key.find("/archive/") != key.npos && key.find(segment + "-") != key.npos;
+    });
   }
   // Files of the log that a member keeps until they are stored.
   size_t kept(const char* endpoint) {
@@ -318,6 +345,11 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   restore("before", {{"latest", true}});
   EXPECT_EQ(value(restored("before"), kRows), rows);
 
+  EXPECT_EQ(value(fill_own("own"), kRows), rows);
+  EXPECT_EQ(status(kube::kRestores, "own")["plan"]["backup"], last["label"]);
+  EXPECT_FALSE(status(kube::kRestores, "own").value("reached", "").empty());
+  ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, {"shop", "own"}));
+
   Json other;
   other["spec"]["from"]["scheduleRef"]["name"] = "other";
   EXPECT_FALSE(cluster_->client().merge_patch(kube::kRestores, {"shop", "before"}, other)) << "it is immutable";
@@ -372,6 +404,327 @@ TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   ASSERT_TRUE(cluster_->client().remove(kube::kBackupSchedules, {"shop", "orders"}));
   EXPECT_TRUE(eventually([&] { return value(target_, "SHOW archive_mode") == "off"; }));
   EXPECT_GE(bucket_->objects(kBucket), objects);
+}
+
+// What is asked for is what is stored, by the repository's own word; an increment that could only be a full one fails.
+TEST_F(BackupTest, ADifferentialAndAnIncrementAreStoredAsSuchAndRestored) {
+  back_up();
+  expect(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                        {{"spec", {{"throttle", {{"threads", 2}}}}}})
+             ? Status{}
+             : fail(Code::kInternal, "threads are refused"));
+  const auto take = [&](const char* name, const char* kind) {
+    create(kube::kBackups, name, {{"spec", {{"scheduleRef", {{"name", "orders"}}}, {"kind", kind}}}});
+    return reaches(kube::kBackups, name, "Completed");
+  };
+  for (const char* kind : {"Differential", "Incremental"}) {
+    const std::string name = fmt::format("early-{}", kind[0] == 'D' ? "d" : "i");
+    EXPECT_FALSE(take(name.c_str(), kind));
+    const Json early = status(kube::kBackups, name);
+    EXPECT_TRUE(early.value("message", "").ends_with("make a full")) << early.dump(1);
+    EXPECT_EQ(early.value("attempts", 0), 1) << early.dump(1);
+  }
+  for (const std::string& key : bucket_->keys(kBucket)) EXPECT_EQ(key.find("backup.manifest"), key.npos) << key;
+
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 200000) i");
+  const std::pair<const char*, const char*> runs[] = {
+      {"one", "Full"}, {"two", "Incremental"}, {"three", "Differential"}, {"four", "Incremental"}};
+  int64_t rows = 200000;
+  for (const auto& [name, kind] : runs) {
+    ASSERT_TRUE(take(name, kind)) << status(kube::kBackups, name).dump(1);
+    run(target_,
+        fmt::format("INSERT INTO rows SELECT i, md5(i::text) FROM generate_series({}, {}) i", rows + 1, rows + 1000));
+    rows += 1000;
+  }
+  const std::string stanza = status(kube::kBackupSchedules, "orders").value("stanza", "");
+  const auto config =
+      cluster_->runtime().volume_folder(scenario_->pod(scenario_->primary()), "run") / "backup/pgbackrest.conf";
+  std::string said;
+  if (FILE* pipe =
+          popen(fmt::format("/usr/bin/pgbackrest --config={} --stanza={} --output=json info", config.string(), stanza)
+                    .c_str(),
+                "r")) {
+    for (int c = fgetc(pipe); c != EOF; c = fgetc(pipe)) said += static_cast<char>(c);
+    pclose(pipe);
+  }
+  const auto info = backup::parse_info(said, stanza);
+  ASSERT_TRUE(info) << info.error().message;
+  ASSERT_EQ(info->backups.size(), 4u) << said;
+  const std::string& full = info->backups[0].label;
+  const std::vector<std::vector<std::string>> needs{{}, {full}, {full}, {full, info->backups[2].label}};
+  for (size_t i = 0; i < 4; ++i) {
+    const backup::BackupSet& stored = info->backups[i];
+    const Json its = status(kube::kBackups, runs[i].first);
+    EXPECT_EQ(to_string(stored.kind), runs[i].second);
+    EXPECT_EQ(stored.needs, needs[i]) << stored.label;
+    EXPECT_EQ(its.value("label", ""), stored.label);
+    EXPECT_EQ(its.value("needs", std::vector<std::string>()), needs[i]) << its.dump(1);
+    EXPECT_EQ(stored.read_bytes<info->backups[0].read_bytes / 2, i> 0) << stored.label << " " << stored.read_bytes;
+    EXPECT_TRUE(bucket_->body(kBucket, fmt::format("orders/backup/{}/{}/backup.manifest", stanza, stored.label)));
+  }
+  EXPECT_EQ(status(kube::kBackupSchedules, "orders")["last"]["kind"], "Incremental");
+  const std::string before = value(target_, kRows);
+  ASSERT_TRUE(before.starts_with("204000 ")) << before;
+  await_stored();
+  restore("before", {{"latest", true}});
+  EXPECT_EQ(value(restored("before"), kRows), before);
+}
+
+// Seconds before the region is lost: nothing of it is in a whole segment.
+TEST_F(BackupTest, WhatWasWrittenSecondsBeforeEverythingIsLostIsThereAgain) {
+  back_up();
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                             {{"spec", {{"continuous", {{"maxDelaySeconds", 6}}}}}}));
+  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  fill();  // these are in whole segments, the next are not
+  for (int i = 20; i < 40; ++i)
+    run(target_,
+        fmt::format("INSERT INTO rows SELECT i, md5(i::text) FROM generate_series({}, {}) i", i * 50 + 1, i * 50 + 50));
+  const std::string rows = value(target_, kRows);
+  ASSERT_TRUE(rows.starts_with("2000 ")) << rows;
+  const std::string end = value(target_, "SELECT pg_current_wal_flush_lsn()");
+  const std::string segment = value(target_, "SELECT pg_walfile_name(pg_current_wal_lsn())");
+  const auto tails = [&] {
+    std::vector<std::string> names;
+    for (const std::string& key : bucket_->keys(kBucket))
+      if (key.starts_with("orders/tail/")) names.push_back(key.substr(key.rfind('/') + 1));
+    return names;
+  };
+  const auto position = parse_position(end);
+  ASSERT_TRUE(position) << end;
+  ASSERT_TRUE(eventually([&] {
+    const auto names = tails();
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      return name.starts_with(segment + ".") && name.substr(25) >= fmt::format("{:016X}", position->value);
+    });
+  })) << end;
+  EXPECT_TRUE(eventually([&] { return status(kube::kBackupSchedules, "orders").value("unsafe", "") == "<6s"; }))
+      << status(kube::kBackupSchedules, "orders").dump(1);
+  EXPECT_TRUE(eventually([&] { return tails().size() == 1; })) << "what went before it is gone";
+  bucket_->inject({.kind = s3_stub::FaultKind::kDenied, .count = 1 << 30, .method = "PUT"});
+  run(target_, "INSERT INTO rows SELECT i, 'lost' FROM generate_series(2001, 2010) i");
+  EXPECT_FALSE(stored_segment(segment));
+  restore("after", {{"latest", true}});
+  const std::string back = value(restored("after"), kRows);
+  EXPECT_TRUE(back == rows) << back << ", not " << rows;
+  // It counts, and is told, while the bucket takes nothing.
+  EXPECT_TRUE(eventually([&] { return status(kube::kBackupSchedules, "orders").value("unsafe", "") == "<2m"; }))
+      << status(kube::kBackupSchedules, "orders").dump(1);
+  bucket_->clear_faults();
+  await_stored();
+  EXPECT_TRUE(eventually([&] { return status(kube::kBackupSchedules, "orders").value("unsafe", "") == "<6s"; }));
+  EXPECT_TRUE(eventually([&] {
+    const auto names = tails();
+    return std::ranges::none_of(names, [&](const std::string& name) { return name.starts_with(segment); });
+  })) << "the whole segment took its place";
+}
+
+// A bucket that is away for so long that the volume would fill: here it is too full from the beginning.
+TEST_F(BackupTest, LogThatWouldFillAVolumeIsLetGoAndToldAndAFullBackupFollows) {
+  back_up();
+  const auto keep_free = [&](int percent) {
+    ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                               {{"spec", {{"continuous", {{"keepFreePercent", percent}}}}}}));
+  };
+  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  bucket_->inject({.kind = s3_stub::FaultKind::kDenied, .count = 1 << 30, .method = "PUT"});
+  keep_free(90);
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  const std::string segment = value(target_, "SELECT pg_walfile_name(pg_current_wal_lsn())");
+  fill();
+  const auto gaps = [&] { return status(kube::kBackupSchedules, "orders").value("gaps", Json::array()); };
+  ASSERT_TRUE(eventually([&] { return !gaps().empty(); }, 240s)) << status(kube::kBackupSchedules, "orders").dump(1);
+  const Json gap = gaps().front();
+  EXPECT_EQ(gap.value("from", ""), segment) << gap;
+  EXPECT_NE(gap.value("cause", "").find("less than keepFreePercent (90)"), std::string::npos) << gap;
+  EXPECT_TRUE(eventually([&] { return kept(scenario_->primary().c_str()) == 0; })) << "the database waits for nothing";
+  EXPECT_NE(status(kube::kBackupSchedules, "orders").value("unsafe", ""), "<60s");
+
+  keep_free(1);
+  bucket_->clear_faults();
+  ASSERT_TRUE(eventually(
+      [&] {
+        const Json now = status(kube::kBackupSchedules, "orders");
+        return now.contains("last") && now["last"].value("backup", "first") != "first";
+      },
+      240s))
+      << status(kube::kBackupSchedules, "orders").dump(1);
+  EXPECT_TRUE(eventually([&] { return status(kube::kBackupSchedules, "orders").value("unsafe", "") == "<60s"; }))
+      << status(kube::kBackupSchedules, "orders").dump(1);
+  EXPECT_FALSE(stored_segment(segment));
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
+  const std::string rows = value(target_, kRows);
+  await_stored();
+  restore("after", {{"latest", true}});
+  const std::string back = value(restored("after"), kRows);
+  EXPECT_TRUE(back == rows) << back << ", not " << rows;
+}
+
+TEST_F(BackupTest, AnotherPodRestoresAndAsksWhatIsStoredAndFindsWhatIsWrongWithIt) {
+  back_up();
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  run(target_, "CREATE INDEX ON rows (text)");
+  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
+  await_stored();
+  const auto verified = [&] { return status(kube::kBackupSchedules, "orders").value("verified", Json::object()); };
+  const auto tested = [&](const Json& test) {
+    Json verification;
+    verification["schedule"] = "* * * * *";
+    verification["restoreTest"] = test;
+    const auto patched = cluster_->client().merge_patch(
+        kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"verification", verification}, {"suspend", false}}}});
+    EXPECT_TRUE(patched) << patched.error().message;
+    EXPECT_TRUE(eventually([&] { return verified().value("restored", "") == "Running"; })) << verified();
+    // One, and no further one.
+    EXPECT_TRUE(
+        cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"suspend", true}}}}));
+    EXPECT_TRUE(eventually([&] { return verified().value("restored", "") != "Running"; }, 300s)) << verified();
+    EXPECT_TRUE(eventually([&] {
+      return !cluster_->client().get(kube::kPods, {"shop", "orders-restore-test"}) &&
+             !status(kube::kReplicationLinks, "orders")["backup"].contains("test");
+    })) << status(kube::kReplicationLinks, "orders")["backup"];
+    return verified();
+  };
+  Json test;
+  test["amcheck"] = true;
+  test["checks"] = Json::array({{{"query", "SELECT count(*) FROM rows"}, {"atLeast", 2000}}});
+  test["queries"] = {"SELECT * FROM rows ORDER BY text;", "SELECT pg_is_in_recovery() -- a comment"};
+  const Json good = tested(test);
+  EXPECT_EQ(good.value("restored", ""), "Passed") << good;
+  EXPECT_EQ(good.value("restoredLabel", ""), status(kube::kBackups, "first").value("label", ""));
+  EXPECT_GE(good.value("restoredSeconds", -1), 0);
+  EXPECT_EQ(status(kube::kBackups, "first")["verified"].value("level", ""), "Restored");
+  EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("status", ""), "True");
+  printf("restored and asked: %s\n", good.dump().c_str());
+  const std::string passed_at = good.value("restoredAt", "");
+  // Every object is read by the archiver, once.
+  const auto read = [&] {
+    Json verification;
+    verification["schedule"] = verification["restoreTest"] = nullptr;
+    verification["readBack"] = "* * * * *";
+    EXPECT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                               {{"spec", {{"verification", verification}, {"suspend", false}}}}));
+    EXPECT_TRUE(eventually([&] { return verified().value("read", "") == "Running"; })) << verified();
+    verification["readBack"] = "0 6 * * 0";
+    EXPECT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                               {{"spec", {{"verification", verification}, {"suspend", true}}}}));
+    EXPECT_TRUE(eventually([&] { return verified().value("read", "") != "Running"; }, 300s)) << verified();
+    return verified();
+  };
+  EXPECT_EQ(read().value("read", ""), "Passed") << verified();
+  EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("reason", ""), "ReadPassed");
+
+  const auto fails = [&](const Json& asked, const std::string& words) {
+    const Json now = tested(asked);
+    EXPECT_EQ(now.value("restored", ""), "Failed") << now;
+    EXPECT_NE(now.value("restoredMessage", "").find(words), std::string::npos) << words << ": " << now;
+    EXPECT_EQ(now.value("restoredAt", ""), passed_at) << "when it last passed";
+    EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("status", ""), "False");
+  };
+  const auto only = [](const char* field, const Json& value) {
+    Json one = {{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}};  // none of the last test's
+    one[field] = Json::array({value});
+    return one;
+  };
+  fails(only("checks", {{"query", "SELECT count(*) FROM rows"}, {"atLeast", 2001}}), "gives 2000, at least 2001");
+  fails(only("queries", "SELECT 1 / (i - 2000) FROM rows"), "division by zero");
+  fails(only("queries", "INSERT INTO rows SELECT 1"), "queries[0]");
+  fails(only("queries", "SELECT pg_read_file('/etc/passwd')"), "permission denied");
+
+  // A byte of the backup is another one now.
+  const std::string folder = "/" + status(kube::kBackups, "first").value("label", "") + "/";
+  std::string largest;
+  for (const std::string& key : bucket_->keys(kBucket))
+    if (key.find(folder) != key.npos && key.find("/bundle/") != key.npos) {
+      const auto body = bucket_->body(kBucket, key);
+      if (largest.empty() || body->size() > bucket_->body(kBucket, largest)->size()) largest = key;
+    }
+  ASSERT_FALSE(largest.empty());
+  std::string body = *bucket_->body(kBucket, largest);
+  body[body.size() / 2] ^= 1;
+  bucket_->add(kBucket, largest, body);
+  const Json hit = read();
+  EXPECT_EQ(hit.value("read", ""), "Failed") << hit;
+  EXPECT_NE(hit.value("readMessage", "").find(status(kube::kBackups, "first").value("label", "?")), std::string::npos)
+      << hit;
+  printf("read: %s\n", hit.dump().c_str());
+  fails({{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}}, "pgbackrest restore");
+  EXPECT_EQ(status(kube::kBackups, "first")["verified"].value("level", ""), "Restored") << "it once was";
+}
+
+// What pgBackRest really leaves, by listings of our own: labels and log that no rule keeps are gone, the rest can be
+// restored, and the status says so.
+TEST_F(BackupTest, WhatNoRuleKeepsGoesAndTheRestCanBeRestored) {
+  back_up();
+  const auto now = [&] { return status(kube::kBackupSchedules, "orders"); };
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Restorable").value("reason", "") == "NoBackup";
+  })) << now().dump(1);
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  std::vector<std::string> labels;
+  for (const char* name : {"one", "two", "three"}) {
+    create(kube::kBackups, name, {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+    ASSERT_TRUE(reaches(kube::kBackups, name, "Completed")) << status(kube::kBackups, name).dump(1);
+    labels.push_back(status(kube::kBackups, name).value("label", ""));
+    await_stored();
+  }
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Restorable").value("status", "") == "True" &&
+           now()["repository"].value("backups", 0) == 3;
+  })) << now().dump(1);
+  EXPECT_EQ(now()["windows"].size(), 1u) << now().dump(1);
+  EXPECT_TRUE(now()["windows"][0].contains("to")) << now().dump(1);
+  EXPECT_FALSE(now().contains("gaps") && !now()["gaps"].empty()) << now().dump(1);
+  EXPECT_TRUE(now().value("expiry", Json::object()).value("last", Json::array()).empty())
+      << "no rule: everything is kept";
+  const uint64_t before = *stored()["00000001"].begin();
+
+  // A person's word first: what is named goes, and nothing besides.
+  const auto has = [&](const std::string& label) {
+    return std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
+      return key.find("/backup/") != key.npos && key.find("/" + label + "/") != key.npos;
+    });
+  };
+  const auto annotate = [&](const std::string& label) {
+    ASSERT_TRUE(
+        cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                       {{"metadata", {{"annotations", {{"twinspan.dev/delete-data", label}}}}}}));
+  };
+  annotate(labels[2]);
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "ExpiryPossible").value("reason", "") == "Newest";
+  })) << now().dump(1);
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                             {{"spec", {{"retention", {{"minimumFull", 1}}}}}}));
+  annotate(labels[0]);
+  EXPECT_TRUE(eventually([&] { return !has(labels[0]); })) << now().dump(1);
+  EXPECT_TRUE(has(labels[1]) && has(labels[2]));
+  EXPECT_EQ(*stored()["00000001"].begin(), before) << "all log stays";
+  EXPECT_TRUE(eventually([&] { return now()["expiry"].value("last", Json()) == Json{labels[0]}; })) << now().dump(1);
+
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                             {{"spec", {{"retention", {{"daily", 1}, {"maxDeletePercent", 100}}}}}}));
+  EXPECT_TRUE(eventually([&] { return !has(labels[1]); })) << now().dump(1);
+  EXPECT_TRUE(has(labels[2]));
+  uint64_t start = 0;
+  const std::string text = status(kube::kBackups, "three").value("start", "");
+  std::from_chars(text.data() + text.find('/') + 1, text.data() + text.size(), start, 16);
+  EXPECT_TRUE(eventually([&] { return *stored()["00000001"].begin() == start >> 24; }))
+      << *stored()["00000001"].begin() << ", from " << text << " on " << now().dump(1);
+  EXPECT_TRUE(eventually([&] {
+    return now()["repository"].value("oldest", "") == labels[2] && now()["windows"].size() == 1 &&
+           condition(kube::kBackupSchedules, "orders", "Restorable").value("status", "") == "True";
+  })) << now().dump(1);
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
+  const std::string rows = value(target_, kRows);
+  await_stored();
+  restore("before", {{"latest", true}});
+  EXPECT_EQ(value(restored("before"), kRows), rows);
 }
 
 }  // namespace

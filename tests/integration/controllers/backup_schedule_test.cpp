@@ -30,7 +30,7 @@ struct BackupOperator {
         caches(client, cluster, {}),
         events(client, clock, "twinspan-operator", "test"),
         reports({}, clock),
-        reconciler(client, clock, cluster, caches, reports, events) {
+        reconciler(client, clock, cluster, caches, reports, events, RenderConfig{}) {
     cluster.start();
     caches.start();
     EXPECT_TRUE(rig.eventually([&] { return cluster.synced() && caches.synced(); }));

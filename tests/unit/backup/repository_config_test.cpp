@@ -35,6 +35,32 @@ TEST(RepositoryConfiguration, IsEncryptedWithAPassphrase) {
   EXPECT_TRUE(has(*text, "repo1-cipher-pass=0123456789abcdef0123456789abcdef"));
 }
 
+TEST(RepositoryConfiguration, IsReadAsItWasWritten) {
+  for (const char* prefix : {"shop/orders/", "", "orders"})
+    for (const bool path_style : {true, false})
+      for (const char* passphrase : {"", "0123456789abcdef=0123456789abcdef"}) {
+        Repository repository = kRepository;
+        repository.prefix = prefix;
+        repository.path_style = path_style;
+        repository.passphrase = passphrase;
+        const auto text = render_configuration(repository, kInstance);
+        ASSERT_TRUE(text);
+        const auto read = parse_repository(*text);
+        ASSERT_TRUE(read) << read.error().message;
+        EXPECT_EQ(read->endpoint, repository.endpoint);
+        EXPECT_EQ(read->bucket + read->region, repository.bucket + repository.region);
+        EXPECT_EQ(read->prefix, *prefix == 'o' ? "orders/" : prefix);
+        EXPECT_EQ(read->path_style, path_style);
+        EXPECT_EQ(read->access_key + read->secret_key + read->ca_file, "AKSK/run/ca.crt");
+        EXPECT_EQ(read->passphrase, passphrase);
+      }
+  for (const char* other : {"", "[global]\n", "[orders]\nrepo1-s3-bucket=b\n"}) EXPECT_FALSE(parse_repository(other));
+  const auto text = render_configuration(kRepository, kInstance);
+  ASSERT_TRUE(text);
+  const auto half = parse_repository("[global]\nrepo1-cipher-type=aes-256-cbc\n" + *text);
+  EXPECT_FALSE(half) << "an encrypted repository whose passphrase is missing is not a plain one";
+}
+
 TEST(RepositoryConfiguration, RefusesWhatWouldMeanSomethingElse) {
   for (const char* endpoint : {"http://s3.example", "https://", "https://host:port", "s3.example"}) {
     Repository repository = kRepository;

@@ -89,6 +89,61 @@ const api::Condition& ready(const BackupLook& look) {
   return *api::find_condition(look.schedules.at("daily").conditions, "Ready");
 }
 
+// Nothing that was written after a gap can be restored until a backup was begun later.
+TEST(BackupDecide, LogThatWasLetGoIsToldAndOwesAFullBackup) {
+  World world;
+  world.schedule.status.last.emplace();
+  world.schedule.status.last->started_at = "2026-11-29T11:00:00Z";
+  world.schedule.status.last->stanza = "orders-12345678-77";
+  world.schedule.status.last->repository = api::repository_of(world.schedule.spec.destination.s3);
+  world.schedule.metadata.creation_timestamp = "2026-11-29T10:00:00Z";
+  BackupReport& said = world.members["east"].backup;
+  EXPECT_FALSE(world.look().runs.at("daily").create);
+  said.dropped = {{"000000010000000000000004", "000000010000000000000006", "let go", "2026-11-29T11:59:00Z"}};
+  said.continuous = {std::chrono::duration_cast<std::chrono::seconds>(world.now.time_since_epoch()).count(), "", 0, 0,
+                     60};
+  said.trouble = "the bucket is away";
+  BackupLook look = world.look();
+  EXPECT_FALSE(look.runs.at("daily").create) << "it would fail";
+  ASSERT_EQ(look.schedules.at("daily").gaps.size(), 1u);
+  EXPECT_EQ(look.schedules.at("daily").gaps[0].cause, "let go");
+  EXPECT_EQ(look.schedules.at("daily").unsafe, "<2m") << "since it was let go";
+  said.trouble.clear();
+  look = world.look();
+  ASSERT_TRUE(look.runs.at("daily").create);
+  EXPECT_EQ(look.runs.at("daily").create->spec.kind, api::BackupKind::kFull);
+  world.schedule.status.last->started_at = "2026-11-29T11:59:30Z";
+  EXPECT_FALSE(world.look().runs.at("daily").create) << "one that began later makes it safe";
+}
+
+// A report that is fresh may hold a word that is not: its agent hangs while it stores.
+TEST(BackupDecide, AnOldWordOnWhatIsUnsafeGrowsOlder) {
+  World world;
+  world.members["east"].backup.continuous = {
+      std::chrono::duration_cast<std::chrono::seconds>(world.now.time_since_epoch()).count() - 10, "", 3, 0, 60};
+  EXPECT_EQ(world.look().schedules.at("daily").unsafe, "<60s");
+  world.members["east"].backup.continuous->seen_at -= 80;
+  EXPECT_EQ(world.look().schedules.at("daily").unsafe, "<2m");
+}
+
+TEST(BackupDecide, NothingIsClaimedOfAnotherRepositoryOrWhereNobodyLooks) {
+  World world;
+  world.members["east"].backup.continuous = {
+      std::chrono::duration_cast<std::chrono::seconds>(world.now.time_since_epoch()).count(), "", 3, 0, 60};
+  world.link.status.backup = world.look().assignment;
+  world.schedule.status = world.look().schedules.at("daily");
+  world.schedule.status.verified.emplace().restored = api::TestOutcome::kPassed;
+  EXPECT_TRUE(world.look().schedules.at("daily").verified);
+  world.link.status.backup->expire = api::ExpireAssignment{"2026-11-29T11:00:00Z", {"a"}, std::nullopt};
+  const std::string endpoint = std::exchange(world.schedule.spec.destination.s3.endpoint, "https://elsewhere.example");
+  EXPECT_FALSE(world.look().schedules.at("daily").verified) << "that was another bucket's";
+  world.schedule.spec.destination.s3.endpoint = "http://no-tls.example";
+  const BackupLook refused = world.look();
+  EXPECT_EQ(refused.schedules.at("daily").unsafe, "Unknown");
+  ASSERT_TRUE(refused.assignment) << "what was in force goes on";
+  EXPECT_FALSE(refused.assignment->expire) << "but for what it deletes";
+}
+
 TEST(BackupDecide, ALinkWithoutAScheduleStoresNothing) {
   BackupSeen seen;
   World world;
@@ -259,6 +314,61 @@ TEST(BackupDecide, AFailoverBeginsTheNextAttemptElsewhereAndThreeAreAllThereAre)
   EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kFailed);
   EXPECT_NE(world.backups[0].status.message->find("words"), std::string::npos);
   EXPECT_FALSE(world.step().assignment->run);
+}
+
+// By what was stored, not by what was asked for: an agent that knows no kinds takes a Full whatever is wanted.
+TEST(BackupDecide, ABackupIsCompletedOnlyIfWhatIsStoredIsOfItsKind) {
+  using api::BackupKind;
+  const std::pair<const char*, BackupKind> labels[] = {{"20261129-120000F", BackupKind::kFull},
+                                                       {"20261129-120000F_20261129-130000D", BackupKind::kDifferential},
+                                                       {"20261129-120000F_20261129-130000I", BackupKind::kIncremental}};
+  for (const BackupKind asked : {BackupKind::kFull, BackupKind::kDifferential, BackupKind::kIncremental})
+    for (const auto& [label, stored] : labels)
+      for (const auto phase : {BackupReport::Phase::kCompleted, BackupReport::Phase::kFailed}) {
+        World world;
+        world.add("one").spec.kind = asked;
+        EXPECT_EQ(world.step().assignment->run->kind, asked);
+        world.say("east", phase);
+        world.members["east"].backup.run->label = label;
+        world.members["east"].backup.run->needs = {"20261129-110000F"};
+        world.step();
+        const api::BackupStatus& status = world.backups[0].status;
+        if (asked == stored && phase == BackupReport::Phase::kFailed) continue;  // it failed for another reason
+        EXPECT_EQ(status.phase, asked == stored ? BackupPhase::kCompleted : BackupPhase::kFailed);
+        EXPECT_EQ(status.label, label);
+        EXPECT_EQ(status.needs,
+                  asked == stored ? std::vector<std::string>{"20261129-110000F"} : std::vector<std::string>{});
+        EXPECT_EQ(status.message.has_value(), asked != stored);
+      }
+}
+
+TEST(BackupDecide, AnIncrementWithoutAParentFailsAtOnceAndTheScheduleMakesAFull) {
+  for (const bool no_parent : {false, true}) {
+    World world;
+    world.schedule.metadata.creation_timestamp = "2026-11-29T11:59:00Z";
+    world.schedule.spec.full = api::ScheduledRuns{"0 2 * * 0"};
+    world.schedule.spec.incremental = api::ScheduledRuns{"0 * * * *"};
+    world.schedule.status.last = api::LastBackup{};
+    world.schedule.status.last->stanza = World::healthy().stanza;
+    world.schedule.status.last->repository = api::repository_of(world.schedule.spec.destination.s3);
+    world.schedule.status.last->started_at = "2026-11-29T10:00:00Z";
+    const auto due = world.step();
+    world.schedule.status = due.schedules.at("daily");
+    api::Backup& made = world.add(due.runs.at("daily").create->metadata.name);
+    made.spec.kind = due.runs.at("daily").create->spec.kind;
+    EXPECT_EQ(made.spec.kind, api::BackupKind::kIncremental);
+    world.schedule.status = world.step().schedules.at("daily");
+    world.say("east", BackupReport::Phase::kFailed);
+    world.members["east"].backup.run->label.clear();
+    world.members["east"].backup.run->no_parent = no_parent;
+    const BackupLook look = world.step();
+    EXPECT_EQ(world.backups[0].status.phase, no_parent ? BackupPhase::kFailed : BackupPhase::kPending);
+    const auto& create = look.runs.at("daily").create;
+    ASSERT_EQ(create.has_value(), no_parent);
+    if (create) {
+      EXPECT_EQ(create->spec.kind, api::BackupKind::kFull);
+    }
+  }
 }
 
 TEST(BackupDecide, AScheduleThatIsWrongStoresNothingAndSaysWhichField) {

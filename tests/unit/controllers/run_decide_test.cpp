@@ -411,6 +411,21 @@ TEST(RunDecide, OtherTimesOweNothingOfBefore) {
   }
 }
 
+// Retention would delete its data once the object is gone.
+TEST(RunDecide, WhatIsKeptForeverStaysToBeSeen) {
+  Runs runs;
+  runs.schedule.spec.retention.objects = 1;
+  for (int i = 0; i < 4; ++i) {
+    api::Backup& one = runs.by_hand(("by-schedule-" + std::to_string(i)).c_str());
+    one.metadata.labels[std::string(kScheduleLabel)] = "orders";
+    if (i == 0) one.spec.keep = api::BackupKeep::kForever;
+    runs.end(BackupPhase::kCompleted);
+  }
+  const RunsLook look = runs.step();
+  EXPECT_EQ(look.remove.size(), 2u);
+  for (const auto& gone : look.remove) EXPECT_NE(gone->metadata.name, "by-schedule-0");
+}
+
 TEST(RunDecide, SoManyOfTheSchedulesOwnAreShownAndTheNewestCompletedInAnyCase) {
   for (const int64_t objects : {1, 2, 3, 20})
     for (const size_t completed : {size_t{0}, size_t{2}, size_t{4}}) {  // the rest failed

@@ -164,5 +164,12 @@ TEST(Cron, IsWhatAClockOnTheWallSaysMinuteByMinute) {
       }
 }
 
+TEST(Cron, TheShortestGapGoesOverHoursAndMidnight) {
+  const std::pair<const char*, int> cases[] = {{"* * * * *", 1},    {"*/5 * * * *", 5},    {"*/7 * * * *", 4},
+                                               {"59,1 * * * *", 2}, {"0 2 * * *", 1440},   {"0,58 0,23 * * *", 2},
+                                               {"0 * * * 1", 60},   {"30 1,4 * * *", 180}, {"0-59/59 3 * * *", 59}};
+  for (const auto& [text, gap] : cases) EXPECT_EQ(shortest_gap(*parse_cron(text)).count(), gap) << text;
+}
+
 }  // namespace
 }  // namespace twinspan

@@ -38,8 +38,10 @@ TEST(Metrics, OfWhatIsNotKnownAreNoNumbersOrHaveNoSeries) {
   Metrics metrics({"orders", "shop", "west"});
   metrics.report({});
   const std::string text = metrics.text();
-  for (const char* name : {"twinspan_wal_position_bytes", "twinspan_timeline", "twinspan_replication_lag_seconds",
-                           "twinspan_replication_lag_bytes", "twinspan_volume_free_bytes"})
+  for (const char* name :
+       {"twinspan_wal_position_bytes", "twinspan_timeline", "twinspan_replication_lag_seconds",
+        "twinspan_replication_lag_bytes", "twinspan_volume_free_bytes", "twinspan_wal_unsafe_seconds",
+        "twinspan_wal_unsafe_bytes", "twinspan_wal_max_delay_seconds"})
     EXPECT_EQ(value_of(text, name), "Nan") << name;
   EXPECT_EQ(text.find("twinspan_postgres_connections"), std::string::npos);
   EXPECT_EQ(text.find("twinspan_certificate_ends"), std::string::npos);

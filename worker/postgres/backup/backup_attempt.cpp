@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backup/parent.hpp"
 #include "backup/pgbackrest.hpp"
 #include "core/log.hpp"
 #include "engines/postgres/admin.hpp"
@@ -17,6 +18,8 @@ using Phase = BackupReport::Phase;
 
 constexpr std::chrono::hours kLongest{24 * 7};
 constexpr std::chrono::minutes kCheckpoint{5};
+
+backup::Kind kind_of(api::BackupKind kind) { return *backup::parse_kind(to_string(kind)); }
 
 // For people: a set that is whole may hold what was damaged before.
 std::string damage_of(const PgBackRest& program, const std::string& label, const std::stop_token& stop) {
@@ -58,8 +61,9 @@ void BackupKeeper::attempt(const api::BackupRun& run, const std::stop_token& sto
     begun.uid = run.uid;
     begun.attempt = run.attempt;
     tell([&](BackupReport& report) { report.run = begun; });
-    log::info("backup begins", {{"backup", run.name}, {"attempt", run.attempt}});
-    const Status taken = take(*pgbackrest, run.uid, own.get_token());
+    log::info("backup begins",
+              {{"backup", run.name}, {"kind", std::string(to_string(run.kind))}, {"attempt", run.attempt}});
+    const Status taken = take(*pgbackrest, run, own.get_token());
     log::info("backup ended", {{"backup", run.name}, {"error", taken ? "" : taken.error().message}});
     // One that was called off is nobody's any more.
     if (!taken)
@@ -77,22 +81,22 @@ void BackupKeeper::attempt(const api::BackupRun& run, const std::stop_token& sto
     MutexLock lock(mutex_);
     attempted_.reset();
   }
+  repository_.look_again();
   wake_.raise();
 }
 
-Status BackupKeeper::take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop) {
-  const auto before = find_stored(program, uid, stop);
+Status BackupKeeper::take(const PgBackRest& program, const api::BackupRun& run, const std::stop_token& stop) {
+  const auto before = stored_sets(program, stop);
   if (!before) return std::unexpected(before.error());
-  const auto completed = [&](const BackupReport::Run& found) {
-    tell([&](BackupReport& report) {
-      const int64_t number = report.run ? report.run->attempt : 0;
-      report.run = found;
-      report.run->attempt = number;
+  const auto done_before = note_stored(program, run, *before, stop);
+  if (!done_before) return std::unexpected(done_before.error());
+  if (*done_before) return {};
+  const auto parent = backup::parent_for(kind_of(run.kind), *before, c_.local.copy().system_id);
+  if (!parent) {
+    tell([](BackupReport& report) {
+      if (report.run) report.run->no_parent = true;
     });
-  };
-  if (*before) {
-    completed(**before);
-    return {};
+    return std::unexpected(parent.error());
   }
   // pgBackRest compares pg_control's timeline with the log's: after a promotion the former waits for a checkpoint.
   auto session = postgres::open_local(c_.layout, c_.postgres_port, kLocalConnect, stop);
@@ -106,17 +110,56 @@ Status BackupKeeper::take(const PgBackRest& program, const std::string& uid, con
                       }};
   // Never on with a half-done one of before: that would be another attempt under an old label.
   const auto done = program.run_checked(
-      {"--type=full", "--no-resume", fmt::format("--annotation={}={}", backup::kMadeFor, uid), "backup"}, how, stop);
+      {fmt::format("--type={}", backup::type_of(kind_of(run.kind))), fmt::format("--process-max={}", threads()),
+       "--no-resume", fmt::format("--annotation={}={}", backup::kMadeFor, run.uid), "backup"},
+      how, stop);
   if (!done) return std::unexpected(done.error());
-  const auto after = find_stored(program, uid, stop);
+  const auto after = stored_sets(program, stop);
   if (!after) return std::unexpected(after.error());
-  if (!*after) return fail(Code::kInternal, "pgbackrest backup succeeded, and the repository does not have it");
-  completed(**after);
+  const auto noted = note_stored(program, run, *after, stop);
+  if (!noted) return std::unexpected(noted.error());
+  if (!*noted) return fail(Code::kInternal, "pgbackrest backup succeeded, and the repository does not have it");
   return {};
 }
 
-Result<std::optional<BackupReport::Run>> BackupKeeper::find_stored(const PgBackRest& program, const std::string& uid,
-                                                                   const std::stop_token& stop) {
+int64_t BackupKeeper::threads() const {
+  MutexLock lock(mutex_);
+  return attempted_ ? attempted_->threads : 1;
+}
+
+// What is stored for this Backup is told as it is; whether anything is. An error: it is of another kind.
+Result<bool> BackupKeeper::note_stored(const PgBackRest& program, const api::BackupRun& run,
+                                       const std::vector<backup::BackupSet>& sets, const std::stop_token& stop) {
+  const auto found =
+      std::find_if(sets.begin(), sets.end(), [&](const backup::BackupSet& one) { return one.made_for == run.uid; });
+  if (found == sets.end()) return false;
+  const bool as_asked = found->kind == kind_of(run.kind);
+  const auto seconds_of = [](WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+  };
+  const BackupReport::Run told{run.uid,
+                               run.attempt,
+                               as_asked ? Phase::kCompleted : Phase::kRunning,
+                               found->corrupt.value_or(false) ? damage_of(program, found->label, stop) : "",
+                               found->label,
+                               to_string(found->start),
+                               to_string(found->stop),
+                               found->timeline,
+                               found->read_bytes,
+                               found->stored_bytes,
+                               seconds_of(found->started_at),
+                               seconds_of(found->stopped_at),
+                               found->corrupt,
+                               found->needs,
+                               false};
+  tell([&](BackupReport& report) { report.run = told; });
+  if (as_asked) return true;
+  return fail(Code::kInvalid, fmt::format("{} was asked for, and pgBackRest has stored {}, which is {}",
+                                          to_string(run.kind), found->label, to_string(found->kind)));
+}
+
+Result<std::vector<backup::BackupSet>> BackupKeeper::stored_sets(const PgBackRest& program,
+                                                                 const std::stop_token& stop) {
   const auto info = program.run_checked({"--output=json", "info"}, {}, stop);
   if (!info) return std::unexpected(info.error());
   std::string stanza;
@@ -124,27 +167,9 @@ Result<std::optional<BackupReport::Run>> BackupKeeper::find_stored(const PgBackR
     MutexLock lock(mutex_);
     if (ready_) stanza = ready_->assignment.stanza;
   }
-  const auto stored = backup::parse_info(info->out, stanza);
+  auto stored = backup::parse_info(info->out, stanza);
   if (!stored) return std::unexpected(stored.error());
-  const auto found = std::find_if(stored->backups.begin(), stored->backups.end(),
-                                  [&](const backup::BackupSet& one) { return one.made_for == uid; });
-  if (found == stored->backups.end()) return std::nullopt;
-  const auto seconds_of = [](WallTime time) {
-    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-  };
-  return BackupReport::Run{uid,
-                           0,
-                           Phase::kCompleted,
-                           found->corrupt.value_or(false) ? damage_of(program, found->label, stop) : "",
-                           found->label,
-                           to_string(found->start),
-                           to_string(found->stop),
-                           found->timeline,
-                           found->read_bytes,
-                           found->stored_bytes,
-                           seconds_of(found->started_at),
-                           seconds_of(found->stopped_at),
-                           found->corrupt};
+  return std::move(stored->backups);
 }
 
 }  // namespace twinspan::worker

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "api/validate.hpp"
 #include "core/log.hpp"
 
 namespace twinspan::worker {
@@ -22,19 +23,31 @@ std::string archive_command_of(const postgres::Layout& layout) {
 BackupKeeper::BackupKeeper(Context context)
     : c_(std::move(context)),
       listener_(socket_of(c_.layout), [this](const std::string& file, const std::function<bool()>& gone,
-                                             const std::stop_token& stop) { return store(file, gone, stop); }) {}
+                                             const std::stop_token& stop) { return store(file, gone, stop); }),
+      repository_({c_.children, c_.layout, c_.clock, c_.local, [this] { return repository_turn(); },
+                   [this](const std::function<void(BackupReport&)>& change) { tell(change); }}),
+      tails_({c_.layout, c_.clock, c_.local, [this] { return tail_place(); },
+              [this](const TailKeeper::Place& place, const std::string& segment, const std::stop_token& stop) {
+                return archived(place, segment, stop);
+              },
+              [this](const auto& said, const std::string& trouble) { tell_tail(said, trouble); }}) {}
 
 BackupKeeper::~BackupKeeper() { stop(); }
 
 Status BackupKeeper::start() {
   if (auto listens = listener_.start(); !listens) return listens;
   thread_.start([this](const std::stop_token& stop) { run(stop); });
+  tails_.start();
+  repository_.start();
   return {};
 }
 
 void BackupKeeper::stop() {
   listener_.stop();
+  tails_.stop();
   thread_.stop();
+  read_back_.stop();
+  repository_.stop();
   attempts_.stop();
 }
 
@@ -44,6 +57,7 @@ void BackupKeeper::poke() {
     MutexLock lock(mutex_);
     if (decide_attempt(attempt_view(now)) == AttemptStep::kEnd) stop_attempt_.request_stop();
   }
+  repository_.poke();
   wake_.raise();
 }
 
@@ -75,9 +89,24 @@ std::optional<PgBackRest> BackupKeeper::program() const {
   return PgBackRest(c_.children, ready_->config, ready_->assignment.stanza);
 }
 
+// Of the archiver while it may store, and of nobody else.
+std::optional<RepositoryKeeper::Turn> BackupKeeper::repository_turn() const {
+  const Standing now = c_.standing();
+  if (!now.desired || !now.desired->backup || !now.may_store || now.ending) return std::nullopt;
+  const api::BackupAssignment& wanted = *now.desired->backup;
+  MutexLock lock(mutex_);
+  if (wanted.archiver != now.desired->settings.endpoint || !ready_ || !ready_->there ||
+      !same_place(ready_->assignment, wanted))
+    return std::nullopt;
+  return RepositoryKeeper::Turn{PgBackRest(c_.children, ready_->config, wanted.stanza), wanted.stanza,
+                                api::repository_of(wanted.destination.s3), wanted.expire,
+                                wanted.run.has_value() || attempted_.has_value()};
+}
+
 void BackupKeeper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     look_after(c_.standing(), stop);
+    repository_.end_what_may_not_go_on();
     wake_.wait(kLookAround, stop);
   }
 }
@@ -90,6 +119,9 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
       ready_.reset();
     }
     asked_for_.reset();
+    dropped_of_.clear();
+    dropped_checked_ = false;
+    read_back_.want(std::nullopt, std::nullopt);
     tell([](BackupReport& report) { report = {}; });
     return;
   }
@@ -102,6 +134,7 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   const bool ready = make_ready(wanted, archiver && now.may_store, stop);
   if (stop.stop_requested()) return;
   tell_reached(wanted, ready);
+  if (ready || !archiver) look_at_dropped(wanted, ready && archiver && now.may_store, stop);
   const Local local = c_.local.copy();
   const bool archiving = local.seen && local.seen->archiving;
   const bool writes = now.may_store && local.seen && !local.seen->in_recovery;
@@ -109,6 +142,8 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     report.archiving = archiving;
     report.timeline = writes ? local.seen->timeline : 0;
   });
+  const bool reads = archiver && now.may_store && wanted.read;
+  read_back_.want(reads ? std::optional(wanted.read->asked) : std::nullopt, ready ? program() : std::nullopt);
   // pgBackRest takes none before that: the restart that it waits for has its turn.
   if (!ready || !archiving) return;
   // Reaching the repository may have taken minutes: what is wanted by now counts.
@@ -120,6 +155,11 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
     if (step == AttemptStep::kEnd) stop_attempt_.request_stop();
     if (step != AttemptStep::kBegin || !same_place(wanted, *present.desired->backup)) return;
     attempted_ = *present.desired->backup;
+    // It looks for a backup after it has said so, and this looks for it after that: one of the two gives way.
+    if (repository_.deletes()) {
+      attempted_.reset();
+      return;
+    }
     run = attempted_->run;
     stop_attempt_ = std::stop_source();
   }
@@ -142,7 +182,9 @@ std::optional<BackupKeeper::Ready> BackupKeeper::known(const api::BackupAssignme
 
 // Whether the repository can be used, by what was read last where nobody answers.
 bool BackupKeeper::make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop) {
+  const bool elsewhere = asked_for_ && !same_place(*asked_for_, wanted);
   std::optional<Ready> ready = known(wanted, may_store);
+  if (elsewhere) tell([](BackupReport& report) { report.repository.reset(); });
   const BootTime now = c_.clock.boot_now();
   if (now < again_at_) return usable_;
   const Status made = reach(wanted, may_store, ready, stop);
@@ -179,17 +221,74 @@ Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, 
   return {};
 }
 
-void BackupKeeper::tell_reached(const api::BackupAssignment& wanted, bool ready) {
+std::string BackupKeeper::trouble() const {
+  for (const std::string& words : {reaching_.words(), storing_.words()})
+    if (!words.empty()) return words;
+  return tail_trouble_;
+}
+
+std::optional<TailKeeper::Place> BackupKeeper::tail_place() const {
+  const Standing now = c_.standing();
+  if (!now.may_store || now.ending || !now.desired || !now.desired->backup) return std::nullopt;
+  const api::BackupAssignment& wanted = *now.desired->backup;
+  if (wanted.archiver != now.desired->settings.endpoint) return std::nullopt;
+  MutexLock lock(mutex_);
+  if (!ready_ || !ready_->there || !report_.archiving || !same_place(ready_->assignment, wanted)) return std::nullopt;
+  return TailKeeper::Place{ready_->config, wanted.stanza, std::chrono::seconds(wanted.max_delay_seconds)};
+}
+
+// Each second something else: others hear of it when it matters, and every ten seconds.
+void BackupKeeper::tell_tail(const std::optional<BackupReport::Continuous>& said, const std::string& trouble_words) {
+  constexpr int64_t kOften = 10;
   std::string words;
+  auto cause = BackupReport::Cause::kNone;
   {
     MutexLock lock(mutex_);
-    words = reaching_.words().empty() ? storing_.words() : reaching_.words();
+    // The bucket takes what is stored again, and nothing waits whose store would tell: it was let go.
+    if (!tail_trouble_.empty() && trouble_words.empty() && report_.waiting.empty()) storing_.passed();
+    tail_trouble_ = trouble_words;
+    words = trouble();
+    cause = cause_of_trouble();
+    const auto& before = report_.continuous;
+    if (said && before && before->tail == said->tail && report_.trouble == words &&
+        before->unsafe_seconds.has_value() == said->unsafe_seconds.has_value() &&
+        said->seen_at - before->seen_at < kOften && before->seen_at <= said->seen_at)
+      return;
+  }
+  tell([&](BackupReport& report) {
+    report.continuous = said;
+    report.trouble = words;
+    report.cause = cause;
+  });
+}
+
+BackupReport::Cause BackupKeeper::cause_of_trouble() const {
+  if (!reaching_.words().empty()) return BackupReport::Cause::kUnreachable;
+  if (storing_.words().empty())
+    return tail_trouble_.empty() ? BackupReport::Cause::kNone : BackupReport::Cause::kBehind;
+  switch (storing_.code()) {
+    case Code::kConflict: return BackupReport::Cause::kConflict;
+    case Code::kUnavailable:
+    case Code::kTimeout:
+    case Code::kDenied: return BackupReport::Cause::kUnreachable;
+    default: return BackupReport::Cause::kBehind;
+  }
+}
+
+void BackupKeeper::tell_reached(const api::BackupAssignment& wanted, bool ready) {
+  std::string words;
+  auto cause = BackupReport::Cause::kNone;
+  {
+    MutexLock lock(mutex_);
+    words = trouble();
+    cause = cause_of_trouble();
   }
   tell([&](BackupReport& report) {
     if (report.stanza != wanted.stanza) report = {};
     report.stanza = wanted.stanza;
     report.ready = ready;
     report.trouble = words;
+    report.cause = cause;
   });
 }
 

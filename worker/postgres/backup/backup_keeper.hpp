@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "backup/types.hpp"
 #include "contract/backup_report.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
@@ -17,9 +18,12 @@
 #include "worker/postgres/backup/attempt_rules.hpp"
 #include "worker/postgres/backup/lasting_trouble.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
+#include "worker/postgres/backup/read_back.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
+#include "worker/postgres/backup/repository_keeper.hpp"
 #include "worker/postgres/backup/restore_data.hpp"
 #include "worker/postgres/backup/store_rules.hpp"
+#include "worker/postgres/backup/tail_keeper.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/local.hpp"
 
@@ -66,13 +70,22 @@ class BackupKeeper {
   Status reach(const api::BackupAssignment& wanted, bool may_store, std::optional<Ready>& ready,
                const std::stop_token& stop);
   void tell_reached(const api::BackupAssignment& wanted, bool ready);
+  std::optional<TailKeeper::Place> tail_place() const;
+  void tell_tail(const std::optional<BackupReport::Continuous>& said, const std::string& trouble);
+  BackupReport::Cause cause_of_trouble() const REQUIRES(mutex_);
   // backup_attempt.cpp
   AttemptView attempt_view(const Standing& now) const REQUIRES(mutex_);
   void begin_attempt(const api::BackupRun& run);
   void attempt(const api::BackupRun& run, const std::stop_token& stop);
-  Status take(const PgBackRest& program, const std::string& uid, const std::stop_token& stop);
-  Result<std::optional<BackupReport::Run>> find_stored(const PgBackRest& program, const std::string& uid,
-                                                       const std::stop_token& stop);
+  Status take(const PgBackRest& program, const api::BackupRun& run, const std::stop_token& stop);
+  Result<bool> note_stored(const PgBackRest& program, const api::BackupRun& run,
+                           const std::vector<backup::BackupSet>& sets, const std::stop_token& stop);
+  int64_t threads() const;  // that the attempt under way may use
+  Result<std::vector<backup::BackupSet>> stored_sets(const PgBackRest& program, const std::stop_token& stop);
+  // backup_let_go.cpp
+  bool let_go(const Standing& now, const std::string& name);
+  void stored_something();
+  void look_at_dropped(const api::BackupAssignment& wanted, bool archiver, const std::stop_token& stop);
   // backup_store.cpp
   std::optional<postgres::StoreAnswer> store(const std::string& file, const std::function<bool()>& gone,
                                              const std::stop_token& stop);
@@ -81,6 +94,7 @@ class BackupKeeper {
   bool is_left_behind(const std::string& name) const;
   Status store_histories(const PgBackRest& program, const std::stop_token& stop);
   Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
+  Result<bool> archived(const TailKeeper::Place& place, const std::string& segment, const std::stop_token& stop) const;
   Result<bool> compare(const PgBackRest& program, const std::string& stanza, const std::string& file,
                        const std::stop_token& stop);
   Result<bool> is_from_before(const PgBackRest& program, const std::string& stanza, const std::string& name,
@@ -88,7 +102,9 @@ class BackupKeeper {
   Result<std::optional<std::string>> stored_history(const PgBackRest& program, const std::string& name,
                                                     const std::stop_token& stop);
 
+  std::string trouble() const REQUIRES(mutex_);  // empty: there is nothing to tell
   std::optional<PgBackRest> program() const;
+  std::optional<RepositoryKeeper::Turn> repository_turn() const;
   void tell(const std::function<void(BackupReport&)>& change);  // into the report, where it changes anything
 
   const Context c_;
@@ -96,17 +112,27 @@ class BackupKeeper {
   std::optional<Ready> ready_ GUARDED_BY(mutex_);
   BackupReport report_ GUARDED_BY(mutex_);
   LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
+  std::string tail_trouble_ GUARDED_BY(mutex_);
+  std::optional<BootTime> unstored_since_ GUARDED_BY(mutex_), unstored_at_ GUARDED_BY(mutex_);  // LetGoView; last
+  uint64_t let_go_bytes_ GUARDED_BY(mutex_) = 0, free_then_ GUARDED_BY(mutex_) = 0;             // when the last went
+  Mutex dropped_mutex_;  // of the file that read_dropped reads: held before mutex_
   std::optional<api::BackupAssignment> attempted_ GUARDED_BY(mutex_);  // under way
   std::stop_source stop_attempt_ GUARDED_BY(mutex_);
   std::stop_source stop_storing_ GUARDED_BY(mutex_);
   // Of the keeper's thread: what it asks for, when the Secrets are read again, and when what failed is tried again.
   std::optional<api::BackupAssignment> asked_for_;
   bool asked_to_store_ = false, usable_ = false;
+  std::string dropped_of_;        // the stanza whose let go log was told
+  bool dropped_checked_ = false;  // and compared with the archive
   BootTime refresh_at_{}, again_at_{};
   Signal wake_;
   postgres::StoreListener listener_;
+  ReadBack read_back_{
+      [this](const BackupReport::Read& said) { tell([&](BackupReport& report) { report.read = said; }); }};
   RoleThread thread_{"backups"};
+  RepositoryKeeper repository_;
   RoleThread attempts_{"backup"};  // of the keeper's thread, and of stop() after that
+  TailKeeper tails_;
 };
 
 }  // namespace twinspan::worker

@@ -68,6 +68,7 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
       tell([&](BackupReport& report) { report.waiting = name_of_file(file); });
     else if (const auto answer = try_to_store(step, *now.desired->backup, file, stop))
       return answer;
+    if (let_go(now, name_of_file(file))) return postgres::StoreAnswer::kStored;
     // What changes in between is asked for more often than the repository is.
     for (milliseconds left = pause; left.count() > 0; left -= kLookAgain) {
       if (c_.standing().ending) return postgres::StoreAnswer::kEnding;
@@ -107,6 +108,7 @@ std::optional<postgres::StoreAnswer> BackupKeeper::try_to_store(StoreStep step, 
   if (own.stop_requested() && !done) return std::nullopt;
   const std::string name = name_of_file(file);
   std::string words;
+  auto cause = BackupReport::Cause::kNone;
   {
     MutexLock lock(mutex_);
     if (done)
@@ -114,14 +116,18 @@ std::optional<postgres::StoreAnswer> BackupKeeper::try_to_store(StoreStep step, 
     else
       storing_.failed({done.error().code, fmt::format("{}: {}", name, done.error().message), done.error().retryable},
                       c_.clock.boot_now());
-    words = storing_.words().empty() ? reaching_.words() : storing_.words();
+    words = trouble();
+    cause = cause_of_trouble();
   }
   tell([&](BackupReport& report) {
     report.trouble = words;
+    report.cause = cause;
     report.waiting = done && *done ? "" : name;
     if (done && *done) report.stored = name;
   });
-  return done && *done ? std::optional(postgres::StoreAnswer::kStored) : std::nullopt;
+  if (!done || !*done) return std::nullopt;
+  stored_something();
+  return postgres::StoreAnswer::kStored;
 }
 
 // A restore needs the history of the timeline that it follows, also where it began before anything was stored; and
@@ -151,10 +157,14 @@ Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& fi
   }
   // Asked at the very last: a lease that is gone by now may belong to somebody else.
   if (!c_.standing().may_store) return false;
+  const WallTime begun = c_.clock.wall_now();
   const auto pushed = program.run({"archive-push", c_.layout.pgdata() + "/" + file}, {}, stop);
   if (!pushed) return std::unexpected(pushed.error());
   constexpr int kOtherBytes = 45;
-  if (pushed->exit.clean()) return true;
+  if (pushed->exit.clean()) {
+    repository_.pushed(name, begun, c_.clock.wall_now());
+    return true;
+  }
   if (WIFEXITED(pushed->exit.status) && WEXITSTATUS(pushed->exit.status) == kOtherBytes)
     return std::unexpected(conflict(name));
   return std::unexpected(failure_of(*pushed, "archive-push"));
@@ -180,6 +190,16 @@ Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string&
   if (!own) return std::unexpected(own.error());
   if (*there != *own) return std::unexpected(conflict(name));
   return true;
+}
+
+Result<bool> BackupKeeper::archived(const TailKeeper::Place& place, const std::string& segment,
+                                    const std::stop_token& stop) const {
+  const PgBackRest program(c_.children, place.config, place.stanza);
+  const auto listing = program.run_checked(
+      {"--filter=^" + segment + "-", "repo-ls", fmt::format("archive/{}/{}", place.stanza, backup::folder_of(segment))},
+      {}, stop);
+  if (!listing) return std::unexpected(listing.error());
+  return backup::stored_digest(listing->out, segment).has_value();
 }
 
 // What a replica has from before the repository began nobody will ever store, and no backup needs it.

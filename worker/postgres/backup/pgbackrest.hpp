@@ -17,6 +17,8 @@ class PgBackRest {
   PgBackRest(postgres::Children& children, std::string config, std::string stanza)
       : children_(children), config_(std::move(config)), stanza_(std::move(stanza)) {}
 
+  const std::string& config() const { return config_; }
+
   struct How {
     std::chrono::milliseconds timeout{std::chrono::minutes(2)};
     bool background = false;  // after everything else: nice, idle I/O, first to be killed when memory is short

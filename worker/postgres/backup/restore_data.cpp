@@ -10,8 +10,6 @@
 #include <filesystem>
 
 #include "backup/archive.hpp"
-#include "backup/pgbackrest.hpp"
-#include "backup/reach.hpp"
 #include "core/guarded.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
@@ -24,6 +22,7 @@
 #include "engines/postgres/processes.hpp"
 #include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
+#include "worker/postgres/backup/restore_plan.hpp"
 #include "worker/postgres/backup/restored_mark.hpp"
 #include "worker/postgres/hba_keeper.hpp"
 
@@ -64,21 +63,13 @@ Status make_place(const postgres::Layout& layout, const postgres::Layout& place)
 }
 
 Status fetch(const RestoreNeeds& needs, const postgres::Layout& place, const std::string& config,
-             const api::RestoreAssignment& from, const std::stop_token& stop) {
-  const PgBackRest program(needs.children, config, from.stanza);
-  std::vector<std::string> arguments{fmt::format("--target-timeline={}", from.timeline),
-                                     "--tablespace-map-all=" + tablespaces_of(needs.layout),
-                                     fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\"",
-                                                 archive_program(), config, from.stanza)};
-  if (from.time) {
-    const auto time = parse_rfc3339(*from.time);
-    if (!time) return std::unexpected(time.error());
-    arguments.insert(arguments.end(),
-                     {"--type=time", "--target=" + backup::target_time(*time), "--target-action=promote"});
-  } else {
-    arguments.push_back("--type=default");
-  }
-  arguments.push_back("restore");
+             const std::string& stanza, const RestorePlan& plan, const std::stop_token& stop) {
+  const PgBackRest program(needs.children, config, stanza);
+  std::vector<std::string> arguments = backup::options_of(plan.goal, plan.timeline, plan.backup.label);
+  arguments.insert(arguments.end(), {"--tablespace-map-all=" + tablespaces_of(needs.layout),
+                                     fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}",
+                                                 archive_program(), config, stanza, plan.timeline),
+                                     "restore"});
   if (auto done = program.run_checked(std::move(arguments), {kLongest, false, {}}, stop); !done)
     return std::unexpected(done.error());
   if (!postgres::exists(place.pgdata() + "/PG_VERSION"))
@@ -135,52 +126,8 @@ Status recover(const RestoreNeeds& needs, const postgres::Layout& place, const s
   return postmaster.stop(postgres::StopMode::kFast, seconds(60));
 }
 
-Result<backup::StanzaInfo> stored(const PgBackRest& program, const std::string& stanza, const std::stop_token& stop) {
-  const auto info = program.run_checked({"--output=json", "info"}, {}, stop);
-  if (!info) return std::unexpected(info.error());
-  return backup::parse_info(info->out, stanza);
-}
-
-// Whether the moment is there by now, and an error that says what is where it is not.
-Status within_reach(const RestoreNeeds& needs, const PgBackRest& program, const api::RestoreAssignment& from,
-                    const backup::StanzaInfo& info, const std::stop_token& stop) {
-  const auto moment = parse_rfc3339(*from.time);
-  if (!moment) return std::unexpected(moment.error());
-  backup::ReachSeen seen;
-  seen.backups = info.backups;
-  seen.newest_segment = info.newest_segment;
-  if (!info.newest_segment.empty()) {
-    const auto listing =
-        program.run_checked({"--output=json", "--filter=^" + info.newest_segment + "-", "repo-ls",
-                             fmt::format("archive/{}/{}", from.stanza, backup::folder_of(info.newest_segment))},
-                            {}, stop);
-    if (!listing) return std::unexpected(listing.error());
-    seen.newest_stored_at = backup::stored_at(listing->out, info.newest_segment);
-  }
-  seen.exhausted = needs.exhausted;
-  seen.timeline = static_cast<uint32_t>(from.timeline);
-  seen.moment = *moment;
-  seen.now = needs.clock.wall_now();
-  seen.until = parse_rfc3339(from.until.value_or("")).value_or(seen.now);  // an operator that knows of no waiting
-  const backup::ReachVerdict verdict = backup::judge_reach(seen);
-  switch (verdict.reach) {
-    case backup::Reach::kTry: return {};
-    case backup::Reach::kWait: return fail(Code::kUnavailable, verdict.words);
-    case backup::Reach::kNever: break;
-  }
-  return fail(Code::kInvalid, verdict.words);
-}
-
-// PostgreSQL takes a segment that is not there for the end of the log, and promotes: what ended at a gap is not the
-// latest. Its own new history says where it ended.
-Status reached_the_end(const postgres::Layout& place, uint32_t timeline, const std::string& newest) {
-  const auto number = backup::number_of(newest);
-  if (number && backup::timeline_of(newest) > timeline)
-    return fail(Code::kInvalid,
-                fmt::format("{}: {} is stored by now, of a primary after the one of timeline {}: restore "
-                            "the latest again",
-                            kEndsEarly, newest, timeline));
-  if (!number || backup::timeline_of(newest) != timeline) return {};
+// Where recovery left the log that was stored: the new history of the database says so.
+Result<TimelineSwitch> end_of_recovery(const postgres::Layout& place) {
   std::string last;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(place.pgdata() + "/pg_wal", failed))
@@ -190,14 +137,23 @@ Status reached_the_end(const postgres::Layout& place, uint32_t timeline, const s
   const auto history = postgres::parse_history(*text);
   if (!history) return std::unexpected(history.error());
   if (history->empty()) return fail(Code::kInternal, last + " says nothing");
-  const TimelineSwitch& end = history->back();
-  if (end.timeline == timeline && end.end.value >> 24 >= *number) return {};
+  return history->back();
+}
+
+// PostgreSQL takes a segment that is not there for the end of the log, and promotes: what ended at a gap is not the
+// latest.
+Status reached_the_end(const TimelineSwitch& end, const RestorePlan& plan) {
+  const std::string& newest = plan.newest_segment;
+  const auto number = backup::number_of(newest);
+  // An older timeline, where that is what was asked for, ends where it ends.
+  if (!number || backup::timeline_of(newest) != plan.timeline) return {};
+  if (end.timeline == plan.timeline && end.end.value >> 24 >= *number) return {};
   return fail(Code::kInvalid, fmt::format("{}: recovery came to {} on timeline {}, and {} is stored: a segment between "
                                           "them is missing. A time before the gap can be restored",
                                           kEndsEarly, to_string(end.end), end.timeline, newest));
 }
 
-Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const std::string& restore) {
+Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const RestoredMark& mark) {
   // What pgBackRest wrote for this one recovery must not lead the next.
   const auto cleaned = postgres::clean_auto_conf(place, [](const postgres::AutoSetting& setting) {
     return setting.name != "restore_command" && !setting.name.starts_with("recovery_target");
@@ -206,7 +162,7 @@ Status put_in_place(const postgres::Layout& place, const postgres::Layout& layou
   for (const char* name : {"/postmaster.pid", "/recovery.signal", "/backup_label.old", "/tablespace_map.old"})
     std::remove((place.pgdata() + name).c_str());
   if (auto shut = let_nobody_in(place.pgdata()); !shut) return shut;
-  if (auto marked = write_restored_mark(layout.data_dir, {restore, false}); !marked) return marked;
+  if (auto marked = write_restored_mark(layout.data_dir, mark); !marked) return marked;
   if (std::rename(place.pgdata().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
   if (auto synced = postgres::sync_directory(layout.data_dir); !synced) return synced;
@@ -230,12 +186,19 @@ bool is_final(const Error& error) {
 }
 
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
+  using Step = BackupReport::Step;
+  BackupReport::Restored said;
+  const auto tell = [&](Step step) {
+    said.step = step;
+    needs.on_step(said);
+  };
   if (postgres::exists(needs.layout.pgdata())) {
     const auto mark = read_restored_mark(needs.layout.data_dir);
     if (!mark || mark->restore != from.name)
       return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
     if (auto synced = postgres::sync_directory(needs.layout.data_dir); !synced) return synced;
-    needs.on_step(BackupReport::Step::kRestored);
+    said.reached = mark->reached;
+    tell(Step::kRestored);
     return {};
   }
   const postgres::Layout place = beside(needs.layout);
@@ -245,25 +208,28 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   const auto config = needs.access.write(from.destination, from.encryption, instance, stop);
   if (!config) return std::unexpected(config.error());
   const PgBackRest program(needs.children, *config, from.stanza);
-  const auto info = stored(program, from.stanza, stop);
-  if (!info) return std::unexpected(info.error());
-  if (from.time)
-    if (auto reached = within_reach(needs, program, from, *info, stop); !reached) return reached;
-  needs.on_step(BackupReport::Step::kFetching);
-  if (auto fetched = fetch(needs, place, *config, from, stop); !fetched) return fetched;
-  needs.on_step(BackupReport::Step::kRecovering);
+  const auto plan = plan_restore({needs.children, program, place, needs.clock}, from, needs.exhausted, stop);
+  if (!plan) return std::unexpected(plan.error());
+  const backup::BackupSet& first = plan->backup;
+  said.plan = {first.label, std::string(backup::to_string(first.kind)), to_string(first.stop), plan->timeline,
+               first.size_bytes};
+  tell(Step::kFetching);
+  if (auto fetched = fetch(needs, place, *config, from.stanza, *plan, stop); !fetched) return fetched;
+  tell(Step::kRecovering);
   if (auto configured = configure(needs, place, stop); !configured) return configured;
   if (auto recovered = recover(needs, place, stop); !recovered) {
-    if (!from.time || recovered.error().message.find(kUnreachable) == std::string::npos) return recovered;
-    needs.exhausted = info->newest_segment;
-    auto reached = within_reach(needs, program, from, *info, stop);
-    return reached ? recovered : reached;
+    if (recovered.error().message.find(kUnreachable) == std::string::npos) return recovered;
+    needs.exhausted = plan->frontier;
+    const auto again = plan_restore({needs.children, program, place, needs.clock}, from, needs.exhausted, stop);
+    return again ? recovered : std::unexpected(again.error());
   }
-  if (!from.time)
-    if (auto whole = reached_the_end(place, static_cast<uint32_t>(from.timeline), info->newest_segment); !whole)
-      return whole;
-  if (auto put = put_in_place(place, needs.layout, from.name); !put) return put;
-  needs.on_step(BackupReport::Step::kRestored);
+  const auto end = end_of_recovery(place);
+  if (!end) return std::unexpected(end.error());
+  if (plan->goal.kind == backup::Goal::Kind::kLatest)
+    if (auto whole = reached_the_end(*end, *plan); !whole) return whole;
+  said.reached = to_string(end->end);
+  if (auto put = put_in_place(place, needs.layout, {from.name, false, said.reached}); !put) return put;
+  tell(Step::kRestored);
   return {};
 }
 

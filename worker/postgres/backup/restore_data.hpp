@@ -21,8 +21,8 @@ struct RestoreNeeds {
   postgres::Children& children;
   const postgres::Layout& layout;
   const RepositoryAccess& access;
-  const postgres::Settings& settings;  // as they will be, without upstream
-  std::function<void(BackupReport::Step)> on_step;
+  const postgres::Settings& settings;                          // as they will be, without upstream
+  std::function<void(const BackupReport::Restored&)> on_step;  // all but the name
   const Clock& clock;
   std::string&
       exhausted;  // the newest segment that was stored when an attempt ended before its moment; empty: none did

@@ -25,11 +25,11 @@ std::optional<RestoredMark> read_restored_mark(const std::string& data_dir) {
   const std::string restore = text_of(json, "restore");
   if (restore.empty()) return std::nullopt;
   const Json& opened = member_of(json, "opened");
-  return RestoredMark{restore, opened.is_boolean() && opened.get<bool>()};
+  return RestoredMark{restore, opened.is_boolean() && opened.get<bool>(), text_of(json, "reached")};
 }
 
 Status write_restored_mark(const std::string& data_dir, const RestoredMark& mark) {
-  const Json json = {{"restore", mark.restore}, {"opened", mark.opened}};
+  const Json json = {{"restore", mark.restore}, {"opened", mark.opened}, {"reached", mark.reached}};
   if (auto wrote = postgres::replace_file(file_in(data_dir), json.dump() + "\n", 0600); !wrote)
     return std::unexpected(wrote.error());
   return postgres::sync_directory(data_dir);

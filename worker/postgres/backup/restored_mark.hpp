@@ -11,6 +11,7 @@ namespace twinspan::worker {
 struct RestoredMark {
   std::string restore;  // its name
   bool opened = false;  // clients were let in since: the passwords are this link's own
+  std::string reached;  // the position that recovery came to
 };
 
 std::optional<RestoredMark> read_restored_mark(const std::string& data_dir);

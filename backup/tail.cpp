@@ -1,0 +1,71 @@
+#include "backup/tail.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace twinspan::backup {
+namespace {
+
+constexpr size_t kSegmentName = 24, kEndDigits = 16;
+
+}  // namespace
+
+std::string tail_folder(std::string_view stanza) { return fmt::format("tail/{}/", stanza); }
+
+std::string to_string(const TailName& name) { return fmt::format("{}.{:016X}", name.segment, name.end); }
+
+std::optional<TailName> parse_tail_name(std::string_view text) {
+  if (text.size() != kSegmentName + 1 + kEndDigits || text[kSegmentName] != '.') return std::nullopt;
+  TailName name{std::string(text.substr(0, kSegmentName)), 0};
+  const std::string_view digits = text.substr(kSegmentName + 1);
+  if (!is_whole_segment(name.segment) || digits.find_first_not_of("0123456789ABCDEF") != digits.npos)
+    return std::nullopt;
+  std::from_chars(digits.data(), digits.data() + digits.size(), name.end, 16);
+  const uint64_t start = start_of(name.segment);
+  if (name.end <= start || name.end - start > kWalSegmentBytes) return std::nullopt;
+  return name;
+}
+
+std::string segment_at(Timeline timeline, uint64_t position) {
+  const uint64_t number = position / kWalSegmentBytes;
+  return fmt::format("{:08X}{:08X}{:08X}", timeline, number >> 8, number & 0xFF);
+}
+
+uint64_t start_of(std::string_view segment) { return number_of(segment).value_or(0) * kWalSegmentBytes; }
+
+std::optional<uint64_t> belongs_until(std::string_view segment, Timeline followed,
+                                      const std::vector<Departure>& history) {
+  if (!is_whole_segment(segment)) return std::nullopt;
+  const uint64_t start = start_of(segment), end = start + kWalSegmentBytes;
+  if (timeline_of(segment) == followed) return end;
+  const auto left = std::ranges::find(history, timeline_of(segment), &Departure::timeline);
+  if (left == history.end() || left->position <= start) return std::nullopt;
+  return std::min(end, left->position);
+}
+
+std::optional<TailName> longest_tail(const std::vector<TailName>& tails, std::string_view segment) {
+  std::optional<TailName> longest;
+  for (const TailName& one : tails)
+    if (one.segment == segment && (!longest || one.end > longest->end)) longest = one;
+  return longest;
+}
+
+std::optional<std::string> superseder_of(const TailName& tail, Timeline timeline,
+                                         const std::vector<Departure>& history) {
+  const Timeline its = timeline_of(tail.segment);
+  if (its == timeline) return tail.segment;
+  const auto left = std::ranges::find(history, its, &Departure::timeline);
+  if (left == history.end()) return std::nullopt;
+  const uint64_t fork = left->position;
+  if (start_of(tail.segment) + kWalSegmentBytes <= fork) return tail.segment;
+  // The next timeline's first segment begins with what the tail's has before the fork; unless that one was left at
+  // once.
+  const uint64_t number = fork / kWalSegmentBytes;
+  const auto stayed = std::find_if(left + 1, history.end(),
+                                   [&](const Departure& one) { return one.position / kWalSegmentBytes != number; });
+  return segment_at(stayed == history.end() ? timeline : stayed->timeline, fork);
+}
+
+}  // namespace twinspan::backup

@@ -1,0 +1,143 @@
+#include "controllers/backup/attempts.hpp"
+
+#include <fmt/format.h>
+
+#include "api/validate.hpp"
+#include "backup/parent.hpp"
+
+namespace twinspan::controllers {
+namespace {
+
+using api::BackupPhase;
+using std::chrono::seconds;
+
+constexpr seconds kBetweenAttempts{10};  // times the number of those so far
+
+std::string time_of(int64_t unix_seconds) { return to_rfc3339(WallTime(seconds(unix_seconds))); }
+
+void give_up_attempt(api::BackupStatus& status, const std::string& why) {
+  status.message = fmt::format("attempt {} of {}: {}", status.attempts, kBackupAttempts, why);
+  status.phase = status.attempts < kBackupAttempts ? BackupPhase::kPending : BackupPhase::kFailed;
+}
+
+// No attempt after it would end otherwise.
+void give_up(api::BackupStatus& status, const std::string& why) {
+  status.message = why;
+  status.phase = BackupPhase::kFailed;
+}
+
+// An agent of before kinds takes a Full whatever is asked for: what was stored counts.
+bool is_of_kind(const BackupReport::Run& run, api::BackupKind kind) {
+  const auto stored = backup::kind_of_label(run.label);
+  return stored && to_string(*stored) == to_string(kind);
+}
+
+void note_completion(api::BackupStatus& status, const BackupReport::Run& run) {
+  status.phase = BackupPhase::kCompleted;
+  status.message.reset();
+  status.label = run.label;
+  status.needs = run.needs;
+  status.start = run.start;
+  status.stop = run.stop;
+  status.timeline = run.timeline;
+  status.started_at = time_of(run.started);
+  status.completed_at = time_of(run.stopped);
+  status.read_bytes = run.read_bytes;
+  status.stored_bytes = run.stored_bytes;
+  status.corrupt = run.corrupt;
+  // Its agent waited until the log that it needs was stored.
+  status.verified = api::BackupVerified{api::VerifiedLevel::kStored, time_of(run.stopped)};
+  if (!run.message.empty()) status.message = run.message;
+}
+
+// Of one that runs.
+void follow(api::BackupStatus& status, const BackupSeen& seen, const api::Backup& backup, const std::string& primary,
+            const api::BackupAssignment& assignment) {
+  const MemberSeen* member = find_member(seen, status.endpoint.value_or(""));
+  const auto& run = member ? member->backup.run : std::nullopt;
+  const bool its = run && run->uid == backup.metadata.uid && run->attempt == status.attempts;
+  if (its && run->phase == BackupReport::Phase::kCompleted && is_of_kind(*run, backup.spec.kind))
+    return note_completion(status, *run);
+  const bool over =
+      its && (run->phase == BackupReport::Phase::kCompleted || run->phase == BackupReport::Phase::kFailed);
+  if (over && !run->label.empty() && !is_of_kind(*run, backup.spec.kind)) {
+    status.label = run->label;
+    const bool unaware = run->phase == BackupReport::Phase::kCompleted;
+    return give_up(status, unaware
+                               ? fmt::format("{} was asked for, and {} is stored: managed.image of {} is older than "
+                                             "this operator",
+                                             to_string(backup.spec.kind), run->label, *status.endpoint)
+                               : run->message);
+  }
+  if (its && run->phase == BackupReport::Phase::kFailed && run->no_parent) return give_up(status, run->message);
+  if (!primary.empty() && primary != status.endpoint)
+    return give_up_attempt(status, fmt::format("{} is primary no more", *status.endpoint));
+  if (status.repository && status.repository != api::repository_of(assignment.destination.s3))
+    return give_up_attempt(status, "the schedule names another repository now");
+  if (!its) return;
+  if (run->phase == BackupReport::Phase::kFailed) return give_up_attempt(status, run->message);
+  status.phase =
+      run->phase == BackupReport::Phase::kWaitingForWal ? BackupPhase::kWaitingForWal : BackupPhase::kRunning;
+}
+
+// Of one that waits. True: it begins.
+bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::string& primary,
+               const api::BackupAssignment& assignment) {
+  if (status.attempts > 0 && status.started_at) {
+    const auto began = parse_rfc3339(*status.started_at);
+    if (began && seen.now - *began < kBetweenAttempts * status.attempts) return false;
+  }
+  if (primary.empty()) {
+    status.message = "waits for a primary";
+    return false;
+  }
+  status.phase = BackupPhase::kRunning;
+  status.endpoint = primary;
+  status.stanza = assignment.stanza;
+  status.repository = api::repository_of(assignment.destination.s3);
+  ++status.attempts;
+  status.started_at = to_rfc3339(seen.now);
+  status.message.reset();
+  return true;
+}
+
+}  // namespace
+
+const MemberSeen* find_member(const BackupSeen& seen, const std::string& endpoint) {
+  const auto found = seen.members.find(endpoint);
+  return found == seen.members.end() ? nullptr : &found->second;
+}
+
+bool runs(const api::BackupStatus& status) {
+  return status.phase == BackupPhase::kRunning || status.phase == BackupPhase::kWaitingForWal;
+}
+
+std::optional<api::BackupRun> look_after(const std::vector<std::shared_ptr<const api::Backup>>& backups,
+                                         const BackupSeen& seen, const std::string& primary, BackupLook& look) {
+  std::optional<api::BackupRun> running;
+  const auto run_of = [&](const api::Backup& backup, const api::BackupStatus& status) {
+    running = {backup.metadata.name, backup.metadata.uid, status.endpoint.value_or(""), status.attempts,
+               backup.spec.kind};
+  };
+  for (const auto& backup : backups) {
+    api::BackupStatus& status = look.backups[backup->metadata.name] = backup->status;
+    if (!runs(status)) continue;
+    follow(status, seen, *backup, primary, *look.assignment);
+    if (runs(status) && !backup->metadata.deleting() && !running) run_of(*backup, status);
+  }
+  for (const auto& backup : backups) {
+    api::BackupStatus& status = look.backups[backup->metadata.name];
+    if (status.phase != BackupPhase::kPending || backup->metadata.deleting()) continue;
+    look.busy = true;
+    if (running)
+      status.message = fmt::format("waits for Backup {}", running->name);
+    else if (seen.link->status.backup && seen.link->status.backup->expire)
+      status.message = "waits until what retention lets go is deleted";
+    else if (may_begin(status, seen, primary, *look.assignment))
+      run_of(*backup, status);
+  }
+  look.busy = look.busy || running.has_value();
+  return running;
+}
+
+}  // namespace twinspan::controllers

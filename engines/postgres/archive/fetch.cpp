@@ -1,0 +1,72 @@
+#include "engines/postgres/archive/fetch.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "core/file.hpp"
+#include "engines/postgres/archive/request.hpp"
+#include "engines/postgres/timeline.hpp"
+
+namespace twinspan::postgres {
+namespace {
+
+constexpr int kGot = 0, kAbsent = 1;
+
+FetchAnswer unsure(std::string words) { return {kExitUnsure, std::move(words)}; }
+
+// Of the timeline that is followed; nullopt: it can't be told.
+std::optional<std::vector<backup::Departure>> history_of(const FetchWanted& wanted, const FetchSources& sources) {
+  if (wanted.timeline == 1 || backup::timeline_of(wanted.name) == wanted.timeline)
+    return std::vector<backup::Departure>{};
+  const std::string to = wanted.to + ".history";
+  const auto got = sources.archive_get(history_file_name(wanted.timeline), to);
+  const auto text = read_file(to);
+  std::remove(to.c_str());
+  if (got != kGot || !text) return std::nullopt;
+  const auto history = parse_history(*text);
+  if (!history) return std::nullopt;
+  std::vector<backup::Departure> departures;
+  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
+  return departures;
+}
+
+FetchAnswer write(const std::string& to, const std::string& bytes, std::string words) {
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  return out ? FetchAnswer{kGot, std::move(words)} : unsure(fmt::format("{}: can't be written", to));
+}
+
+}  // namespace
+
+FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
+  // A whole segment may take the place of its tail between two questions: only what neither has, twice, is absent.
+  for (int look = 0; look < 3; ++look) {
+    const auto got = sources.archive_get(wanted.name, wanted.to);
+    if (got != kAbsent) return {restore_exit_code(got), {}};
+    if (wanted.timeline == 0 || !backup::is_whole_segment(wanted.name)) return {kAbsent, {}};
+    const auto tails = sources.list_tails(wanted.name);
+    if (!tails) return unsure(fmt::format("tails of {}: {}", wanted.name, tails.error().message));
+    const auto name = backup::longest_tail(*tails, wanted.name);
+    if (!name) {
+      if (look > 0) return {kAbsent, {}};
+      continue;
+    }
+    const auto history = history_of(wanted, sources);
+    if (!history)
+      return unsure(fmt::format("{}: the history of timeline {} can't be read", wanted.name, wanted.timeline));
+    const auto until = backup::belongs_until(wanted.name, wanted.timeline, *history);
+    if (!until)
+      return {kAbsent, fmt::format("{} is no part of timeline {}'s history", to_string(*name), wanted.timeline)};
+    auto tail = sources.get_tail(*name);
+    if (!tail && tail.error().code == Code::kNotFound) continue;
+    if (!tail) return unsure(tail.error().message);
+    return write(wanted.to, padded_segment(std::move(*tail), *until),
+                 fmt::format("{} is not whole yet: used its tail up to {}", wanted.name,
+                             to_string(Position{std::min(name->end, *until)})));
+  }
+  return unsure(fmt::format("{}: its tails come and go", wanted.name));
+}
+
+}  // namespace twinspan::postgres
