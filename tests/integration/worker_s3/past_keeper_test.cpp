@@ -130,9 +130,8 @@ TEST_F(Keeper, TheSecondInWhichANewPrimaryIsRecordedIsOverBeforeClientsAreSentTh
   {
     PastKeeper keeper(folder.string(), clock, [] {}), other(folder.string(), clock, [] {});
     for (PastKeeper* one : {&keeper, &other}) one->apply(link, true);
-    ASSERT_TRUE(eventually([&] {
-      return permit(keeper, "west") == Permit::kAllowed && permit(other, "west") == Permit::kAllowed;
-    }));
+    ASSERT_TRUE(eventually(
+        [&] { return permit(keeper, "west") == Permit::kAllowed && permit(other, "west") == Permit::kAllowed; }));
     assign(2, "west", "east", "Switchover");
     keeper.apply(link, true);
     ASSERT_TRUE(eventually([&] { return permit(keeper, "east") == Permit::kAllowed; }));
