@@ -168,9 +168,9 @@ def test_once(target, test):
         target.kubectl("-n", NAMESPACE, "patch", "backupschedule", "orders", "--type=merge", "-p", json.dumps({"spec": spec}))
 
     patch(change)
-    until("a test runs", lambda: verified(target).get("restored") == "Running" or verified(target), 120)
+    until("a test runs", lambda: verified(target).get("restored") == "Running" or str(verified(target)), 120)
     patch({"suspend": True})
-    until("it has ended", lambda: verified(target)["restored"] != "Running" or verified(target), 300)
+    until("it has ended", lambda: verified(target)["restored"] != "Running" or str(verified(target)), 300)
 
     def gone():
         left = target.kubectl("-n", NAMESPACE, "get", "pods,persistentvolumeclaims", "-l", "twinspan.dev/restore-test=orders", "-o", "name").stdout.split()
