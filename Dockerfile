@@ -93,7 +93,7 @@ RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils pgbackrest postgresql-15 >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && cd /usr/lib/postgresql/15 && rm -rf lib/bitcode lib/llvmjit* lib/pgxs \
- && closure /root-fs $(for name in postgres initdb pg_archivecleanup pg_basebackup pg_checksums pg_controldata pg_ctl pg_dump pg_isready \
+ && closure /root-fs $(for name in postgres initdb pg_amcheck pg_archivecleanup pg_basebackup pg_checksums pg_controldata pg_ctl pg_dump pg_isready \
       pg_resetwal pg_restore pg_rewind pg_verifybackup pg_waldump pgbench psql; do echo /usr/lib/postgresql/15/bin/$name; done) \
       $(find /usr/lib/postgresql/15/lib -name '*.so*') \
  && mkdir -p /root-fs/usr/share/postgresql && cp -r /usr/share/postgresql/15 /root-fs/usr/share/postgresql/ \

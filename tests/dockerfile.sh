@@ -9,6 +9,10 @@ failed=0
 
 tests/docker_context.py check || failed=1
 tests/docker_context.py copy "$work"
+# What the worker runs of PostgreSQL is in its image.
+for program in $(grep -rhoE 'program\("[a-z_]+"\)' worker engines --include='*.cpp' | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u); do
+  sed -n '/for name in postgres/,/done/p' Dockerfile | grep -qw -e "$program" || { echo "FAILED: the worker runs $program, which is not in its image"; failed=1; }
+done
 programs=$(grep -o 'target \(twinspan-[a-z0-9-]* *\)*' <<<"$stage" | cut -d' ' -f2-)
 [ -n "$programs" ] || { echo "FAILED: no programs found in the Dockerfile's build stage"; exit 1; }
 # shellcheck disable=SC2086
