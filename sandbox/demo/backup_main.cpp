@@ -93,6 +93,7 @@ class Demo {
     // The same schedule, with a bucket of this machine.
     Json patch;
     patch["spec"]["destination"]["s3"] = {{"endpoint", bucket_.endpoint()}, {"caSecretRef", {{"name", "backup-s3"}}}};
+    patch["spec"]["continuous"]["maxDelaySeconds"] = 5;  // and no patience: nobody waits a minute for a demo
     if (auto done = cluster_.client().merge_patch(kube::kBackupSchedules, kLink, patch); !done)
       return std::unexpected(done.error());
     return progress_.wait(
