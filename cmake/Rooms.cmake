@@ -83,6 +83,8 @@ function(twinspan_tests kind name)
   endif()
   if(CMAKE_CROSSCOMPILING)  # under emulation, beside whatever else the machine does
     math(EXPR TESTS_TIMEOUT "${TESTS_TIMEOUT} * 30")
+  elseif(TWINSPAN_SANITIZE)  # ten times as slow, beside scenarios on a real cluster
+    math(EXPR TESTS_TIMEOUT "${TESTS_TIMEOUT} * 5")
   endif()
   if(NOT TESTS_SHARDS)
     add_test(NAME ${kind}_${name} COMMAND ${target})

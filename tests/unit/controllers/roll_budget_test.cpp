@@ -92,29 +92,29 @@ class Fleet {
 
 TEST(RollBudget, AllAreRenewedAFewAtATime) {
   for (const size_t most : {1U, 3U, 20U}) {
-    Fleet fleet(8);
+    Fleet fleet(4);
     fleet.restart(most);
     const auto done = [&] { return fleet.count([](World& world) { return Fleet::renewed(world, newer()) == 3; }); };
-    for (int round = 0; round < 80 && done() < 8; ++round) fleet.look(newer(), true);
-    EXPECT_EQ(done(), 8U) << most;
-    EXPECT_EQ(fleet.rolling_most, std::min<size_t>(most, 8));
+    for (int round = 0; round < 40 && done() < 4; ++round) fleet.look(newer(), true);
+    EXPECT_EQ(done(), 4U) << most;
+    EXPECT_EQ(fleet.rolling_most, std::min<size_t>(most, 4));
   }
 }
 
 TEST(RollBudget, AnImageThatDoesNotComeUpStopsThereAndIsTakenBackAtOnce) {
-  Fleet fleet(12);
-  fleet.restart(4);
+  Fleet fleet(6);
+  fleet.restart(2);
   const auto touched = [&] { return fleet.count([](World& w) { return Fleet::renewed(w, newer()) != 0; }); };
   for (int round = 0; round < 8; ++round) fleet.look(newer(), false);
-  EXPECT_EQ(touched(), 4U);
+  EXPECT_EQ(touched(), 2U);
   for (int again = 0; again < 3; ++again) {  // who begins anew knows of them once it has heard of all
-    fleet.restart(4);
+    fleet.restart(2);
     for (int round = 0; round < 8; ++round) fleet.look(newer(), false);
-    EXPECT_EQ(touched(), 4U);
+    EXPECT_EQ(touched(), 2U);
   }
   RenderConfig back = render_config();
   back.origin = "1";
-  fleet.restart(4);
+  fleet.restart(2);
   fleet.look(back, true);
   EXPECT_EQ(touched(), 0U);
 }
