@@ -3,8 +3,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace twinspan {
+
+std::vector<std::string_view> split_lines(std::string_view text);  // without their ends; of what `text` points to
 
 std::string to_lower(std::string_view text);  // of ASCII letters; every other byte stays
 

@@ -37,6 +37,13 @@ Result<NetworkRules> parse_network_rules(const std::string& text) {
   return rules;
 }
 
+Json name_ports() {
+  Json ports = Json::array();
+  for (const int64_t number : {53, 5353, 8053})
+    for (const char* protocol : {"UDP", "TCP"}) ports.push_back({{"port", number}, {"protocol", protocol}});
+  return ports;
+}
+
 int64_t port_of(std::string_view origin) {
   const size_t colon = origin.rfind(':'), bracket = origin.rfind(']');
   int64_t port = origin.starts_with("https:") ? 443 : 80;

@@ -20,6 +20,10 @@ struct NetworkRules {
 // kInvalid names the part.
 Result<NetworkRules> parse_network_rules(const std::string& text);
 
+// Ports of a NetworkPolicy by which names are asked for. Some judge by the port of the DNS pod itself: 8053 on
+// Gardener, 5353 on OpenShift.
+Json name_ports();
+
 // Of "https://s3.example:9000", as specs have it; without one that of the scheme.
 int64_t port_of(std::string_view origin);
 

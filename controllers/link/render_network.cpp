@@ -1,12 +1,13 @@
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
+#include "controllers/link/network_rules.hpp"
 #include "controllers/link/render.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-Json port(int64_t number, const char* protocol = "TCP") { return {{"port", number}, {"protocol", protocol}}; }
+Json port(int64_t number) { return {{"port", number}, {"protocol", "TCP"}}; }
 
 // No peers: anybody.
 Json rule(const char* whom, Json peers, Json ports) {
@@ -36,17 +37,13 @@ Json render_network_policy(const api::ReplicationLink& link, const NetworkRules&
   called.insert(outward.begin(), outward.end());
   Json calls = Json::array();
   for (const int64_t number : called) calls.push_back(port(number));
-  // Some judge by the port of the DNS pod itself: 8053 on Gardener, 5353 on OpenShift.
-  Json names = Json::array();
-  for (const int64_t number : {53, 5353, 8053})
-    for (const char* protocol : {"UDP", "TCP"}) names.push_back(port(number, protocol));
   Json policy =
       render_meta(link, "networking.k8s.io/v1", "NetworkPolicy", network_policy_name(link.metadata.name), "", true);
   policy["spec"] = {
       {"podSelector", pods},
       {"policyTypes", {"Ingress", "Egress"}},
       {"ingress", std::move(ingress)},
-      {"egress", Json::array({rule("to", each_other, Json::array()), rule("to", Json::array(), std::move(names)),
+      {"egress", Json::array({rule("to", each_other, Json::array()), rule("to", Json::array(), name_ports()),
                               rule("to", Json::array(), std::move(calls))})}};
   annotate_hash(policy);
   return policy;

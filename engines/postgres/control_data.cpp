@@ -5,6 +5,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/text.hpp"
+
 namespace twinspan::postgres {
 namespace {
 
@@ -14,12 +16,9 @@ constexpr uint64_t kLongPageHeaderBytes = 40;  // the first page of a segment
 // XLogRecord (24), the header of its data (2), CheckPoint of PostgreSQL 15 (88).
 constexpr uint64_t kCheckpointRecordBytes = 24 + 2 + 88;
 
-std::map<std::string, std::string, std::less<>> lines_of(std::string_view text) {
+std::map<std::string, std::string, std::less<>> values_of(std::string_view text) {
   std::map<std::string, std::string, std::less<>> values;
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  for (const std::string_view line : split_lines(text)) {
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) continue;
     const size_t value = line.find_first_not_of(' ', colon + 1);
@@ -38,7 +37,7 @@ std::optional<uint64_t> to_number(const std::string& text) {
 }  // namespace
 
 Result<ControlData> parse_control_data(std::string_view text) {
-  const auto values = lines_of(text);
+  const auto values = values_of(text);
   std::string missing;
   const auto word = [&](const char* key) -> std::string {
     const auto found = values.find(key);

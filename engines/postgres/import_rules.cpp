@@ -96,10 +96,7 @@ ImportStep next_step(const ImportFound& found) {
 
 ContentsPlan plan_contents(std::string_view listing) {
   ContentsPlan plan;
-  while (!listing.empty()) {
-    const size_t end = listing.find('\n');
-    const std::string_view line = listing.substr(0, end);
-    listing.remove_prefix(end == std::string_view::npos ? listing.size() : end + 1);
+  for (const std::string_view line : split_lines(listing)) {
     if (line.empty() || line.front() == ';') continue;
     const std::string_view entry = entry_of(line);
     if (entry.starts_with("EXTENSION - ") || entry.starts_with("COMMENT - EXTENSION ")) continue;

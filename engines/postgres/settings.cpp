@@ -39,16 +39,6 @@ const std::map<std::string, std::string>& defaults() {
 
 std::string megabytes(uint64_t bytes) { return fmt::format("{}MB", bytes >> 20); }
 
-std::string quoted(const std::string& value) {
-  std::string text = "'";
-  for (const char c : value) {
-    if (c == '\'') text += '\'';
-    if (c == '\\') text += '\\';
-    text += c;
-  }
-  return text + "'";
-}
-
 void raise_to_floor(std::map<std::string, std::string>& values, const std::map<std::string, int64_t>& floor) {
   for (const auto& [name, least] : floor) {
     const auto found = values.find(name);
@@ -124,6 +114,15 @@ std::map<std::string, std::string> agents_settings(const Layout& layout, const S
   return values;
 }
 
+std::string render_setting(const std::string& name, const std::string& value) {
+  std::string quoted;
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return fmt::format("{} = '{}'\n", name, quoted);
+}
+
 std::string render_conf(const Layout& layout, const Settings& settings) {
   std::map<std::string, std::string> values = defaults();
   if (settings.wal) {
@@ -135,7 +134,7 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
   raise_to_floor(values, settings.recovery_floor);
   for (const auto& [name, value] : agents_settings(layout, settings)) values[name] = value;
   std::string text = "# Written by twinspan-worker from the link's spec; changes made here are overwritten.\n";
-  for (const auto& [name, value] : values) text += fmt::format("{} = {}\n", name, quoted(value));
+  for (const auto& [name, value] : values) text += render_setting(name, value);
   return text;
 }
 

@@ -40,6 +40,7 @@ Status check_parameters(const std::map<std::string, std::string>& parameters);
 // What the agent decides, whatever people's parameters say: TLS, addresses, replication, files.
 std::map<std::string, std::string> agents_settings(const Layout& layout, const Settings& settings);
 
+std::string render_setting(const std::string& name, const std::string& value);  // a line of postgresql.conf, quoted
 std::string render_conf(const Layout& layout, const Settings& settings);
 // `os_user`: the account the agent runs as, which Twinspan's roles are mapped to on the socket.
 std::string render_ident(const std::string& os_user);

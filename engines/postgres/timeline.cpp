@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "core/text.hpp"
+
 namespace twinspan::postgres {
 namespace {
 
@@ -27,10 +29,7 @@ std::optional<Position> end_of(const Ancestry& source, uint32_t timeline) {
 
 Result<std::vector<TimelineSwitch>> parse_history(std::string_view text) {
   std::vector<TimelineSwitch> history;
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  for (std::string_view line : split_lines(text)) {
     const std::string_view id = next_word(line);
     if (id.empty() || id.starts_with('#')) continue;
     const std::string_view at = next_word(line);

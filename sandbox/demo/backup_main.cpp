@@ -208,11 +208,7 @@ class Demo {
       if (text_of(one, "type") == type) return one;
     return Json::object();
   }
-  void print_table(const kube::Resource& kind) {
-    const auto table = sandbox::get_table(cluster_.api().config(), kind, kLink.ns);
-    progress_.print(
-        fmt::format("\n$ kubectl get {} -n {}\n{}", kind.plural, kLink.ns, table ? *table : table.error().message));
-  }
+  void print_table(const kube::Resource& kind) { sandbox::print_table(cluster_, progress_, kind, kLink.ns); }
 
   const kube::Key kLink{"shop", "orders"}, kRestored{"shop", "orders-before"};
   const twinspan::SystemClock clock_;
@@ -243,15 +239,7 @@ int run(const Options& options, const std::stop_token& stop) {
     fmt::print("demo: failed: {}\n", stop.stop_requested() ? "interrupted" : done.error().message);
     return 1;
   }
-  if (options.keep) {
-    fmt::print(
-        "left running; Ctrl-C ends it and removes everything. To look at it:\n  export KUBECONFIG={}\n  kubectl get "
-        "backupschedules,backups,restores,replicationlinks -n shop\n",
-        cluster.kubeconfig().string());
-    std::fflush(stdout);
-    while (twinspan::wait_for(std::chrono::hours(1), stop)) {
-    }
-  }
+  if (options.keep) cluster.leave_running("backupschedules,backups,restores,replicationlinks", "shop", stop);
   fmt::print("demo: a dropped table of {} rows is back after {} ms, with all that was written after the backup\n",
              options.rows + 1000, demo.back_after().count());
   return 0;

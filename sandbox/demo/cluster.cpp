@@ -153,6 +153,17 @@ Result<pid_t> DemoCluster::postmaster(const kube::Key& pod) {
   return pid;
 }
 
+void DemoCluster::leave_running(const std::string& kinds, const std::string& ns, const std::stop_token& stop) const {
+  fmt::print(
+      "left running; Ctrl-C ends it and removes everything. To look at it:\n  export KUBECONFIG={}\n  kubectl get {} "
+      "-n "
+      "{}\n",
+      kubeconfig().string(), kinds, ns);
+  std::fflush(stdout);
+  while (wait_for(std::chrono::hours(1), stop)) {
+  }
+}
+
 std::string DemoCluster::operator_log_tail(size_t lines) const {
   return std::string(last_lines(read_text(state_ / "operator.log"), static_cast<long>(lines)));
 }

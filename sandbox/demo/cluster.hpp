@@ -48,6 +48,8 @@ class DemoCluster {
   // The pid of the pod's PostgreSQL, from its postmaster.pid.
   Result<pid_t> postmaster(const kube::Key& pod);
   std::string operator_log_tail(size_t lines) const;
+  // Says how to look at `kinds` with kubectl, and waits until `stop` is set.
+  void leave_running(const std::string& kinds, const std::string& ns, const std::stop_token& stop) const;
   std::string pod_log_tail(const kube::Key& pod, size_t lines) const;
 
  private:

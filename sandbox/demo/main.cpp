@@ -81,12 +81,8 @@ Json to_json(const Outcome& outcome) {
 }
 
 void print_tables(sandbox::DemoCluster& cluster, sandbox::Progress& progress, const Options& options) {
-  for (const auto& [resource, title] : {std::pair{twinspan::kube::kReplicationLinks, "replicationlinks"},
-                                        {twinspan::kube::kFailoverPolicies, "failoverpolicies"}}) {
-    const auto table = sandbox::get_table(cluster.api().config(), resource, options.ns);
-    progress.print(
-        fmt::format("\n$ kubectl get {} -n {}\n{}", title, options.ns, table ? *table : table.error().message));
-  }
+  for (const auto& resource : {twinspan::kube::kReplicationLinks, twinspan::kube::kFailoverPolicies})
+    sandbox::print_table(cluster, progress, resource, options.ns);
 }
 
 Status run(sandbox::DemoCluster& cluster, sandbox::Progress& progress, const Options& options, Outcome& outcome,
@@ -186,15 +182,7 @@ int demo(const Options& options, const std::stop_token& stop) {
     fmt::print("switchover {} -> {}: writes paused for {} ms\n", outcome.switchover->from, outcome.switchover->to,
                outcome.switchover->pause.count());
   if (!options.json.empty()) std::ofstream(options.json) << to_json(outcome).dump(2) << "\n";
-  if (options.keep) {
-    fmt::print(
-        "left running; Ctrl-C ends it and removes everything. To look at it:\n  export KUBECONFIG={}\n  kubectl get "
-        "replicationlinks,failoverpolicies,pods,services -n {}\n",
-        cluster.kubeconfig().string(), options.ns);
-    std::fflush(stdout);
-    while (twinspan::wait_for(std::chrono::hours(1), stop)) {
-    }
-  }
+  if (options.keep) cluster.leave_running("replicationlinks,failoverpolicies,pods,services", options.ns, stop);
   fmt::print("demo: failover in {} ms, {} writes acknowledged, {} lost\n", spread.median, outcome.acknowledged,
              outcome.lost);
   return outcome.lost == 0 ? 0 : 1;

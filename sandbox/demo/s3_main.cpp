@@ -385,9 +385,7 @@ class Demo {
   }
 
   Status print_table(const kube::Resource& kind = kube::kReplicationLinks) {
-    const auto table = sandbox::get_table(cluster_.api().config(), kind, link_.ns);
-    progress_.print(
-        fmt::format("\n$ kubectl get {} -n {}\n{}", kind.plural, link_.ns, table ? *table : table.error().message));
+    sandbox::print_table(cluster_, progress_, kind, link_.ns);
     return {};
   }
 
@@ -421,15 +419,7 @@ int run(const Options& options, const std::stop_token& stop) {
     fmt::print("demo: failed: {}\n", stop.stop_requested() ? "interrupted" : done.error().message);
     return 1;
   }
-  if (options.keep) {
-    fmt::print(
-        "left running; Ctrl-C ends it and removes everything. To look at it:\n  export KUBECONFIG={}\n  kubectl "
-        "get replicationlinks,statefulsets,pods -n {}\n",
-        cluster.kubeconfig().string(), demo.link().ns);
-    std::fflush(stdout);
-    while (twinspan::wait_for(std::chrono::hours(1), stop)) {
-    }
-  }
+  if (options.keep) cluster.leave_running("replicationlinks,statefulsets,pods", demo.link().ns, stop);
   const Figures& figures = demo.figures();
   fmt::print(
       "demo: {} objects in {} ms, a new one in {} ms, a killed worker back and consistent in {} ms, failover in {} ms, "

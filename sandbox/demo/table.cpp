@@ -66,4 +66,10 @@ Result<std::string> get_table(const kube::Config& api, const kube::Resource& res
   return render_table(table);
 }
 
+void print_table(DemoCluster& cluster, Progress& progress, const kube::Resource& resource, const std::string& ns) {
+  const auto table = get_table(cluster.api().config(), resource, ns);
+  progress.print(
+      fmt::format("\n$ kubectl get {} -n {}\n{}", resource.plural, ns, table ? *table : table.error().message));
+}
+
 }  // namespace twinspan::sandbox

@@ -26,9 +26,7 @@ std::optional<std::vector<backup::Departure>> history_of(const FetchWanted& want
   if (got != kGot || !text) return std::nullopt;
   const auto history = parse_history(*text);
   if (!history) return std::nullopt;
-  std::vector<backup::Departure> departures;
-  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
-  return departures;
+  return backup::departures_of(*history);
 }
 
 FetchAnswer write(const std::string& to, const std::string& bytes, std::string words) {

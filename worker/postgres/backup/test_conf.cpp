@@ -2,25 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "engines/postgres/settings.hpp"
 #include "worker/postgres/backup/restored_checks.hpp"
 
 namespace twinspan::worker {
-namespace {
-
-std::string quoted(const std::string& value) {
-  std::string text = "'";
-  for (const char c : value) {
-    if (c == '\n' || c == '\r') continue;
-    if (c == '\'' || c == '\\') text += c;
-    text += c;
-  }
-  return text + "'";
-}
-
-}  // namespace
-
 std::string render_test_conf(const postgres::Layout& layout, int port, const std::string& libraries,
                              const std::map<std::string, int64_t>& floor) {
+  std::string on_one_line = libraries;
+  std::erase_if(on_one_line, [](char c) { return c == '\n' || c == '\r'; });
   std::map<std::string, std::string> values{
       {"cluster_name", "restore-test"},
       {"data_directory", layout.pgdata()},
@@ -38,7 +27,7 @@ std::string render_test_conf(const postgres::Layout& layout, int port, const std
       {"log_line_prefix", "%p|%b|%u|%d|%a|%e|"},
       {"log_statement", "none"},
       {"restart_after_crash", "off"},
-      {"shared_preload_libraries", libraries},
+      {"shared_preload_libraries", on_one_line},
       {"jit", "off"},
       {"autovacuum", "off"},
   };
@@ -50,7 +39,7 @@ std::string render_test_conf(const postgres::Layout& layout, int port, const std
   // A server that lets nobody in while it recovers needs no more places than it uses.
   values["hot_standby"] = "off";
   std::string text;
-  for (const auto& [name, value] : values) text += fmt::format("{} = {}\n", name, quoted(value));
+  for (const auto& [name, value] : values) text += postgres::render_setting(name, value);
   return text;
 }
 
