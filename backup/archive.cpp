@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.hpp"
+#include "core/text.hpp"
+#include "failover/report.hpp"
 
 namespace twinspan::backup {
 namespace {
@@ -36,10 +38,7 @@ std::string folder_of(std::string_view segment) {
 }
 
 std::optional<std::string> stored_digest(std::string_view listing, std::string_view segment) {
-  while (!listing.empty()) {
-    const size_t end = std::min(listing.find('\n'), listing.size());
-    std::string_view name = listing.substr(0, end);
-    listing.remove_prefix(std::min(end + 1, listing.size()));
+  for (std::string_view name : split_lines(listing)) {
     if (!name.starts_with(segment)) continue;
     name.remove_prefix(segment.size());
     if (name.size() > kDigest && name.front() == '-' && has_only(name.substr(1, kDigest), "0123456789abcdef"))
@@ -81,11 +80,17 @@ std::string segment_name(uint32_t timeline, uint64_t number) {
   return fmt::format("{:08X}{:08X}{:08X}", timeline, number >> 8, number & 0xFF);
 }
 
+std::vector<Departure> departures_of(const std::vector<TimelineSwitch>& history) {
+  std::vector<Departure> departures;
+  for (const TimelineSwitch& one : history) departures.push_back({one.timeline, one.end.value});
+  return departures;
+}
+
 bool is_left_behind(std::string_view segment, uint32_t timeline, const std::vector<Departure>& history) {
   const auto number = number_of(segment);
   if (!number || timeline_of(segment) >= timeline) return false;
   return std::ranges::any_of(history, [&](const Departure& one) {
-    return one.timeline == timeline_of(segment) && *number >= one.position >> 24;
+    return one.timeline == timeline_of(segment) && *number >= segment_number(one.position);
   });
 }
 

@@ -8,8 +8,13 @@
 
 #include "core/clock.hpp"
 
+namespace twinspan {
+struct TimelineSwitch;
+}
+
 namespace twinspan::backup {
 
+inline constexpr uint64_t kSegmentBytes = 16 << 20;
 inline constexpr std::string_view kArchiveId = "15-1";  // of PostgreSQL 15, in a stanza that has one system only
 
 // A timeline, and the position at which the database went on to the next one.
@@ -29,6 +34,10 @@ std::string folder_of(std::string_view segment);
 std::optional<uint64_t> number_of(std::string_view segment);
 uint32_t timeline_of(std::string_view segment);  // of a segment's name
 std::string segment_name(uint32_t timeline, uint64_t number);
+// Of the segment that a position lies in.
+constexpr uint64_t segment_number(uint64_t position) { return position / kSegmentBytes; }
+
+std::vector<Departure> departures_of(const std::vector<TimelineSwitch>& history);
 
 // Whether the database has left the segment's timeline in that segment or before it: its bytes are in the segment of
 // that number of the timeline that came next, and what is in it beyond them was never the link's. `timeline` is what

@@ -59,6 +59,12 @@ Result<ExpirySteps> plan_expiry(const ExpiryWish& wish, const Listing& listing, 
   return steps;
 }
 
+std::chrono::seconds ahead_now(const MeasuredClock& measured, WallTime wall, BootTime boot) {
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(boot - measured.boot);
+  const auto set_by = std::chrono::duration_cast<std::chrono::microseconds>(wall - measured.wall) - passed;
+  return std::chrono::round<std::chrono::seconds>(measured.ahead - set_by);
+}
+
 // pgBackRest goes by names, the timeline first: what sorts before the Full that is the last to keep goes, but for what
 // older backups need for themselves.
 bool has_spare_log(const WalKept& kept, const Listing& listing) {
@@ -68,15 +74,15 @@ bool has_spare_log(const WalKept& kept, const Listing& listing) {
   for (auto one = listing.backups.rbegin(); one != listing.backups.rend() && fulls < kept.newest_fulls; ++one)
     if (one->kind == Kind::kFull && ++fulls == kept.newest_fulls) first = &*one;
   if (!first) return false;
-  const std::pair<Timeline, uint64_t> cut{first->timeline, first->start.value / kSegmentBytes};
+  const std::pair<Timeline, uint64_t> cut{first->timeline, segment_number(first->start.value)};
   for (const SegmentRun& run : listing.log)
     for (uint64_t number = run.first; number <= run.last && std::pair(run.timeline, number) < cut;) {
       const auto keeps = std::find_if(listing.backups.begin(), listing.backups.end(), [&](const BackupSet& one) {
-        return one.timeline == run.timeline && one.start.value / kSegmentBytes <= number &&
-               number <= one.stop.value / kSegmentBytes;
+        return one.timeline == run.timeline && segment_number(one.start.value) <= number &&
+               number <= segment_number(one.stop.value);
       });
       if (keeps == listing.backups.end()) return true;
-      number = keeps->stop.value / kSegmentBytes + 1;
+      number = segment_number(keeps->stop.value) + 1;
     }
   return false;
 }

@@ -35,4 +35,13 @@ int newest_fulls_with(const std::string& label, const std::vector<BackupSet>& ba
 // Whether there is log that nothing keeps, so that expiring it is worth the while.
 bool has_spare_log(const WalKept& kept, const Listing& listing);
 
+// How far the bucket's clock was ahead of this one when something was stored, and what this one said then.
+struct MeasuredClock {
+  std::chrono::microseconds ahead{0};
+  WallTime wall{};
+  BootTime boot{};
+};
+// How far it is now: this one may have been set since, which the time since boot does not know of.
+std::chrono::seconds ahead_now(const MeasuredClock& measured, WallTime wall, BootTime boot);
+
 }  // namespace twinspan::backup

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "backup/repository_config.hpp"
+#include "core/text.hpp"
 
 namespace twinspan::backup {
 namespace {
@@ -30,16 +31,15 @@ std::string when_whole(const BackupSet& backup) {
   return fmt::format("{}, at {}", to_rfc3339(backup.stopped_at), to_string(backup.stop));
 }
 
+// Of segments, in the archive.
+bool is_folder(std::string_view name) { return name.size() == 16 && is_segment(std::string(name) + "00000000"); }
+
 // Names sort by position.
 template <class Fits>
 std::string newest_line(std::string_view listing, const Fits& fits) {
   std::string_view newest;
-  while (!listing.empty()) {
-    const size_t end = std::min(listing.find('\n'), listing.size());
-    const std::string_view name = listing.substr(0, end);
-    listing.remove_prefix(std::min(end + 1, listing.size()));
+  for (const std::string_view name : split_lines(listing))
     if (fits(name) && name > newest) newest = name;
-  }
   return std::string(newest);
 }
 
@@ -70,11 +70,8 @@ Error never(const Goal& goal, const std::string& why) {
 
 std::set<Timeline> timelines_in(std::string_view listing) {
   std::set<Timeline> timelines;
-  while (!listing.empty()) {
-    const size_t end = std::min(listing.find('\n'), listing.size());
-    const std::string_view name = listing.substr(0, end);
-    listing.remove_prefix(std::min(end + 1, listing.size()));
-    const bool folder = name.size() == 16 && is_segment(std::string(name) + "00000000");
+  for (const std::string_view name : split_lines(listing)) {
+    const bool folder = is_folder(name);
     Timeline timeline = 0;
     if (folder || is_history(name)) std::from_chars(name.data(), name.data() + 8, timeline, 16);
     if (timeline > 0) timelines.insert(timeline);
@@ -84,9 +81,7 @@ std::set<Timeline> timelines_in(std::string_view listing) {
 
 std::string newest_folder(std::string_view listing, Timeline timeline) {
   const std::string prefix = fmt::format("{:08X}", timeline);
-  return newest_line(listing, [&](std::string_view name) {
-    return name.size() == 16 && name.starts_with(prefix) && is_segment(std::string(name) + "00000000");
-  });
+  return newest_line(listing, [&](std::string_view name) { return name.starts_with(prefix) && is_folder(name); });
 }
 
 std::string newest_segment(std::string_view listing) {

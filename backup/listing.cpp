@@ -134,15 +134,25 @@ std::vector<SegmentRun> runs_of(const std::map<std::string, std::vector<uint64_t
   return runs;
 }
 
+std::vector<SegmentRun> without(const std::vector<SegmentRun>& log, const SegmentRun& segments) {
+  std::vector<SegmentRun> left;
+  for (const SegmentRun& run : log) {
+    if (run.timeline != segments.timeline || run.last < segments.first || segments.last < run.first) {
+      left.push_back(run);
+      continue;
+    }
+    if (run.first < segments.first) left.push_back({run.timeline, run.first, segments.first - 1});
+    if (segments.last < run.last) left.push_back({run.timeline, segments.last + 1, run.last});
+  }
+  return left;
+}
+
 // "rmgr: Transaction … desc: COMMIT 2026-11-29 12:00:00.123456 UTC; …"; the same of ABORT.
 std::optional<WallTime> last_end_in(std::string_view printed) {
   constexpr std::string_view kEnds[] = {"desc: COMMIT ", "desc: ABORT "};
   constexpr size_t kTime = std::string_view("2026-11-29 12:00:00.123456").size();
   std::optional<WallTime> last;
-  while (!printed.empty()) {
-    const size_t end = std::min(printed.find('\n'), printed.size());
-    const std::string_view line = printed.substr(0, end);
-    printed.remove_prefix(std::min(end + 1, printed.size()));
+  for (const std::string_view line : split_lines(printed)) {
     for (const std::string_view what : kEnds) {
       const size_t at = line.find(what);
       if (at == std::string_view::npos || line.size() < at + what.size() + kTime) continue;

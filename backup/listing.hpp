@@ -17,7 +17,6 @@
 
 namespace twinspan::backup {
 
-inline constexpr uint64_t kSegmentBytes = 16 << 20;
 inline constexpr uint64_t kSegmentsOfFolder = 256;
 
 // Whole segments of a timeline, by number (archive.hpp), both included.
@@ -52,6 +51,9 @@ Result<std::vector<std::string>> folders_in(std::string_view listing);
 Result<std::vector<uint64_t>> segments_in(std::string_view listing, std::string_view folder);
 // By folder.
 std::vector<SegmentRun> runs_of(const std::map<std::string, std::vector<uint64_t>>& segments);
+
+// But for these segments.
+std::vector<SegmentRun> without(const std::vector<SegmentRun>& log, const SegmentRun& segments);
 
 // In a file of the log that pg_waldump prints (--rmgr=Transaction, TZ=UTC): when its last transaction ended. nullopt:
 // there is none, or none that can be read.

@@ -8,7 +8,6 @@
 namespace twinspan::backup {
 namespace {
 
-constexpr int kSegmentBits = 24;
 constexpr size_t kNamesTold = 10;
 constexpr std::string_view kOfPgBackRest = "pgBackRest Archive Check";
 
@@ -70,7 +69,7 @@ std::optional<std::string> Walk::next() {
   next_ = number == 0 ? std::nullopt : std::optional(number - 1);
   // The segment in which a timeline was left is stored whole under the next one's name.
   Timeline timeline = timeline_;
-  for (auto one = history_.rbegin(); one != history_.rend() && number < one->position >> kSegmentBits; ++one)
+  for (auto one = history_.rbegin(); one != history_.rend() && number < segment_number(one->position); ++one)
     timeline = one->timeline;
   return segment_name(timeline, number);
 }

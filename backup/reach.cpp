@@ -7,8 +7,6 @@
 namespace twinspan::backup {
 namespace {
 
-constexpr int kSegmentBits = 24;
-
 std::string what_is_stored(const ReachSeen& seen) {
   if (seen.newest_segment.empty()) return "no log is stored";
   if (seen.tail_end && seen.tail_at)
@@ -26,7 +24,7 @@ bool may_be_stored(const ReachSeen& seen) {
   if (seen.goal.kind != Goal::Kind::kLsn) return true;
   if (seen.tail_end && *seen.tail_end > seen.goal.position) return true;
   const auto newest = number_of(seen.newest_segment);
-  return newest && *newest >= seen.goal.position.value >> kSegmentBits;
+  return newest && *newest >= segment_number(seen.goal.position.value);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "core/text.hpp"
+
 namespace twinspan::backup {
 namespace {
 
@@ -25,10 +27,7 @@ int64_t count_of(std::string_view line, std::string_view key) {
 Result<ReadBack> parse_read_back(std::string_view text) {
   ReadBack read;
   std::string_view status;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for (const std::string_view line : split_lines(text)) {
     if (line.starts_with("status: ")) {
       status = line.substr(std::string_view("status: ").size());
     } else if (line.find("archiveId: ") != std::string_view::npos) {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/text.hpp"
+
 namespace twinspan::backup {
 namespace {
 
@@ -90,10 +92,7 @@ Result<std::string> render_configuration(const Repository& repository, const Ins
 Result<Repository> parse_repository(std::string_view configuration) {
   std::map<std::string, std::string, std::less<>> options;
   bool global = false;
-  while (!configuration.empty()) {
-    const size_t end = std::min(configuration.find('\n'), configuration.size());
-    const std::string_view line = configuration.substr(0, end);
-    configuration.remove_prefix(std::min(end + 1, configuration.size()));
+  for (const std::string_view line : split_lines(configuration)) {
     if (line.starts_with('['))
       global = line == "[global]";
     else if (const size_t equals = line.find('='); global && equals != line.npos)

@@ -24,21 +24,20 @@ std::optional<TailName> parse_tail_name(std::string_view text) {
     return std::nullopt;
   std::from_chars(digits.data(), digits.data() + digits.size(), name.end, 16);
   const uint64_t start = start_of(name.segment);
-  if (name.end <= start || name.end - start > kWalSegmentBytes) return std::nullopt;
+  if (name.end <= start || name.end - start > kSegmentBytes) return std::nullopt;
   return name;
 }
 
 std::string segment_at(Timeline timeline, uint64_t position) {
-  const uint64_t number = position / kWalSegmentBytes;
-  return fmt::format("{:08X}{:08X}{:08X}", timeline, number >> 8, number & 0xFF);
+  return segment_name(timeline, segment_number(position));
 }
 
-uint64_t start_of(std::string_view segment) { return number_of(segment).value_or(0) * kWalSegmentBytes; }
+uint64_t start_of(std::string_view segment) { return number_of(segment).value_or(0) * kSegmentBytes; }
 
 std::optional<uint64_t> belongs_until(std::string_view segment, Timeline followed,
                                       const std::vector<Departure>& history) {
   if (!is_whole_segment(segment)) return std::nullopt;
-  const uint64_t start = start_of(segment), end = start + kWalSegmentBytes;
+  const uint64_t start = start_of(segment), end = start + kSegmentBytes;
   if (timeline_of(segment) == followed) return end;
   const auto left = std::ranges::find(history, timeline_of(segment), &Departure::timeline);
   if (left == history.end() || left->position <= start) return std::nullopt;
@@ -59,12 +58,12 @@ std::optional<std::string> superseder_of(const TailName& tail, Timeline timeline
   const auto left = std::ranges::find(history, its, &Departure::timeline);
   if (left == history.end()) return std::nullopt;
   const uint64_t fork = left->position;
-  if (start_of(tail.segment) + kWalSegmentBytes <= fork) return tail.segment;
+  if (start_of(tail.segment) + kSegmentBytes <= fork) return tail.segment;
   // The next timeline's first segment begins with what the tail's has before the fork; unless that one was left at
   // once.
-  const uint64_t number = fork / kWalSegmentBytes;
+  const uint64_t number = segment_number(fork);
   const auto stayed = std::find_if(left + 1, history.end(),
-                                   [&](const Departure& one) { return one.position / kWalSegmentBytes != number; });
+                                   [&](const Departure& one) { return segment_number(one.position) != number; });
   return segment_at(stayed == history.end() ? timeline : stayed->timeline, fork);
 }
 

@@ -12,8 +12,6 @@
 
 namespace twinspan::backup {
 
-inline constexpr uint64_t kWalSegmentBytes = 16 << 20;
-
 struct TailName {
   std::string segment;  // "000000010000000A000000FF"
   uint64_t end = 0;     // position in the log up to which it goes; within the segment, its end included

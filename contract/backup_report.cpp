@@ -28,12 +28,18 @@ std::vector<std::string> texts_of(const Json& object, std::string_view key) {
 
 void read_repository(const Json& json, BackupReport& report) {
   if (const Json& repository = member_of(json, "repository"); repository.is_object()) {
-    report.repository = {integer_of(repository, "listed"), text_of(repository, "trouble"),
-                         texts_of(repository, "backups"),  texts_of(repository, "log"),
-                         texts_of(repository, "lineage"),  text_of(repository, "commitLog"),
-                         integer_of(repository, "commit"), std::nullopt};
+    report.repository = {integer_of(repository, "listed"),
+                         text_of(repository, "trouble"),
+                         texts_of(repository, "backups"),
+                         texts_of(repository, "log"),
+                         texts_of(repository, "lineage"),
+                         text_of(repository, "commitLog"),
+                         integer_of(repository, "commit"),
+                         std::nullopt,
+                         ""};
     if (member_of(repository, "clockAhead").is_number_integer())
       report.repository->clock_ahead = integer_of(repository, "clockAhead");
+    report.repository->place = text_of(repository, "place");
   }
   if (const Json& expired = member_of(json, "expired"); expired.is_object())
     report.expired = {text_of(expired, "asked"), member_of(expired, "runs") == true, texts_of(expired, "gone"),
@@ -47,6 +53,7 @@ void write_repository(const BackupReport& report, Json& json) {
                           {"lineage", repository->lineage}, {"commitLog", repository->commit_log},
                           {"commit", repository->commit}};
     if (repository->clock_ahead) json["repository"]["clockAhead"] = *repository->clock_ahead;
+    if (!repository->place.empty()) json["repository"]["place"] = repository->place;
   }
   if (const auto& expired = report.expired)
     json["expired"] = {
@@ -57,8 +64,10 @@ void write_repository(const BackupReport& report, Json& json) {
 
 Json to_json(const std::vector<DroppedLog>& ranges) {
   Json json = Json::array();
-  for (const DroppedLog& one : ranges)
+  for (const DroppedLog& one : ranges) {
     json.push_back({{"from", one.from}, {"to", one.to}, {"cause", one.cause}, {"at", one.at}});
+    if (one.conflict) json.back()["conflict"] = true;
+  }
   return json;
 }
 
@@ -66,7 +75,8 @@ std::vector<DroppedLog> dropped_of(const Json& ranges) {
   std::vector<DroppedLog> out;
   if (!ranges.is_array()) return out;
   for (const Json& one : ranges)
-    if (DroppedLog range{text_of(one, "from"), text_of(one, "to"), text_of(one, "cause"), text_of(one, "at")};
+    if (DroppedLog range{text_of(one, "from"), text_of(one, "to"), text_of(one, "cause"), text_of(one, "at"),
+                         member_of(one, "conflict") == true};
         !range.from.empty() && !range.to.empty())
       out.push_back(std::move(range));
   return out;

@@ -14,6 +14,7 @@ namespace twinspan {
 struct DroppedLog {
   std::string from, to;   // the first and the last
   std::string cause, at;  // for people; since when
+  bool conflict = false;  // the repository has other bytes under these names
   bool operator==(const DroppedLog&) const = default;
 };
 
@@ -87,6 +88,7 @@ struct BackupReport {
     std::string commit_log;              // the line of the one segment that has the last known end of a transaction
     int64_t commit = 0;                  // when that was, seconds since 1970; 0: not known
     std::optional<int64_t> clock_ahead;  // seconds, the bucket's before the archiver's
+    std::string place;                   // endpoint, bucket and prefix that were listed; empty: not said
     bool operator==(const Repository&) const = default;
   };
   std::optional<Repository> repository;

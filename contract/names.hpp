@@ -49,7 +49,10 @@ std::string ca_bundle_name(std::string_view link);       // of the ConfigMap for
 std::string worker_account_name(std::string_view link);  // of the ServiceAccount, the Role and the RoleBinding
 std::string budget_name(std::string_view link);
 std::string network_policy_name(std::string_view link);
-std::string lease_name(std::string_view link);                    // the primary lease
+std::string lease_name(std::string_view link);  // the primary lease
+// What the stanza of a link's database begins with: a link of the same name made anew, or brought to another cluster
+// with its status, is another's.
+std::string stanza_prefix(std::string_view link, std::string_view uid);
 std::string s3_set_name(std::string_view link);                   // of the StatefulSet
 std::string s3_lease_name(std::string_view link, int64_t share);  // named as the pod that it belongs to
 // The name of the ordinal-th worker of an S3 link among those whose reports are kept: kS3Member, then "s3-1".

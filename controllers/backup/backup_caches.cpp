@@ -44,6 +44,8 @@ BackupCaches::BackupCaches(kube::Client& client, Cluster& cluster, const std::ve
     if (after) schedules_of_bucket_.add(bucket(after), key.ns + "/" + key.name);
   });
   keep(backups_, backups_of_schedule_, [](const api::Backup& one) { return one.spec.schedule_ref.name; });
+  keep(backups_, backups_by_keep_,
+       [](const api::Backup& one) { return one.spec.keep ? std::string(to_string(*one.spec.keep)) : ""; });
   keep(restores_, restores_of_schedule_,
        [](const api::Restore& one) { return one.spec.from.schedule_ref.value_or(api::ScheduleReference{}).name; });
 }
@@ -106,11 +108,8 @@ std::vector<BackupCaches::Backup> BackupCaches::backups_of(const kube::Key& sche
   return named(backups_, schedule.ns, backups_of_schedule_.names(schedule));
 }
 
-std::vector<BackupCaches::Backup> BackupCaches::backups_in(const std::string& ns) const {
-  std::vector<Backup> out;
-  for (auto& [key, backup] : backups_.all())
-    if (key.ns == ns) out.push_back(std::move(backup));
-  return out;
+std::vector<BackupCaches::Backup> BackupCaches::kept_forever(const std::string& ns) const {
+  return named(backups_, ns, backups_by_keep_.names({ns, std::string(to_string(api::BackupKeep::kForever))}));
 }
 
 std::vector<std::shared_ptr<const api::Restore>> BackupCaches::restores_of(const kube::Key& schedule) const {

@@ -30,7 +30,7 @@ class BackupCaches {
   std::vector<Schedule> schedules_in(const api::S3Destination& bucket) const;
   std::vector<Schedule> all_schedules() const;
   std::vector<Backup> backups_of(const kube::Key& schedule) const;  // oldest first
-  std::vector<Backup> backups_in(const std::string& ns) const;
+  std::vector<Backup> kept_forever(const std::string& ns) const;    // in any order
   Backup backup(const kube::Key& key) const { return backups_.find(key); }
   Schedule schedule(const kube::Key& key) const { return schedules_.find(key); }
   // That name the schedule, or a Backup or a repository that may be of it.
@@ -43,7 +43,7 @@ class BackupCaches {
   Cache<api::BackupSchedule> schedules_;
   Cache<api::Backup> backups_;
   Cache<api::Restore> restores_;
-  NameIndex schedules_of_link_, backups_of_schedule_, restores_of_schedule_;
+  NameIndex schedules_of_link_, backups_of_schedule_, backups_by_keep_, restores_of_schedule_;
   NameIndex schedules_of_bucket_;  // "NAMESPACE/NAME" by api::place_of
 };
 

@@ -4,6 +4,7 @@
 
 #include "api/conditions.hpp"
 #include "api/validate.hpp"
+#include "contract/names.hpp"
 #include "controllers/backup/attempts.hpp"
 #include "controllers/backup/continuous_status.hpp"
 #include "controllers/backup/dropped_log.hpp"
@@ -22,9 +23,10 @@ using Backup = std::shared_ptr<const api::Backup>;
 // One name for one database: what a link of this name made anew, or with other data, stores is another's.
 std::optional<std::string> stanza_of(const BackupSeen& seen, const std::string& primary) {
   const MemberSeen* member = find_member(seen, primary);
-  if (member && !member->system_id.empty())
-    return fmt::format("{}-{}-{}", seen.link->metadata.name, seen.link->metadata.uid.substr(0, 8), member->system_id);
-  if (seen.link->status.backup) return seen.link->status.backup->stanza;
+  const std::string own = stanza_prefix(seen.link->metadata.name, seen.link->metadata.uid);
+  if (member && !member->system_id.empty()) return own + member->system_id;
+  const auto& before = seen.link->status.backup;
+  if (before && before->stanza.starts_with(own)) return before->stanza;
   return std::nullopt;
 }
 
@@ -133,8 +135,8 @@ std::set<std::string> gone_of(const RepositoryView& view, const std::vector<Back
 }
 
 // What is deleted, and what of the log is kept on purpose.
-ExpiryLook expire(const api::BackupSchedule& schedule, const RepositoryView& view, const std::vector<Backup>& backups,
-                  bool clock_suspect, const BackupSeen& seen, BackupLook& look) {
+ExpiryLook expire(const api::BackupSchedule& schedule, const RepositoryView& view, bool clock_suspect,
+                  const BackupSeen& seen, BackupLook& look) {
   ExpirySeen its;
   its.schedule = &schedule;
   its.view = &view;
@@ -142,10 +144,8 @@ ExpiryLook expire(const api::BackupSchedule& schedule, const RepositoryView& vie
   its.archiver = archiver ? &archiver->backup : nullptr;
   const auto& before = seen.link->status.backup;
   if (before && before->stanza == look.assignment->stanza) its.outstanding = before->expire;
-  for (const Backup& one : backups)
-    if (one->spec.keep == api::BackupKeep::kForever && one->status.label) its.forever.insert(*one->status.label);
   if (const auto kept = seen.forever.find(look.assignment->stanza); kept != seen.forever.end())
-    its.forever.insert(kept->second.begin(), kept->second.end());
+    its.forever = kept->second;
   if (const auto reader = seen.readers.find(schedule.metadata.name); reader != seen.readers.end())
     its.reader = reader->second;
   else if (before && (before->read || before->test))
@@ -159,8 +159,25 @@ ExpiryLook expire(const api::BackupSchedule& schedule, const RepositoryView& vie
   return decided;
 }
 
+// By the listing, and what was completed after it.
+std::vector<Beginning> beginnings_of(const RepositoryView& view, const std::vector<Backup>& backups,
+                                     const BackupLook& look, const std::set<std::string>& gone) {
+  std::vector<Beginning> all;
+  if (view.listing)
+    for (const backup::BackupSet& one : view.listing->backups) all.push_back({one.timeline, one.start});
+  const std::string repository = api::repository_of(look.assignment->destination.s3);
+  for (const Backup& one : backups) {
+    const api::BackupStatus& its = look.backups.at(one->metadata.name);
+    const auto start = parse_position(its.start.value_or(""));
+    if (its.phase == BackupPhase::kCompleted && its.stanza == look.assignment->stanza && its.repository == repository &&
+        start && !gone.contains(its.label.value_or("")))
+      all.push_back({static_cast<backup::Timeline>(its.timeline.value_or(0)), *start});
+  }
+  return all;
+}
+
 void run_on_schedule(const api::BackupSchedule& schedule, const std::vector<Backup>& backups,
-                     std::set<std::string> gone, const BackupSeen& seen, BackupLook& look) {
+                     std::set<std::string> gone, bool full_owed, const BackupSeen& seen, BackupLook& look) {
   RunsSeen its;
   its.schedule = &schedule;
   for (const Backup& backup : backups) its.backups.push_back({backup, look.backups.at(backup->metadata.name)});
@@ -168,9 +185,7 @@ void run_on_schedule(const api::BackupSchedule& schedule, const std::vector<Back
   its.stanza = look.assignment->stanza;
   for (const auto& [endpoint, member] : seen.members)
     if (const auto& run = member.backup.run; run && run->no_parent) its.without_parent.insert(run->uid);
-  const MemberSeen* archiver = find_member(seen, look.assignment->archiver);
-  its.full_owed = archiver && archiver->backup.stanza == its.stanza &&
-                  full_is_owed(archiver->backup, look.schedules.at(schedule.metadata.name).last);
+  its.full_owed = full_owed;
   its.gone = std::move(gone);
   its.now = seen.now;
   RunsLook& decided = look.runs[schedule.metadata.name];
@@ -185,13 +200,14 @@ void prove_on_schedule(const api::BackupSchedule& schedule, bool in_force, const
   const auto& obeyed = seen.link ? seen.link->status.backup : std::nullopt;
   const bool its = obeyed && obeyed->schedule == schedule.metadata.name;
   const std::string stanza = assignment ? assignment->stanza : "";
+  const bool expiring = (assignment && assignment->expire) || (its && obeyed->expire);
   TestSeen test;
   test.schedule = &schedule;
   test.in_force = in_force && assignment;
   if (its) test.under_way = obeyed->test;
   test.pod = seen.test_pod;
   test.stanza = stanza;
-  test.expiring = (assignment && assignment->expire) || (its && obeyed->expire);
+  test.expiring = expiring;
   test.now = seen.now;
   TestLook& tested = look.tests[schedule.metadata.name];
   tested = decide_test(test, status);
@@ -202,7 +218,7 @@ void prove_on_schedule(const api::BackupSchedule& schedule, bool in_force, const
   if (const MemberSeen* archiver = assignment ? find_member(seen, assignment->archiver) : nullptr;
       archiver && archiver->backup.stanza == stanza)
     reading.said = archiver->backup.read;
-  reading.expiring = assignment && assignment->expire;
+  reading.expiring = expiring;
   reading.now = seen.now;
   const ReadLook read = decide_read(reading, status);
   if (assignment) {
@@ -248,27 +264,29 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     if (status.stanza != stanza || elsewhere) forget_repository(status);
     status.stanza = stanza;
     const MemberSeen* member = find_member(seen, archiver);
-    const RepositoryView view = view_of_repository(member ? &member->backup : nullptr, *stanza, seen.now);
-    const std::set<std::string> gone = gone_of(view, backups, status, api::repository_of(schedule.spec.destination.s3));
+    const std::string repository = api::repository_of(schedule.spec.destination.s3);
+    const RepositoryView view = view_of_repository(member ? &member->backup : nullptr, *stanza, repository, seen.now);
+    const std::set<std::string> gone = gone_of(view, backups, status, repository);
     assignment.run = look_after(backups, seen, primary, look);
     for (const Backup& one : backups)
       if (one->status.label && gone.contains(*one->status.label))
         look.backups[one->metadata.name].message = "its data are not in the repository any more";
-    run_on_schedule(schedule, backups, gone, seen, look);
+    const BackupReport* its = member && member->backup.stanza == *stanza ? &member->backup : nullptr;
+    const std::vector<Beginning> beginnings = beginnings_of(view, backups, look, gone);
+    const auto broken = its ? broken_since(its->dropped, beginnings) : std::nullopt;
+    run_on_schedule(schedule, backups, gone, its && full_is_owed(*its, beginnings), seen, look);
     if (member && writes(member->backup, assignment.stanza))
       status.timeline = member->backup.timeline;
     else if (status.archiver != archiver)
       status.timeline.reset();  // the former one's, which a restore must not follow
     status.archiver = archiver;
-    const BackupReport* its = member && member->backup.stanza == *stanza ? &member->backup : nullptr;
-    note_continuous(status, its, its ? broken_since(its->dropped, status.last) : std::nullopt, seen.now);
+    note_continuous(status, its, broken, seen.now);
     ready = ready_condition(seen, assignment);
-    const ExpiryLook expiry =
-        expire(schedule, view, backups, look.runs.at(schedule.metadata.name).clock_suspect, seen, look);
+    const ExpiryLook expiry = expire(schedule, view, look.runs.at(schedule.metadata.name).clock_suspect, seen, look);
     note_repository(view, expiry.log_from, seen.now, status);
     if (its) note_dropped(status.gaps, its->dropped, expiry.log_from);
     // No later segment may have been stored that would show the gap.
-    if (its && broken_since(its->dropped, status.last) && !status.windows.empty()) status.windows.back().open = false;
+    if (broken && !status.windows.empty()) status.windows.back().open = false;
     tell_of_repository(view, assignment, seen, schedule.metadata.generation, status, ready);
     api::set_condition(status.conditions, expiry.possible, schedule.metadata.generation, seen.now);
     prove_on_schedule(schedule, true, seen, look.assignment, look);
@@ -329,6 +347,15 @@ BackupLook decide_backups(const BackupSeen& seen) {
       std::optional<api::BackupAssignment> nothing;
       prove_on_schedule(*schedule, false, seen, nothing, look);
     }
+  }
+  const auto& before = seen.link ? seen.link->status.backup : std::nullopt;
+  if (look.schedules.empty() && before && seen.unscheduled_for < kUnscheduledGrace) {
+    kept = before;
+    kept->run.reset();
+    kept->expire.reset();
+    kept->read.reset();
+    kept->test.reset();
+    look.busy = true;
   }
   if (!look.assignment) look.assignment = kept;
   return look;

@@ -23,6 +23,9 @@ struct MemberSeen {  // whose report is fresh
   BackupReport backup;
 };
 
+// A schedule that is made anew, as tools replace objects, must not let go of all that waits to be stored meanwhile.
+inline constexpr std::chrono::seconds kUnscheduledGrace{30};
+
 struct BackupSeen {
   const api::ReplicationLink* link = nullptr;                         // nullptr: there is none
   std::vector<std::shared_ptr<const api::BackupSchedule>> schedules;  // that name it, oldest first
@@ -35,6 +38,7 @@ struct BackupSeen {
   std::map<std::string, std::string> readers;  // by schedule: the Restore that reads its repository now
   // By stanza: labels that a Backup of this namespace keeps forever, whichever schedule made it and is gone by now.
   std::map<std::string, std::set<std::string>> forever;
+  std::chrono::seconds unscheduled_for = kUnscheduledGrace;  // since when no schedule names the link
   WallTime now{};
 };
 

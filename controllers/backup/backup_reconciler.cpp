@@ -76,11 +76,15 @@ Status BackupReconciler::write_to_link(const CachedLink& link, const Json& befor
   return {};
 }
 
-Status BackupReconciler::carry_out(const api::BackupSchedule& schedule, const RunsLook& runs,
-                                   const std::stop_token& stop) {
-  for (const RunEvent& event : runs.events)
+void BackupReconciler::tell(const api::BackupSchedule& schedule, const std::vector<RunEvent>& events) {
+  for (const RunEvent& event : events)
     event.warning ? events_.warning(reference_to(schedule), event.reason, event.message)
                   : events_.normal(reference_to(schedule), event.reason, event.message);
+}
+
+Status BackupReconciler::carry_out(const api::BackupSchedule& schedule, const RunsLook& runs,
+                                   const std::stop_token& stop) {
+  tell(schedule, runs.events);
   if (runs.create) {
     Json object = api::to_json(*runs.create);
     object.erase("status");
@@ -116,9 +120,7 @@ Status BackupReconciler::end_test(const api::ReplicationLink& link, const Backup
 
 Status BackupReconciler::carry_out(const api::ReplicationLink& link, const api::BackupSchedule& schedule,
                                    const TestLook& test, const std::stop_token& stop) {
-  for (const RunEvent& event : test.events)
-    event.warning ? events_.warning(reference_to(schedule), event.reason, event.message)
-                  : events_.normal(reference_to(schedule), event.reason, event.message);
+  tell(schedule, test.events);
   if (!test.make_pod) return {};
   const auto made = tests_.make(link, schedule, stop);
   if (!made)
@@ -137,14 +139,27 @@ Status BackupReconciler::hear_of_run(const api::BackupSchedule& schedule, const 
   return there || there.error().code == Code::kNotFound ? Status{} : std::unexpected(there.error());
 }
 
+std::chrono::seconds BackupReconciler::unscheduled_for(const kube::Key& link, bool scheduled) {
+  MutexLock lock(mutex_);
+  if (scheduled) {
+    unscheduled_since_.erase(link);
+    return std::chrono::seconds(0);
+  }
+  const BootTime now = clock_.boot_now();
+  const auto since = unscheduled_since_.try_emplace(link, now).first->second;
+  const auto time = std::chrono::duration_cast<std::chrono::seconds>(now - since);
+  if (time >= kUnscheduledGrace) unscheduled_since_.erase(link);  // nothing is asked about it any more
+  return time;
+}
+
 Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, const std::stop_token& stop) {
   const auto link = cluster_.links.find(key);
   BackupSeen seen;
   seen.link = link && !link->metadata.deleting() ? &*link : nullptr;
   seen.schedules = caches_.schedules_of(key);
   if (seen.schedules.empty() && !(link && link->status.backup)) return kube::Requeue::none();
-  for (const auto& backup : caches_.backups_in(key.ns))
-    if (backup->spec.keep == api::BackupKeep::kForever && backup->status.label && backup->status.stanza)
+  for (const auto& backup : caches_.kept_forever(key.ns))
+    if (backup->status.label && backup->status.stanza)
       seen.forever[*backup->status.stanza].insert(*backup->status.label);
   for (const auto& schedule : seen.schedules) {
     if (auto heard = hear_of_run(*schedule, stop); !heard) return std::unexpected(heard.error());
@@ -161,6 +176,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
   }
   if (seen.link) seen.members = members_of(*link);
   seen.now = clock_.wall_now();
+  seen.unscheduled_for = unscheduled_for(key, !seen.schedules.empty());
   if (seen.link && link->status.backup && link->status.backup->test) {
     const auto pod = tests_.see(key, stop);
     if (!pod) return std::unexpected(pod.error());
@@ -198,7 +214,8 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
     if (const auto test = look.tests.find(schedule->metadata.name); *written && test != look.tests.end() && seen.link)
       if (auto done = carry_out(*link, *schedule, test->second, stop); !done) return std::unexpected(done.error());
   }
-  return seen.schedules.empty() ? kube::Requeue::none() : kube::Requeue::after(look.busy ? kBusy : kSteady);
+  if (seen.schedules.empty() && !look.busy) return kube::Requeue::none();
+  return kube::Requeue::after(look.busy ? kBusy : kSteady);
 }
 
 Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, const std::stop_token& stop) {

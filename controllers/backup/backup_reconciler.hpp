@@ -36,7 +36,9 @@ class BackupReconciler {
   // False: it is gone.
   Result<bool> write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
                             const std::stop_token& stop);
+  std::chrono::seconds unscheduled_for(const kube::Key& link, bool scheduled);
   Status hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop);
+  void tell(const api::BackupSchedule& schedule, const std::vector<RunEvent>& events);
   Status carry_out(const api::BackupSchedule& schedule, const RunsLook& runs, const std::stop_token& stop);
   Status end_test(const api::ReplicationLink& link, const BackupLook& look, const std::stop_token& stop);
   Status carry_out(const api::ReplicationLink& link, const api::BackupSchedule& schedule, const TestLook& test,
@@ -50,6 +52,8 @@ class BackupReconciler {
   WorkerReports& reports_;
   kube::EventRecorder& events_;
   RestoreTests tests_;
+  Mutex mutex_;
+  std::map<kube::Key, BootTime> unscheduled_since_ GUARDED_BY(mutex_);  // links that no schedule names any more
 };
 
 }  // namespace twinspan::controllers

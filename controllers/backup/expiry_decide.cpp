@@ -85,7 +85,8 @@ std::string next_words(const backup::RetentionPlan& plan) {
 struct Wish {
   std::vector<std::string> labels;
   std::optional<std::string> keep_log_from;
-  std::optional<backup::Refused> refused;
+  std::optional<backup::Refused> refused;  // for people; may be of a label that is named, while rules delete others
+  bool against = false;                    // nothing may be deleted now
 };
 
 Wish wish_of(const ExpirySeen& seen, const backup::RetentionRules& rules, const backup::RetentionSeen& facts,
@@ -93,9 +94,10 @@ Wish wish_of(const ExpirySeen& seen, const backup::RetentionRules& rules, const 
   Wish wish;
   const std::string label = named(*seen.schedule);
   if (rules.any() || !label.empty()) wish.refused = plan.refused;
+  wish.against = plan.refused.has_value();
   if (!label.empty()) {
     const auto refused = backup::judge_deletion(label, rules, facts);
-    if (!refused) return {{label}, std::nullopt, std::nullopt};
+    if (!refused) return {{label}, std::nullopt, std::nullopt, false};
     // What a person named is gone once the repository does not have it.
     if (refused->reason != Refusal::kNotThere && !wish.refused) wish.refused = refused;
   }
@@ -126,8 +128,23 @@ api::Condition possible(const std::optional<backup::Refused>& refused, const bac
   return said;
 }
 
+// Whether what was ordered is still what is wanted: rules change, and so do marks of what is kept.
+bool is_wanted(const api::ExpireAssignment& asked, const Wish& wish, const ExpirySeen& seen) {
+  if (wish.against || !seen.view->listing) return false;
+  const auto& backups = seen.view->listing->backups;  // oldest first
+  const auto listed = [&](const std::string& label) {
+    return std::ranges::find(backups, label, &backup::BackupSet::label);
+  };
+  // More of the log may be kept than is wanted by now, and never less.
+  if (asked.keep_log_from && (!wish.keep_log_from || listed(*asked.keep_log_from) > listed(*wish.keep_log_from)))
+    return false;
+  return std::ranges::all_of(asked.labels, [&](const std::string& label) {
+    return std::ranges::find(wish.labels, label) != wish.labels.end() || listed(label) == backups.end();
+  });
+}
+
 // What came of the one that the link's status has. True: it goes on.
-bool follow(const ExpirySeen& seen, const std::optional<backup::Refused>& against, api::ExpiryStatus& expiry) {
+bool follow(const ExpirySeen& seen, const Wish& wish, api::ExpiryStatus& expiry) {
   const api::ExpireAssignment& asked = *seen.outstanding;
   const auto& said = seen.archiver ? seen.archiver->expired : std::nullopt;
   const bool its = said && said->asked == asked.asked;
@@ -139,7 +156,7 @@ bool follow(const ExpirySeen& seen, const std::optional<backup::Refused>& agains
   const auto at = parse_rfc3339(asked.asked);
   const auto age = at ? seen.now - *at : std::chrono::microseconds::max();
   return age < (its ? std::chrono::microseconds(kLongest) : std::chrono::microseconds(backup::kExpiryAskedMax)) &&
-         !against;
+         is_wanted(asked, wish, seen);
 }
 
 // Whether the archiver said not long ago that it could not: its words.
@@ -169,7 +186,7 @@ ExpiryLook decide_expiry(const ExpirySeen& seen, api::BackupScheduleStatus& stat
   if (plan.wal.newest_fulls > 0) look.log_from = plan.wal.from;
   Wish wish = wish_of(seen, rules, facts, plan);
   if (!seen.reader.empty() && (!wish.labels.empty() || wish.keep_log_from))
-    wish = {{}, std::nullopt, backup::Refused{Refusal::kInUse, seen.reader + " reads the repository"}};
+    wish = {{}, std::nullopt, backup::Refused{Refusal::kInUse, seen.reader + " reads the repository"}, true};
   look.possible = possible(wish.refused, rules, seen);
 
   api::ExpiryStatus expiry = status.expiry.value_or(api::ExpiryStatus{});
@@ -179,9 +196,9 @@ ExpiryLook decide_expiry(const ExpirySeen& seen, api::BackupScheduleStatus& stat
   if (wish.refused) expiry.refused = wish.refused->message;
   if (const std::string failure = failure_of(seen); !failure.empty()) {
     expiry.refused = failure;
-    wish = {{}, std::nullopt, wish.refused};
+    wish = {{}, std::nullopt, wish.refused, wish.against};
   }
-  if (seen.outstanding && follow(seen, wish.refused, expiry)) {
+  if (seen.outstanding && follow(seen, wish, expiry)) {
     look.assignment = seen.outstanding;
     expiry.intent = intended;
     look.busy = true;

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 
+#include "controllers/backup/dropped_log.hpp"
+
 namespace twinspan::controllers {
 namespace {
 
 using api::ConditionStatus;
 using std::chrono::minutes, std::chrono::seconds;
 
-constexpr size_t kShownMax = 100;
+constexpr size_t kWindowsShownMost = 100;
 constexpr const char* kNotStored = "not in the repository";
 
 // nullopt: a line can't be read, so that nothing is known.
@@ -48,8 +50,8 @@ std::string minute_of(const std::string& rfc3339) {
 // The first that is not there and the last, of what [from, until) touches.
 api::LogGap shown(const backup::Gap& gap) {
   const uint64_t last = std::max(gap.until.value, gap.from.value + 1) - 1;
-  return {gap.timeline, backup::segment_name(gap.timeline, gap.from.value / backup::kSegmentBytes),
-          backup::segment_name(gap.timeline, last / backup::kSegmentBytes), kNotStored, std::nullopt};
+  return {gap.timeline, backup::segment_name(gap.timeline, backup::segment_number(gap.from.value)),
+          backup::segment_name(gap.timeline, backup::segment_number(last)), kNotStored, std::nullopt};
 }
 
 // A gap that was told of before keeps its date, and the cause that whoever made it gave.
@@ -71,9 +73,13 @@ api::Condition condition(const char* type, ConditionStatus status, const char* r
 
 }  // namespace
 
-RepositoryView view_of_repository(const BackupReport* archiver, const std::string& stanza, WallTime now) {
+RepositoryView view_of_repository(const BackupReport* archiver, const std::string& stanza,
+                                  const std::string& repository, WallTime now) {
   RepositoryView view;
-  if (!archiver || archiver->stanza != stanza || !archiver->repository) {
+  // An agent of before places are told lists what it is assigned.
+  const bool its = archiver && archiver->stanza == stanza && archiver->repository &&
+                   (archiver->repository->place.empty() || archiver->repository->place == repository);
+  if (!its) {
     view.doubt = "what the repository holds was not listed yet";
     return view;
   }
@@ -81,6 +87,12 @@ RepositoryView view_of_repository(const BackupReport* archiver, const std::strin
   if (!view.listing) {
     view.doubt = "the listing of the repository can't be read: operator and agent are of versions too far apart";
     return view;
+  }
+  // What was let go is not there, whatever lies under its name.
+  for (const DroppedLog& one : archiver->dropped) {
+    const auto first = backup::number_of(one.from), last = backup::number_of(one.to);
+    if (first && last)
+      view.listing->log = backup::without(view.listing->log, {backup::timeline_of(one.from), *first, *last});
   }
   const auto age = now - view.listing->listed_at;
   if (age > kListingStale || age < -minutes(5))
@@ -117,7 +129,8 @@ void note_repository(const RepositoryView& view, const std::optional<Position>& 
   if (!windows.empty())
     status.windows.back().open = std::none_of(view.restorable.gaps->begin(), view.restorable.gaps->end(),
                                               [&](const auto& gap) { return gap.from >= windows.back().end; });
-  if (status.windows.size() > kShownMax) status.windows.erase(status.windows.begin(), status.windows.end() - kShownMax);
+  if (status.windows.size() > kWindowsShownMost)
+    status.windows.erase(status.windows.begin(), status.windows.end() - kWindowsShownMost);
   const std::vector<api::LogGap> before = std::exchange(status.gaps, {});
   for (const backup::Gap& one : *view.restorable.gaps) {
     if (log_from && one.until <= *log_from) continue;
@@ -125,7 +138,7 @@ void note_repository(const RepositoryView& view, const std::optional<Position>& 
     keep_what_was_said(before, gap, now);
     status.gaps.push_back(std::move(gap));
   }
-  if (status.gaps.size() > kShownMax) status.gaps.erase(status.gaps.begin(), status.gaps.end() - kShownMax);
+  if (status.gaps.size() > kGapsShownMost) status.gaps.erase(status.gaps.begin(), status.gaps.end() - kGapsShownMost);
 }
 
 api::Condition restorable_condition(const RepositoryView& view, const api::BackupScheduleStatus& status) {

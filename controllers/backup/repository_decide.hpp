@@ -21,7 +21,8 @@ struct RepositoryView {
 };
 
 // `archiver`: what it last said; nullptr: nothing that is fresh.
-RepositoryView view_of_repository(const BackupReport* archiver, const std::string& stanza, WallTime now);
+RepositoryView view_of_repository(const BackupReport* archiver, const std::string& stanza,
+                                  const std::string& repository, WallTime now);
 
 // From what it was to what it will be. Where nothing can be said of it, what was said before stays, with its date.
 // `log_from`: where the log begins that retention keeps; gaps before it are meant, and are none.

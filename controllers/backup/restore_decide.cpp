@@ -195,6 +195,15 @@ void note(const BackupReport::Restored& said, api::RestoreStatus& status) {
   if (!said.reached.empty()) status.reached = said.reached;
 }
 
+// An agent says what position it came to. One of before such targets does not, and takes whatever it does not know for
+// the latest: what it knew of were times and the latest, of a schedule's newest backup.
+bool is_understood(const api::Restore& restore, const BackupReport::Restored& said) {
+  const api::RestoreTarget& target = restore.spec.target;
+  const bool of_before =
+      restore.spec.from.schedule_ref && (target.time || target.latest) && !target.exclusive && !target.timeline;
+  return !said.reached.empty() || of_before;
+}
+
 // The link is there.
 RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
   const api::ReplicationLink& link = *seen.made;
@@ -208,6 +217,11 @@ RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
   }
   const bool told = seen.said && seen.said->name == seen.restore->metadata.name;
   if (told) note(*seen.said, look.status);
+  if (told && seen.said->step == BackupReport::Step::kRestored && !is_understood(*seen.restore, *seen.said))
+    return failed(std::move(look),
+                  "spec.target: its agent knows of no such target, and restored other data than were asked for: "
+                  "managed.image of the endpoints is older than this operator. Delete the link, correct the image, "
+                  "restore again");
   if (told && seen.said->step == BackupReport::Step::kRestored && !look.status.recovered_at)
     look.status.recovered_at = to_rfc3339(seen.now);
   const bool opened = link.status.primary && !link.status.primary->empty();

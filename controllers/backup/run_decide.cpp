@@ -174,7 +174,7 @@ void settle(const RunsSeen& seen, const backup::Timetable& timetable, api::Backu
   } else if (!found || (current->uid && *current->uid != found->object->metadata.uid)) {
     left_out(status, look, fmt::format("Backup {} was deleted before it was over", current->name));
     // Whoever deletes one wants it to end. Where there is none at all `immediate` asks for one again, after a while.
-    const bool asked_again = seen.schedule->spec.immediate && !status.last;
+    const bool asked_again = (seen.schedule->spec.immediate && !status.last) || seen.full_owed;
     state = asked_again ? after_failure(state, run, seen.now) : after_success(state, kind_of(current->kind));
   } else {
     current->uid = found->object->metadata.uid;

@@ -122,14 +122,11 @@ Result<Json> render_test_pod(const api::ReplicationLink& link, const api::Backup
 Json render_test_policy(const api::ReplicationLink& link) {
   Json policy =
       render_meta(link, "networking.k8s.io/v1", "NetworkPolicy", restore_test_name(link.metadata.name), "", true);
-  Json names = Json::array();
-  for (const int64_t number : {53, 5353, 8053})  // as for the workers (render_network.cpp)
-    for (const char* protocol : {"UDP", "TCP"}) names.push_back({{"port", number}, {"protocol", protocol}});
   const int64_t bucket = port_of(link.status.backup->destination.s3.endpoint);
   policy["spec"] = {{"podSelector", {{"matchLabels", labels_of(link)}}},
                     {"policyTypes", {"Ingress", "Egress"}},
                     {"ingress", Json::array()},
-                    {"egress", Json::array({{{"ports", std::move(names)}},
+                    {"egress", Json::array({{{"ports", name_ports()}},
                                             {{"ports", Json::array({{{"port", bucket}, {"protocol", "TCP"}}})}}})}};
   return policy;
 }

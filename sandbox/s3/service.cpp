@@ -69,6 +69,11 @@ void Service::put_object(const std::string& bucket, const std::string& key, Obje
   store(buckets_[bucket], bucket, key, std::move(object));
 }
 
+void Service::delete_object(const std::string& bucket, const std::string& key) {
+  std::lock_guard lock(mutex_);
+  erase(buckets_[bucket], bucket, key);
+}
+
 void Service::store(Bucket& bucket, const std::string& name, const std::string& key, Object object) {
   object.modified = now();
   if (object.etag.empty()) object.etag = s3::to_hex(s3::md5_of(*object.body));

@@ -31,6 +31,7 @@ class Service {
   WallTime now() const;
   void create_bucket(const std::string& name);
   void put_object(const std::string& bucket, const std::string& key, Object object);
+  void delete_object(const std::string& bucket, const std::string& key);
   size_t objects(const std::string& bucket);
   size_t uploads(const std::string& bucket);
   std::vector<std::string> keys(const std::string& bucket);

@@ -108,6 +108,7 @@ void Stub::add(const std::string& bucket, const std::string& key, std::string bo
   object.body = std::make_shared<const std::string>(std::move(body));
   impl_->service.put_object(bucket, key, std::move(object));
 }
+void Stub::remove(const std::string& bucket, const std::string& key) { impl_->service.delete_object(bucket, key); }
 int64_t Stub::requests(const std::string& method) const {
   std::lock_guard lock(impl_->mutex);
   int64_t out = 0;

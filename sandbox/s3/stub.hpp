@@ -57,6 +57,7 @@ class Stub {
   void create_bucket(const std::string& bucket);
   void add(const std::string& bucket, const std::string& key, std::string body);  // as by a put, but faster
   int64_t requests(const std::string& method) const;                              // so far; empty: of all
+  void remove(const std::string& bucket, const std::string& key);                 // as a rule of the bucket does it
   size_t objects(const std::string& bucket) const;
   size_t uploads(const std::string& bucket) const;
   std::vector<std::string> keys(const std::string& bucket) const;

@@ -98,7 +98,14 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
     desired.lease = lease_timing(std::chrono::seconds(*said->lease_duration_seconds),
                                  std::chrono::seconds(*said->lease_renew_seconds));
 
-  desired.backup = link.status.backup;
+  // Brought along with a status, as tools restore objects, it speaks of another link's repository: until the operator
+  // has looked nothing is stored there, and nothing is let go.
+  if (const auto& backup = link.status.backup) {
+    if (backup->stanza.starts_with(stanza_prefix(link.metadata.name, link.metadata.uid)))
+      desired.backup = backup;
+    else
+      desired.backup_of_another = true;
+  }
   desired.restore = link.status.restore;
   if (const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
       made != link.metadata.annotations.end())

@@ -39,11 +39,12 @@ struct Desired {
   api::ParameterBounds bounds;                        // what settings of this link are judged against
   std::map<std::string, std::string> froms;           // every target: whom it asks to follow; empty: the primary
   std::optional<api::BackupAssignment> backup;        // where log and backups go
-  std::string restored_by;                            // the Restore that made the link; empty: nobody restored it
-  std::optional<api::RestoreAssignment> restore;      // what the first data come from
-  std::optional<api::ImportSettings> import_;         // what the database is filled from
-  bool import_completed = false;                      // by the link's status
-  std::map<std::string, bool> streams;                // endpoints whose status says that they follow
+  bool backup_of_another = false;                 // what the status says of that is another link's: none is forgotten
+  std::string restored_by;                        // the Restore that made the link; empty: nobody restored it
+  std::optional<api::RestoreAssignment> restore;  // what the first data come from
+  std::optional<api::ImportSettings> import_;     // what the database is filled from
+  bool import_completed = false;                  // by the link's status
+  std::map<std::string, bool> streams;            // endpoints whose status says that they follow
 };
 
 // `tried`: the newest spec, which status.trial asks an endpoint to try. kInvalid where the link doesn't have the

@@ -142,7 +142,7 @@ std::string padded_segment(Tail tail, uint64_t until) {
   const uint64_t start = backup::start_of(tail.head.name.segment);
   const uint64_t kept = std::min<uint64_t>(tail.bytes.size(), until > start ? until - start : 0);
   tail.bytes.resize(kept);
-  tail.bytes.resize(backup::kWalSegmentBytes, '\0');
+  tail.bytes.resize(backup::kSegmentBytes, '\0');
   return std::move(tail.bytes);
 }
 

@@ -725,6 +725,18 @@ TEST_F(BackupTest, WhatNoRuleKeepsGoesAndTheRestCanBeRestored) {
   await_stored();
   restore("before", {{"latest", true}});
   EXPECT_EQ(value(restored("before"), kRows), rows);
+
+  // A rule of the bucket deletes what is old: the repository's own index knows nothing of that. Whoever stores next
+  // looks anew.
+  bucket_->remove(kBucket, fmt::format("orders/backup/{}/{}/backup.manifest", now().value("stanza", ""), labels[2]));
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, {{"spec", {{"desiredPrimary", "west"}}}}));
+  ASSERT_TRUE(eventually([&] { return scenario_->primary() == "west"; }));
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Restorable")
+               .value("message", "")
+               .find("its manifest is gone") != std::string::npos;
+  })) << now().dump(1);
+  EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Restorable").value("status", ""), "Unknown");
 }
 
 }  // namespace

@@ -102,5 +102,18 @@ TEST(BackupExpiry, SpareLogIsWhatLiesBeforeAndNoBackupNeeds) {
   EXPECT_FALSE(spare({{1, 5, 50}}, 4)) << "there are not so many";
 }
 
+// A clock that was set since the bucket's was compared with it is as wrong as it was set.
+TEST(BackupClocks, AreAsFarApartAsThisOneWasSetSince) {
+  using std::chrono::hours, std::chrono::seconds;
+  const WallTime wall = *parse_rfc3339("2026-11-29T12:00:00Z");
+  const BootTime boot{hours(5)};
+  for (const int apart : {-7, 0, 7}) {
+    const MeasuredClock measured{seconds(apart), wall, boot};
+    for (const hours later : {hours(0), hours(3), hours(24 * 40)})
+      for (const hours set : {hours(-2), hours(0), hours(24 * 40)})
+        EXPECT_EQ(ahead_now(measured, wall + later + set, boot + later), seconds(apart) - set);
+  }
+}
+
 }  // namespace
 }  // namespace twinspan::backup

@@ -112,5 +112,22 @@ TEST(BackupListing, AListingThatIsNotWholeTellsOfNoLog) {
   EXPECT_FALSE(stored_of(listing).wal);
 }
 
+TEST(Listing, SegmentsAreTakenOutOfTheirTimelineAlone) {
+  const std::vector<SegmentRun> log{{1, 3, 9}, {2, 3, 9}};
+  for (uint64_t first = 0; first < 12; ++first)
+    for (uint64_t last = first; last < 12; ++last) {
+      std::vector<SegmentRun> expected;
+      for (uint64_t number = 3; number <= 9; ++number) {
+        if (first <= number && number <= last) continue;
+        if (!expected.empty() && expected.back().last + 1 == number)
+          expected.back().last = number;
+        else
+          expected.push_back({1, number, number});
+      }
+      expected.push_back(log[1]);
+      EXPECT_EQ(without(log, {1, first, last}), expected) << first << " " << last;
+    }
+}
+
 }  // namespace
 }  // namespace twinspan::backup

@@ -5,7 +5,7 @@
 namespace twinspan::backup {
 namespace {
 
-constexpr uint64_t kSegment = kWalSegmentBytes;
+constexpr uint64_t kSegment = kSegmentBytes;
 
 TEST(TailNames, SayWhichSegmentAndHowFar) {
   const TailName name{"000000010000000A000000FF", 0xA'FF00'0000 + 0x139A0};

@@ -26,7 +26,8 @@ TEST(BackupReport, IsReadAsItWasWritten) {
         report.run->corrupt = corrupt;
         report.run->no_parent = !corrupt;
         report.continuous = {5, "0/5F0139A0", std::nullopt, 7, 60};
-        report.dropped = {{"000000010000000000000004", "000000010000000000000006", "why", "2026-11-29T12:00:00Z"}};
+        report.dropped = {
+            {"000000010000000000000004", "000000010000000000000006", "why", "2026-11-29T12:00:00Z", !corrupt}};
         if (corrupt) report.continuous->unsafe_seconds = 6;
         EXPECT_EQ(backup_report_of(to_json(report)), report);
       }
@@ -42,7 +43,7 @@ TEST(BackupReport, WhatTheRepositoryHoldsIsReadAsItWasWritten) {
                            BackupReport::Cause::kConflict, BackupReport::Cause::kBehind})
     for (const auto ahead : {std::optional<int64_t>(), std::optional<int64_t>(-3)}) {
       report.cause = cause;
-      report.repository = {7, "words", {"a", "b"}, {"c"}, {"d"}, "e", 8, ahead};
+      report.repository = {7, "words", {"a", "b"}, {"c"}, {"d"}, "e", 8, ahead, ahead ? "place" : ""};
       report.expired = {"then", true, {"a"}, "words"};
       EXPECT_EQ(backup_report_of(to_json(report)), report);
     }

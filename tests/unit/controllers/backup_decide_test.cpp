@@ -112,8 +112,16 @@ TEST(BackupDecide, LogThatWasLetGoIsToldAndOwesAFullBackup) {
   look = world.look();
   ASSERT_TRUE(look.runs.at("daily").create);
   EXPECT_EQ(look.runs.at("daily").create->spec.kind, api::BackupKind::kFull);
-  world.schedule.status.last->started_at = "2026-11-29T11:59:30Z";
-  EXPECT_FALSE(world.look().runs.at("daily").create) << "one that began later makes it safe";
+  api::Backup& later = world.add("later");
+  later.status.phase = BackupPhase::kCompleted;
+  later.status.stanza = "orders-12345678-77";
+  later.status.repository = world.schedule.status.last->repository;
+  later.status.timeline = 1;
+  later.status.start = "0/6000028";
+  later.status.started_at = "2026-11-29T10:30:00Z";
+  EXPECT_TRUE(world.look().runs.at("daily").create) << "it needs what is gone";
+  later.status.start = "0/7000028";
+  EXPECT_FALSE(world.look().runs.at("daily").create) << "one that begins behind it makes it safe, whatever clocks say";
 }
 
 // A report that is fresh may hold a word that is not: its agent hangs while it stores.
@@ -142,6 +150,35 @@ TEST(BackupDecide, NothingIsClaimedOfAnotherRepositoryOrWhereNobodyLooks) {
   EXPECT_EQ(refused.schedules.at("daily").unsafe, "Unknown");
   ASSERT_TRUE(refused.assignment) << "what was in force goes on";
   EXPECT_FALSE(refused.assignment->expire) << "but for what it deletes";
+}
+
+// As tools replace an object: deleted, and there again a second later.
+TEST(BackupDecide, AScheduleThatIsMadeAnewLetsGoOfNothing) {
+  World world;
+  world.add("one");
+  world.step();
+  ASSERT_TRUE(world.link.status.backup->run);
+  BackupSeen seen;
+  seen.link = &world.link;
+  seen.members = world.members;
+  seen.now = world.now;
+  for (const int seconds : {0, 29, 30}) {
+    seen.unscheduled_for = std::chrono::seconds(seconds);
+    const BackupLook look = decide_backups(seen);
+    EXPECT_EQ(look.assignment.has_value(), seconds < 30) << seconds;
+    EXPECT_EQ(look.busy, seconds < 30) << "or nobody would look again";
+    EXPECT_FALSE(look.assignment && look.assignment->run) << "nobody wants that any more";
+  }
+}
+
+// A status that was brought to another cluster with its link.
+TEST(BackupDecide, TheStanzaOfAnotherLinkIsNeverTakenOver) {
+  World world;
+  world.step();
+  world.members["east"].system_id.clear();  // not known yet
+  EXPECT_EQ(world.look().assignment->stanza, "orders-12345678-77");
+  world.link.metadata.uid = "87654321-bbbb";
+  EXPECT_FALSE(world.look().assignment);
 }
 
 TEST(BackupDecide, ALinkWithoutAScheduleStoresNothing) {
@@ -495,6 +532,40 @@ TEST(RestoreDecide, TheLinkIsMadeThenToldThenFollowed) {
   EXPECT_FALSE(done.message);
   all.made.reset();
   EXPECT_EQ(all.step().status.phase, RestorePhase::kCompleted) << "over is over";
+}
+
+// An agent of before such targets takes them for the latest, and says that it is done.
+TEST(RestoreDecide, OtherDataThanWereAskedForAreNeverCalledRestored) {
+  using Change = std::function<void(api::RestoreSpec&)>;
+  const std::vector<std::pair<bool, Change>> specs{
+      {true, [](api::RestoreSpec& spec) { spec.target.time = "2026-11-29T11:00:00Z"; }},
+      {true, [](api::RestoreSpec& spec) { spec.target.latest = true; }},
+      {false, [](api::RestoreSpec& spec) { spec.target.lsn = "0/5F000000"; }},
+      {false, [](api::RestoreSpec& spec) { spec.target.transaction = "731"; }},
+      {false, [](api::RestoreSpec& spec) { spec.target.restore_point = "before"; }},
+      {false, [](api::RestoreSpec& spec) { spec.target.immediate = true; }},
+      {false,
+       [](api::RestoreSpec& spec) {
+         spec.target.time = "2026-11-29T11:00:00Z";
+         spec.target.exclusive = true;
+       }},
+      {false, [](api::RestoreSpec& spec) {
+         spec.target.latest = true;
+         spec.target.timeline = 2;
+       }}};
+  for (size_t i = 0; i < specs.size(); ++i)
+    for (const bool new_agent : {false, true}) {
+      Restoring all;
+      all.restore.spec.target = {};
+      specs[i].second(all.restore.spec);
+      all.step();
+      all.step();
+      all.said = {"before", BackupReport::Step::kRestored, "", {}, new_agent ? "0/60000028" : ""};
+      const RestoreLook look = all.step();
+      const bool believed = specs[i].first || new_agent;
+      EXPECT_EQ(look.status.phase == RestorePhase::kFailed, !believed) << i << new_agent;
+      EXPECT_EQ(look.status.recovered_at.has_value(), believed) << i << new_agent;
+    }
 }
 
 // Its agents read the repository's Secrets for as long as status.restore is there: never longer than it goes on.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "contract/names.hpp"
 
 namespace twinspan::controllers {
@@ -39,7 +41,7 @@ struct World {
       one.started_at = one.stopped_at = kNow - days(age);
     }
     report.repository->backups = backup::lines_of(backups);
-    const RepositoryView view = view_of_repository(&report, "s", kNow);
+    const RepositoryView view = view_of_repository(&report, "s", "", kNow);
     seen.schedule = &schedule;
     seen.view = &view;
     seen.archiver = &report;
@@ -119,6 +121,49 @@ TEST(ExpiryDecide, WhateverStandsAgainstItIsSaidAndCallsItOff) {
       EXPECT_TRUE(world.intent().empty()) << flaw;
       EXPECT_FALSE(world.look().assignment) << flaw;
     }
+}
+
+// What was ordered a moment ago is not wanted for that reason.
+TEST(ExpiryDecide, AnOrderGoesOnOnlyWhileAllOfItIsWanted) {
+  const std::vector<std::function<void(World&)>> changes{
+      [](World& world) { world.schedule.spec.retention.days = 300; },
+      [](World& world) { world.schedule.spec.retention.days = 35; },
+      [](World& world) { world.schedule.spec.retention.days.reset(); },
+      [](World& world) { world.schedule.spec.retention.minimum_full = 5; },
+      [](World& world) { world.seen.forever = {"40F"}; }};
+  for (size_t change = 0; change < changes.size(); ++change)
+    for (const bool runs : {false, true}) {
+      World world;
+      world.schedule.spec.retention.max_delete_percent = 60;
+      (void)world.look();
+      const auto ordered = world.look().assignment;
+      ASSERT_TRUE(ordered);
+      if (runs) world.report.expired = {ordered->asked, true, {}, ""};
+      EXPECT_EQ(world.look().assignment, ordered);
+      changes[change](world);
+      EXPECT_FALSE(world.look().assignment) << change;
+    }
+  World world;
+  world.schedule.spec.retention.days.reset();
+  world.schedule.metadata.annotations[std::string(kDeleteDataAnnotation)] = "40F";
+  (void)world.look();
+  ASSERT_TRUE(world.look().assignment);
+  world.schedule.metadata.annotations.clear();
+  EXPECT_FALSE(world.look().assignment);
+}
+
+// Git leaves it there.
+TEST(ExpiryDecide, ALabelThatMayNotGoHoldsUpNoRule) {
+  World world;
+  world.schedule.spec.retention.max_delete_percent = 60;
+  world.schedule.metadata.annotations[std::string(kDeleteDataAnnotation)] = "5F";
+  (void)world.look();
+  const auto ordered = world.look().assignment;
+  ASSERT_TRUE(ordered);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(world.look().assignment, ordered);
+    EXPECT_NE(world.refused().find("5F is the newest"), std::string::npos) << world.refused();
+  }
 }
 
 TEST(ExpiryDecide, WhatABackupKeepsForeverStays) {

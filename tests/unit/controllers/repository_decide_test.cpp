@@ -43,7 +43,7 @@ struct World {
     report.repository->backups = backup::lines_of(backups);
     report.repository->log.clear();
     for (const auto& run : log) report.repository->log.push_back(backup::line_of(run));
-    const RepositoryView view = view_of_repository(&report, kStanza, kNow);
+    const RepositoryView view = view_of_repository(&report, kStanza, "", kNow);
     note_repository(view, log_from, kNow, status);
     return view;
   }
@@ -130,13 +130,38 @@ TEST(RepositoryDecide, WhatIsNotKnownIsUnknown) {
       case 6: world.report.repository->lineage.clear(); break;
       case 7: world.report.repository->log.push_back("what is this"); break;
     }
-    const RepositoryView view = view_of_repository(report, stanza, kNow);
+    const RepositoryView view = view_of_repository(report, stanza, "", kNow);
     EXPECT_FALSE(view.doubt.empty()) << flaw;
     note_repository(view, std::nullopt, kNow, world.status);
     EXPECT_EQ(world.status, before) << flaw;
     EXPECT_EQ(restorable_condition(view, world.status).status, ConditionStatus::kUnknown) << flaw;
     EXPECT_EQ(continuous_condition({"east", true, true, {}, ""}, view, world.status).status, ConditionStatus::kUnknown);
   }
+}
+
+// After a conflict another's bytes lie under the names.
+TEST(RepositoryDecide, WhatWasLetGoIsNotThereWhateverLiesUnderItsName) {
+  World world;
+  world.report.dropped = {
+      {"000000010000000000000014", "000000010000000000000015", "let go", "2026-11-28T12:00:00Z", true}};
+  (void)world.look();
+  ASSERT_EQ(world.status.windows.size(), 2u) << "up to segment 0x14, and from the backup at 50 on";
+  ASSERT_EQ(world.status.gaps.size(), 1u);
+  EXPECT_EQ(world.status.gaps[0].from, "000000010000000000000014");
+  EXPECT_EQ(world.status.gaps[0].to, "000000010000000000000015");
+}
+
+TEST(RepositoryDecide, AnotherPlacesListingSaysNothingOfThisOne) {
+  World world;
+  world.look();
+  world.report.repository->place = "https://s3.example/a";
+  EXPECT_TRUE(view_of_repository(&world.report, kStanza, "https://s3.example/a", kNow).doubt.empty());
+  const RepositoryView other = view_of_repository(&world.report, kStanza, "https://s3.example/b", kNow);
+  EXPECT_FALSE(other.doubt.empty());
+  EXPECT_FALSE(other.listing);
+  world.report.repository->place.clear();
+  EXPECT_TRUE(view_of_repository(&world.report, kStanza, "https://s3.example/b", kNow).doubt.empty())
+      << "an agent of before places were told";
 }
 
 TEST(RepositoryDecide, WhatMembersSayOfTheLogComesFirst) {

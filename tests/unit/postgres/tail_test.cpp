@@ -14,7 +14,7 @@
 namespace twinspan::postgres {
 namespace {
 
-using backup::kWalSegmentBytes;
+using backup::kSegmentBytes;
 using backup::TailName;
 
 constexpr const char* kStanza = "orders-1234-77";
@@ -22,7 +22,7 @@ constexpr const char* kPassphrase = "0123456789abcdef0123456789abcdef";
 const WallTime kAt{std::chrono::seconds(1'795'998'962)};
 
 TailName name_of(backup::Timeline timeline, uint64_t number, uint64_t bytes) {
-  return {backup::segment_at(timeline, number * kWalSegmentBytes), number * kWalSegmentBytes + bytes};
+  return {backup::segment_at(timeline, number * kSegmentBytes), number * kSegmentBytes + bytes};
 }
 
 std::string content(size_t bytes, char first = 'a') {
@@ -50,7 +50,7 @@ class TailForms : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(TailForms, WhatWasStoredComesBack) {
-  for (const size_t bytes : {size_t{1}, size_t{40}, size_t{8192}, size_t{3'000'001}, size_t{kWalSegmentBytes}}) {
+  for (const size_t bytes : {size_t{1}, size_t{40}, size_t{8192}, size_t{3'000'001}, size_t{kSegmentBytes}}) {
     const TailName name = name_of(3, 7, bytes);
     const std::string object = packed(name, content(bytes));
     const auto tail = unpack_tail(object, kStanza, name, key_);
@@ -99,10 +99,10 @@ INSTANTIATE_TEST_SUITE_P(Passphrases, TailForms, ::testing::Values("", kPassphra
 
 TEST(TailPadding, KeepsWhatBelongsAndNothingElse) {
   const Tail tail{{kStanza, name_of(1, 2, 5000), kAt}, content(5000)};
-  const uint64_t start = 2 * kWalSegmentBytes;
-  for (const uint64_t kept : {uint64_t{0}, uint64_t{1}, uint64_t{4999}, uint64_t{5000}, uint64_t{kWalSegmentBytes}}) {
+  const uint64_t start = 2 * kSegmentBytes;
+  for (const uint64_t kept : {uint64_t{0}, uint64_t{1}, uint64_t{4999}, uint64_t{5000}, uint64_t{kSegmentBytes}}) {
     const std::string file = padded_segment(tail, start + kept);
-    ASSERT_EQ(file.size(), kWalSegmentBytes);
+    ASSERT_EQ(file.size(), kSegmentBytes);
     const size_t bytes = std::min<size_t>(kept, 5000);
     EXPECT_EQ(file.substr(0, bytes), content(5000).substr(0, bytes));
     EXPECT_EQ(file.find_first_not_of('\0', bytes), std::string::npos) << kept;
@@ -182,7 +182,7 @@ TEST_F(TailFetch, ThenTheLongestTailPaddedTwiceOver) {
     const FetchAnswer answer = fetch(1, tail_.segment);
     EXPECT_EQ(answer.code, 0) << answer.words;
     const std::string file = got();
-    ASSERT_EQ(file.size(), kWalSegmentBytes);
+    ASSERT_EQ(file.size(), kSegmentBytes);
     EXPECT_EQ(file.substr(0, 5000), content(5000));
     EXPECT_EQ(file.find_first_not_of('\0', 5000), std::string::npos);
   }
@@ -190,7 +190,7 @@ TEST_F(TailFetch, ThenTheLongestTailPaddedTwiceOver) {
 
 TEST_F(TailFetch, WhatNeitherHasIsAbsent) {
   put(tail_);
-  EXPECT_EQ(fetch(1, backup::segment_at(1, 3 * kWalSegmentBytes)).code, 1);
+  EXPECT_EQ(fetch(1, backup::segment_at(1, 3 * kSegmentBytes)).code, 1);
   EXPECT_EQ(asked_, 2) << "a segment may be stored, and its tail removed, between two questions";
   EXPECT_EQ(fetch(1, "00000002.history").code, 1);
   EXPECT_EQ(fetch(0, tail_.segment).code, 1) << "asked for the archive alone";
@@ -220,7 +220,7 @@ TEST_F(TailFetch, WhatCannotBeToldIsNeverAbsent) {
   for (const auto kind : {s3_stub::FaultKind::kDenied, s3_stub::FaultKind::kUnavailable, s3_stub::FaultKind::kCut}) {
     stub_.inject({.kind = kind, .count = 1 << 30});
     EXPECT_EQ(fetch(1, tail_.segment).code, kExitUnsure);
-    EXPECT_EQ(fetch(1, backup::segment_at(1, 9 * kWalSegmentBytes)).code, kExitUnsure);
+    EXPECT_EQ(fetch(1, backup::segment_at(1, 9 * kSegmentBytes)).code, kExitUnsure);
     stub_.clear_faults();
   }
 }
@@ -233,7 +233,7 @@ TEST_F(TailFetch, ForeignTailsAreNotSeen) {
 }
 
 TEST_F(TailFetch, AnOldPrimarysTailIsCutWhereItWasLeft) {
-  const uint64_t fork = 2 * kWalSegmentBytes + 1000;
+  const uint64_t fork = 2 * kSegmentBytes + 1000;
   archive_["00000002.history"] = {0, "1\t0/20003E8\tno recovery target specified\n"};
   put(tail_);                     // 4000 bytes of it came after the fork
   put(name_of(1, 3, 10), 'x');    // all of it did
@@ -242,8 +242,8 @@ TEST_F(TailFetch, AnOldPrimarysTailIsCutWhereItWasLeft) {
   ASSERT_EQ(fetch(2, tail_.segment).code, 0);
   EXPECT_EQ(got().substr(0, 1000), content(5000).substr(0, 1000));
   EXPECT_EQ(got().find_first_not_of('\0', 1000), std::string::npos);
-  EXPECT_EQ(fetch(2, backup::segment_at(1, 3 * kWalSegmentBytes)).code, 1);
-  ASSERT_EQ(fetch(2, backup::segment_at(2, 2 * kWalSegmentBytes)).code, 0);
+  EXPECT_EQ(fetch(2, backup::segment_at(1, 3 * kSegmentBytes)).code, 1);
+  ASSERT_EQ(fetch(2, backup::segment_at(2, 2 * kSegmentBytes)).code, 0);
   EXPECT_EQ(got().substr(0, 2000), content(2000, 'n'));
   // Nobody knows how far it goes where the history can't be read.
   for (const auto& history : {std::pair<std::optional<int>, std::string>{1, ""}, {103, ""}, {0, "what?\n"}}) {

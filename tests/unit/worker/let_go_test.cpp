@@ -74,6 +74,36 @@ TEST(DroppedLogRecord, LosesWhatSomebodyStoredAfterAll) {
       << "what can't be told is no answer";
 }
 
+// What is stored under the name of one that could not be stored for that is not this database's.
+TEST(DroppedLogRecord, KeepsWhatLiesUnderAnothersBytes) {
+  std::vector<DroppedLog> ranges;
+  note_dropped(ranges, segment(4), "why", kAt);
+  note_dropped(ranges, segment(5), "why", kAt, true);
+  note_dropped(ranges, segment(6), "why", kAt, true);
+  note_dropped(ranges, segment(7), "why", kAt);
+  ASSERT_EQ(ranges.size(), 3u);
+  const auto all = [](const std::string&) -> Result<bool> { return true; };
+  EXPECT_EQ(*still_missing(ranges, all), (std::vector<DroppedLog>{ranges[1]}));
+  EXPECT_EQ(ranges[1].from + ranges[1].to, segment(5) + segment(6));
+}
+
+// The repository is asked for minutes; PostgreSQL does not wait for that.
+TEST(DroppedLogRecord, WhatIsLetGoWhileTheRepositoryIsAskedStays) {
+  const std::vector<DroppedLog> asked{{segment(1), segment(2), "why", "t"}, {segment(4), segment(6), "why", "t"}};
+  const std::vector<DroppedLog> missing{{segment(5), segment(5), "why", "t"}};
+  EXPECT_EQ(with_answers(asked, asked, missing), missing);
+  EXPECT_EQ(with_answers({}, {}, {}), std::vector<DroppedLog>{});
+  const std::vector<DroppedLog> first{{segment(9), segment(9), "why", "t"}};
+  EXPECT_EQ(with_answers(first, {}, {}), first);
+  std::vector<DroppedLog> now = asked;
+  now.back().to = segment(8);
+  now.push_back({segment(11), segment(11), "why", "u"});
+  EXPECT_EQ(with_answers(now, asked, missing),
+            (std::vector<DroppedLog>{
+                missing[0], {segment(7), segment(8), "why", "t"}, {segment(11), segment(11), "why", "u"}}));
+  EXPECT_EQ(with_answers({now[2]}, asked, missing), std::vector<DroppedLog>{now[2]}) << "of another record: as it is";
+}
+
 using DroppedLogFile = InAFolder;
 
 TEST_F(DroppedLogFile, OutlivesTheAgentAndIsOneDatabases) {

@@ -162,6 +162,21 @@ TEST(Desired, SynchronousStandbysAreThoseThatWouldStreamFromHere) {
   EXPECT_TRUE(desired("west").settings.sync_candidates.empty());
 }
 
+// With its objects a status is brought along, to another cluster as well.
+TEST(Desired, AnotherLinksRepositoryIsNeitherStoredInNorForgottenFor) {
+  api::ReplicationLink one = link();
+  one.metadata.uid = "12345678-aaaa";
+  EXPECT_FALSE(desired_from(one, "east", "10.0.0.9", 5432)->backup_of_another);
+  for (const auto& [stanza, own] :
+       {std::pair{"orders-12345678-77", true}, {"orders-87654321-77", false}, {"orders2-12345678-77", false}}) {
+    one.status.backup.emplace().stanza = stanza;
+    const auto desired = desired_from(one, "east", "10.0.0.9", 5432);
+    ASSERT_TRUE(desired);
+    EXPECT_EQ(desired->backup.has_value(), own) << stanza;
+    EXPECT_EQ(desired->backup_of_another, !own) << stanza;
+  }
+}
+
 TEST(Desired, KnowsTheOthersByPodNameAndAddress) {
   const Desired d = desired("west");
   EXPECT_EQ(d.members.size(), 3U);

@@ -7,7 +7,7 @@
 namespace twinspan::worker {
 namespace {
 
-using backup::kWalSegmentBytes;
+using backup::kSegmentBytes;
 using backup::segment_at;
 using backup::TailName;
 using std::chrono::seconds;
@@ -20,7 +20,7 @@ TEST(TailPeriod, LeavesTimeToStoreWithinThePromise) {
 }
 
 TEST(NextTail, IsStoredWhereSomethingWasWrittenAndItIsTime) {
-  const uint64_t start = 5 * kWalSegmentBytes;
+  const uint64_t start = 5 * kSegmentBytes;
   const std::string segment = segment_at(2, start);
   for (const uint64_t written : {uint64_t{0}, uint64_t{100}, uint64_t{200}})
     for (const std::optional<TailName>& stored :
@@ -39,14 +39,14 @@ TEST(NextTail, IsStoredWhereSomethingWasWrittenAndItIsTime) {
 }
 
 TEST(SafePosition, IsWhereTheFirstByteThatIsNotStoredIs) {
-  const uint64_t start = 5 * kWalSegmentBytes;
+  const uint64_t start = 5 * kSegmentBytes;
   const TailName tail{segment_at(2, start), start + 100};
   EXPECT_EQ(safe_position("", tail, 2, start + 300), start + 100);
   EXPECT_EQ(safe_position("", std::nullopt, 2, start + 300), start);
   EXPECT_EQ(safe_position("", tail, 3, start + 300), start) << "of another timeline";
-  EXPECT_EQ(safe_position(tail.segment, tail, 2, start + kWalSegmentBytes + 5), start + 100) << "whole, and not stored";
-  EXPECT_EQ(safe_position(segment_at(2, start - 1), tail, 2, start + 300), start - kWalSegmentBytes);
-  EXPECT_EQ(safe_position("", tail, 2, start + kWalSegmentBytes + 5), start + kWalSegmentBytes) << "stored as a whole";
+  EXPECT_EQ(safe_position(tail.segment, tail, 2, start + kSegmentBytes + 5), start + 100) << "whole, and not stored";
+  EXPECT_EQ(safe_position(segment_at(2, start - 1), tail, 2, start + 300), start - kSegmentBytes);
+  EXPECT_EQ(safe_position("", tail, 2, start + kSegmentBytes + 5), start + kSegmentBytes) << "stored as a whole";
 }
 
 TEST(FirstWaiting, IsTheFirstByPosition) {

@@ -79,6 +79,7 @@ void BackupKeeper::tell(const std::function<void(BackupReport&)>& change) {
 }
 
 void BackupKeeper::database_ends() {
+  repository_.end_deletion();
   MutexLock lock(mutex_);
   stop_storing_.request_stop();
 }
@@ -196,6 +197,15 @@ bool BackupKeeper::make_ready(const api::BackupAssignment& wanted, bool may_stor
   return usable_ = ready && (ready->there || !may_store) && (made || made.error().retryable);
 }
 
+namespace {
+
+Status stanza_there(const PgBackRest& program, const std::stop_token& stop) {
+  const auto made = program.run_checked({"stanza-create"}, {}, stop);
+  return made ? Status{} : std::unexpected(made.error());
+}
+
+}  // namespace
+
 Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, std::optional<Ready>& ready,
                            const std::stop_token& stop) {
   const BootTime now = c_.clock.boot_now();
@@ -212,10 +222,19 @@ Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, 
     refresh_at_ = now + kRefresh;
     ready = Ready{wanted, *config, ready && ready->there};
   }
-  if (ready->there || !may_store) return {};
+  if (!may_store) return {};
+  {
+    MutexLock lock(mutex_);
+    if (ready->there && !histories_owed_) return {};
+    histories_owed_ = false;
+  }
   const PgBackRest program(c_.children, ready->config, wanted.stanza);
-  if (auto made = program.run_checked({"stanza-create"}, {}, stop); !made) return std::unexpected(made.error());
-  if (auto stored = store_histories(program, stop); !stored) return stored;
+  const auto made = ready->there ? Status{} : stanza_there(program, stop);
+  if (auto stored = made ? store_histories(program, stop) : made; !stored) {
+    MutexLock lock(mutex_);
+    histories_owed_ = true;
+    return stored;
+  }
   ready->there = true;
   log::info("the repository is there", {{"stanza", wanted.stanza}, {"bucket", wanted.destination.s3.bucket}});
   return {};
@@ -234,7 +253,8 @@ std::optional<TailKeeper::Place> BackupKeeper::tail_place() const {
   if (wanted.archiver != now.desired->settings.endpoint) return std::nullopt;
   MutexLock lock(mutex_);
   if (!ready_ || !ready_->there || !report_.archiving || !same_place(ready_->assignment, wanted)) return std::nullopt;
-  return TailKeeper::Place{ready_->config, wanted.stanza, std::chrono::seconds(wanted.max_delay_seconds)};
+  return TailKeeper::Place{ready_->config, wanted.stanza, api::repository_of(wanted.destination.s3),
+                           std::chrono::seconds(wanted.max_delay_seconds)};
 }
 
 // Each second something else: others hear of it when it matters, and every ten seconds.

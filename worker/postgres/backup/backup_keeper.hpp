@@ -85,6 +85,9 @@ class BackupKeeper {
   // backup_let_go.cpp
   bool let_go(const Standing& now, const std::string& name);
   void stored_something();
+  Result<std::vector<DroppedLog>> dropped_on_disk(const std::string& stanza);
+  Result<std::vector<DroppedLog>> replace_dropped(const std::string& stanza, const std::vector<DroppedLog>& before,
+                                                  const std::vector<DroppedLog>& missing);
   void look_at_dropped(const api::BackupAssignment& wanted, bool archiver, const std::stop_token& stop);
   // backup_store.cpp
   std::optional<postgres::StoreAnswer> store(const std::string& file, const std::function<bool()>& gone,
@@ -113,6 +116,7 @@ class BackupKeeper {
   BackupReport report_ GUARDED_BY(mutex_);
   LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
   std::string tail_trouble_ GUARDED_BY(mutex_);
+  bool histories_owed_ GUARDED_BY(mutex_) = false;  // PostgreSQL was told of one that it is stored, and it is not
   std::optional<BootTime> unstored_since_ GUARDED_BY(mutex_), unstored_at_ GUARDED_BY(mutex_);  // LetGoView; last
   uint64_t let_go_bytes_ GUARDED_BY(mutex_) = 0, free_then_ GUARDED_BY(mutex_) = 0;             // when the last went
   Mutex dropped_mutex_;  // of the file that read_dropped reads: held before mutex_

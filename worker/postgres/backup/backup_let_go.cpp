@@ -31,8 +31,10 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
   const api::BackupAssignment& wanted = *now.desired->backup;
   const std::string& endpoint = now.desired->settings.endpoint;
   LetGoView view{c_.local.copy().volume, wanted.keep_free_percent, std::nullopt, 0, c_.clock.boot_now()};
+  bool conflict = false;
   {
     MutexLock lock(mutex_);
+    conflict = storing_.code() == Code::kConflict;
     // Nobody waited in between: what waits now has only begun to.
     if (!unstored_since_ || (unstored_at_ && view.now - *unstored_at_ > kUnaskedMost)) unstored_since_ = view.now;
     unstored_at_ = view.now;
@@ -46,9 +48,12 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
   }
   if (!may_let_go(view)) return false;
   if (marker) {
-    MutexLock lock(mutex_);
-    // Every history that lies in pg_wal is stored before anything else, once the repository is back.
-    if (history && ready_) ready_->there = false;
+    {
+      MutexLock lock(mutex_);
+      // Every history that lies in pg_wal is stored before anything else, once the repository is back.
+      histories_owed_ = histories_owed_ || history;
+    }
+    tell([](BackupReport& report) { report.waiting.clear(); });
     return true;
   }
   const std::string cause = let_go_cause(endpoint, *view.volume, wanted.keep_free_percent);
@@ -61,7 +66,7 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
       return false;
     }
     ranges = std::move(*known);
-    note_dropped(ranges, name, cause, c_.clock.wall_now());
+    note_dropped(ranges, name, cause, c_.clock.wall_now(), conflict);
     if (auto wrote = write_dropped(c_.layout.data_dir, wanted.stanza, ranges); !wrote) {
       log::warn("log can't be let go", {{"segment", name}, {"error", wrote.error().message}});
       return false;
@@ -69,7 +74,7 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
   }
   {
     MutexLock lock(mutex_);
-    let_go_bytes_ += backup::kWalSegmentBytes;
+    let_go_bytes_ += backup::kSegmentBytes;
     free_then_ = view.volume->free_bytes;
   }
   log::warn("log is let go", {{"segment", name}, {"reason", cause}});
@@ -80,13 +85,29 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
   return true;
 }
 
+Result<std::vector<DroppedLog>> BackupKeeper::dropped_on_disk(const std::string& stanza) {
+  MutexLock lock(dropped_mutex_);
+  return read_dropped(c_.layout.data_dir, stanza);
+}
+
+Result<std::vector<DroppedLog>> BackupKeeper::replace_dropped(const std::string& stanza,
+                                                              const std::vector<DroppedLog>& before,
+                                                              const std::vector<DroppedLog>& missing) {
+  MutexLock lock(dropped_mutex_);
+  const auto now = read_dropped(c_.layout.data_dir, stanza);
+  if (!now) return std::unexpected(now.error());
+  const std::vector<DroppedLog> after = with_answers(*now, before, missing);
+  if (after != *now)
+    if (auto wrote = write_dropped(c_.layout.data_dir, stanza, after); !wrote) return std::unexpected(wrote.error());
+  return after;
+}
+
 // What was let go in an earlier life is told, too; what another member has stored since is no gap, and whoever stores
 // looks for that before it tells.
 void BackupKeeper::look_at_dropped(const api::BackupAssignment& wanted, bool archiver, const std::stop_token& stop) {
   const bool check = archiver && !(dropped_checked_ && dropped_of_ == wanted.stanza);
   if (dropped_of_ == wanted.stanza && !check) return;
-  MutexLock lock(dropped_mutex_);
-  auto ranges = read_dropped(c_.layout.data_dir, wanted.stanza);
+  auto ranges = dropped_on_disk(wanted.stanza);
   if (ranges && check && !ranges->empty()) {
     const auto pgbackrest = program();
     if (!pgbackrest) return;
@@ -102,9 +123,8 @@ void BackupKeeper::look_at_dropped(const api::BackupAssignment& wanted, bool arc
       }
       return backup::stored_digest(listing->second, segment).has_value();
     });
-    if (missing && *missing != *ranges)
-      if (auto wrote = write_dropped(c_.layout.data_dir, wanted.stanza, *missing); !wrote)
-        missing = std::unexpected(wrote.error());
+    // More may have been let go while the repository was asked.
+    if (missing) missing = replace_dropped(wanted.stanza, *ranges, *missing);
     ranges = std::move(missing);
   }
   if (!ranges) {

@@ -54,12 +54,14 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
     // Whoever asks for a database that is dead: its file may be gone, and others wait behind it.
     if (now.life != life) return postgres::StoreAnswer::kEnding;
     const bool backed_up = now.desired && now.desired->backup;
-    StoreView view{now.desired != nullptr, now.ending, backed_up, false, false, now.may_store, false};
+    StoreView view{
+        now.desired && !now.desired->backup_of_another, now.ending, backed_up, false, false, now.may_store, false};
     if (backed_up) {
       view.left_behind = is_left_behind(name_of_file(file));
       view.archiver = now.desired->backup->archiver == now.desired->settings.endpoint;
       MutexLock lock(mutex_);
-      view.ready = ready_ && same_place(ready_->assignment, *now.desired->backup) && (ready_->there || !view.archiver);
+      view.ready = ready_ && same_place(ready_->assignment, *now.desired->backup) &&
+                   (!view.archiver || (ready_->there && !histories_owed_));
     }
     const StoreStep step = decide_store(view, name_of_file(file));
     if (step == StoreStep::kEnd) return postgres::StoreAnswer::kEnding;
@@ -87,9 +89,7 @@ bool BackupKeeper::is_left_behind(const std::string& name) const {
   if (!text) return false;
   const auto history = postgres::parse_history(*text);
   if (!history) return false;
-  std::vector<backup::Departure> departures;
-  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
-  return backup::is_left_behind(name, *timeline, departures);
+  return backup::is_left_behind(name, *timeline, backup::departures_of(*history));
 }
 
 // nullopt: not yet.

@@ -42,18 +42,20 @@ std::string let_go_cause(const std::string& endpoint, const postgres::Volume& vo
       endpoint, percent_free(volume), keep_free_percent);
 }
 
-void note_dropped(std::vector<DroppedLog>& ranges, const std::string& segment, const std::string& cause, WallTime now) {
+void note_dropped(std::vector<DroppedLog>& ranges, const std::string& segment, const std::string& cause, WallTime now,
+                  bool conflict) {
   const auto number = backup::number_of(segment);
   if (!ranges.empty()) {
     DroppedLog& last = ranges.back();
     const auto to = backup::number_of(last.to);
     if (last.to == segment) return;
-    if (number && to && backup::timeline_of(last.to) == backup::timeline_of(segment) && *to + 1 == *number) {
+    if (number && to && backup::timeline_of(last.to) == backup::timeline_of(segment) && *to + 1 == *number &&
+        last.conflict == conflict) {
       last.to = segment;
       return;
     }
   }
-  ranges.push_back({segment, segment, cause, to_rfc3339(now)});
+  ranges.push_back({segment, segment, cause, to_rfc3339(now), conflict});
   if (ranges.size() > kDroppedMost) ranges.erase(ranges.begin());
 }
 
@@ -63,10 +65,14 @@ Result<std::vector<DroppedLog>> still_missing(const std::vector<DroppedLog>& ran
   for (const DroppedLog& range : ranges) {
     const auto from = backup::number_of(range.from), to = backup::number_of(range.to);
     if (!from || !to) continue;
+    // What is stored under the name is something else.
+    if (range.conflict) {
+      missing.push_back(range);
+      continue;
+    }
     bool open = false;  // the last one of `missing` grows
     for (uint64_t number = *from; number <= *to; ++number) {
-      const std::string segment =
-          backup::segment_at(backup::timeline_of(range.from), number * backup::kWalSegmentBytes);
+      const std::string segment = backup::segment_name(backup::timeline_of(range.from), number);
       const auto there = stored(segment);
       if (!there) return std::unexpected(there.error());
       if (!*there && open)
@@ -77,6 +83,27 @@ Result<std::vector<DroppedLog>> still_missing(const std::vector<DroppedLog>& ran
     }
   }
   return missing;
+}
+
+std::vector<DroppedLog> with_answers(const std::vector<DroppedLog>& now, const std::vector<DroppedLog>& before,
+                                     const std::vector<DroppedLog>& missing) {
+  // Ranges are appended, or the last one grows.
+  const size_t asked = before.empty() ? 0 : before.size() - 1;
+  if (now.size() < before.size() ||
+      !std::equal(before.begin(), before.begin() + static_cast<ptrdiff_t>(asked), now.begin()))
+    return now;
+  std::vector<DroppedLog> after = missing;
+  if (before.empty()) return now;
+  const DroppedLog &last = before.back(), &grown = now[asked];
+  if (grown.from != last.from || grown.to < last.to) return now;
+  if (grown.to != last.to) {
+    const auto number = backup::number_of(last.to);
+    DroppedLog more = grown;
+    more.from = backup::segment_name(backup::timeline_of(last.to), number.value_or(0) + 1);
+    after.push_back(std::move(more));
+  }
+  after.insert(after.end(), now.begin() + static_cast<ptrdiff_t>(before.size()), now.end());
+  return after;
 }
 
 Result<std::vector<DroppedLog>> read_dropped(const std::string& data_dir, const std::string& stanza) {

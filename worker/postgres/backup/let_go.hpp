@@ -34,7 +34,8 @@ std::string let_go_cause(const std::string& endpoint, const postgres::Volume& vo
 
 // One more segment: a range that it follows grows. At most kDroppedMost ranges are kept, the newest.
 inline constexpr size_t kDroppedMost = 100;
-void note_dropped(std::vector<DroppedLog>& ranges, const std::string& segment, const std::string& cause, WallTime now);
+void note_dropped(std::vector<DroppedLog>& ranges, const std::string& segment, const std::string& cause, WallTime now,
+                  bool conflict = false);
 
 // What of it the archive does not have after all: another member may have stored it. `stored`: whether it has a
 // segment.
@@ -42,6 +43,10 @@ Result<std::vector<DroppedLog>> still_missing(const std::vector<DroppedLog>& ran
                                               const std::function<Result<bool>(const std::string& segment)>& stored);
 
 // Beside PGDATA, on disk before it counts. Of another database's log nothing is said.
+// `now` is what is recorded, `missing` what became of `before` by still_missing: what was not asked about stays.
+std::vector<DroppedLog> with_answers(const std::vector<DroppedLog>& now, const std::vector<DroppedLog>& before,
+                                     const std::vector<DroppedLog>& missing);
+
 Result<std::vector<DroppedLog>> read_dropped(const std::string& data_dir, const std::string& stanza);
 Status write_dropped(const std::string& data_dir, const std::string& stanza, const std::vector<DroppedLog>& ranges);
 

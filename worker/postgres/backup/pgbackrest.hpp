@@ -18,6 +18,7 @@ class PgBackRest {
       : children_(children), config_(std::move(config)), stanza_(std::move(stanza)) {}
 
   const std::string& config() const { return config_; }
+  const std::string& stanza() const { return stanza_; }
 
   struct How {
     std::chrono::milliseconds timeout{std::chrono::minutes(2)};

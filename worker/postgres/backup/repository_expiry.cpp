@@ -50,11 +50,15 @@ void RepositoryKeeper::expire_if_asked(const Turn& turn, const std::stop_token& 
 }
 
 // Whoever may not delete any more ends what it has begun.
+void RepositoryKeeper::end_deletion() {
+  MutexLock lock(mutex_);
+  stop_expiry_.request_stop();
+}
+
 void RepositoryKeeper::end_what_may_not_go_on() {
   if (!deletes_) return;
   const auto turn = c_.turn();
-  MutexLock lock(mutex_);
-  if (!turn || !turn->expire) stop_expiry_.request_stop();
+  if (!turn || !turn->expire) end_deletion();
 }
 
 void RepositoryKeeper::poke() {

@@ -56,25 +56,26 @@ void RepositoryKeeper::look_again() {
 void RepositoryKeeper::pushed(const std::string& name, WallTime begun, WallTime ended) {
   if (!backup::is_segment(name) || name.ends_with(".partial")) return;
   MutexLock lock(mutex_);
-  pushed_ = Pushed{name, begun, ended};
+  pushed_ = Pushed{name, begun, ended, c_.clock.boot_now()};
 }
 
 void RepositoryKeeper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (const auto turn = c_.turn()) {
-      if (turn->place + " " + turn->stanza != stanza_) {
-        stanza_ = turn->place + " " + turn->stanza;
+      if (std::string log = turn->repository + " " + turn->stanza; log != listed_of_) {
+        listed_of_ = std::move(log);
         full_.clear();
         listing_.reset();
         commit_.reset();
-        clock_ahead_.reset();
+        clock_.reset();
+        whole_.clear();
         again_ = true;
       }
       list_if_due(*turn, stop);
       expire_if_asked(*turn, stop);
     } else {
       // Whoever stores meanwhile knows better; what it stored is listed anew.
-      stanza_.clear();
+      listed_of_.clear();
     }
     wake_.wait(kLookAround, stop);
   }
@@ -93,7 +94,9 @@ void RepositoryKeeper::list_if_due(const Turn& turn, const std::stop_token& stop
   listing_ = *listed;
   // Two may have taken turns meanwhile: this member's word counts while it stores.
   c_.tell([&](BackupReport& report) {
-    if (report.stanza == turn.stanza) report.repository = told_of(*listed);
+    if (report.stanza != turn.stanza) return;
+    report.repository = told_of(*listed);
+    report.repository->place = turn.repository;
   });
 }
 
@@ -110,7 +113,14 @@ Result<backup::Listing> RepositoryKeeper::list(const Turn& turn, const std::stop
   listing.log = std::move(*log);
   listing.lineage = lineage();
   listing.commit = find_commit(turn, listing, stop);
-  listing.clock_ahead = clock_ahead_;
+  if (clock_) listing.clock_ahead = backup::ahead_now(*clock_, c_.clock.wall_now(), c_.clock.boot_now());
+  const auto hollow = hollow_one(turn, listing.backups, stop);
+  if (!hollow) return std::unexpected(hollow.error());
+  if (!hollow->empty())
+    listing.trouble = fmt::format(
+        "backup {} is listed and its manifest is gone, as where a rule of the bucket deletes what is old: see what is "
+        "left of it, take the rule away, and delete the backup by pgbackrest expire --set",
+        *hollow);
   if (listing.backups.size() > kBackupsMax) {
     listing.trouble = fmt::format("{} backups, {} at most are listed", listing.backups.size(), kBackupsMax);
     listing.backups.erase(listing.backups.begin(), listing.backups.end() - kBackupsMax);
@@ -126,6 +136,7 @@ Result<std::vector<backup::SegmentRun>> RepositoryKeeper::list_log(const Turn& t
   const BootTime now = c_.clock.boot_now();
   if (now >= forget_at_) {
     full_.clear();
+    whole_.clear();
     forget_at_ = now + kForgetEvery;
   }
   const std::string archive = fmt::format("archive/{}/{}", turn.stanza, backup::kArchiveId);
@@ -153,6 +164,20 @@ Result<std::vector<backup::SegmentRun>> RepositoryKeeper::list_log(const Turn& t
   return backup::runs_of(segments);
 }
 
+// `info` knows of its own index only, which is written anew with every backup. Empty: all have their manifest.
+Result<std::string> RepositoryKeeper::hollow_one(const Turn& turn, const std::vector<backup::BackupSet>& backups,
+                                                 const std::stop_token& stop) {
+  for (const backup::BackupSet& one : backups) {
+    if (whole_.contains(one.label)) continue;
+    const auto found = turn.program.run_checked(
+        {"--filter=^backup\\.manifest$", "repo-ls", fmt::format("backup/{}/{}", turn.stanza, one.label)}, {}, stop);
+    if (!found) return std::unexpected(found.error());
+    if (!found->out.starts_with("backup.manifest")) return one.label;
+    whole_.insert(one.label);
+  }
+  return "";
+}
+
 // By what this member stored itself: the bucket says when, by its own clock.
 void RepositoryKeeper::measure_clock(const std::string& folder_listing) {
   std::optional<Pushed> pushed;
@@ -164,7 +189,8 @@ void RepositoryKeeper::measure_clock(const std::string& folder_listing) {
   const auto stored = backup::stored_at(folder_listing, pushed->name);
   if (!stored) return;
   const WallTime nearest = std::clamp(*stored, pushed->begun, pushed->ended);
-  clock_ahead_ = std::chrono::round<seconds>(*stored - nearest);
+  clock_ = backup::MeasuredClock{std::chrono::duration_cast<std::chrono::microseconds>(*stored - nearest),
+                                 pushed->ended, pushed->at};
 }
 
 // Of the database as it is: what it came from, and nothing that it left.

@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "api/types.hpp"
+#include "backup/expiry.hpp"
 #include "backup/listing.hpp"
 #include "contract/backup_report.hpp"
 #include "core/clock.hpp"
@@ -28,7 +30,7 @@ class RepositoryKeeper {
  public:
   struct Turn {  // nullopt instead: this member has no business there
     PgBackRest program;
-    std::string stanza, place;  // place: endpoint, bucket and prefix
+    std::string stanza, repository;  // repository: endpoint, bucket and prefix
     std::optional<api::ExpireAssignment> expire;
     bool backup_runs = false;  // here, or is wanted anywhere
   };
@@ -44,6 +46,7 @@ class RepositoryKeeper {
   void start();
   void stop();
   void look_again();              // something was stored or deleted; any thread
+  void end_deletion();            // it is begun anew when it is asked for again; any thread
   void end_what_may_not_go_on();  // a lease that runs out tells nobody; any thread
   void poke();                    // what is asked for may have changed; any thread
   // A file of the log was stored by this member between the two; any thread.
@@ -54,12 +57,15 @@ class RepositoryKeeper {
   struct Pushed {
     std::string name;
     WallTime begun{}, ended{};
+    BootTime at{};  // when it ended
   };
 
   void run(const std::stop_token& stop);
   void list_if_due(const Turn& turn, const std::stop_token& stop);
   Result<backup::Listing> list(const Turn& turn, const std::stop_token& stop);
   Result<std::vector<backup::SegmentRun>> list_log(const Turn& turn, const std::stop_token& stop);
+  Result<std::string> hollow_one(const Turn& turn, const std::vector<backup::BackupSet>& backups,
+                                 const std::stop_token& stop);
   backup::Lineage lineage() const;
   std::optional<backup::SeenCommit> find_commit(const Turn& turn, const backup::Listing& listing,
                                                 const std::stop_token& stop);
@@ -75,13 +81,14 @@ class RepositoryKeeper {
   std::optional<Pushed> pushed_ GUARDED_BY(mutex_);
   std::stop_source stop_expiry_ GUARDED_BY(mutex_);
   // Of the keeper's thread.
-  std::string stanza_;                                 // that the rest speaks of
+  std::string listed_of_;                              // the repository and stanza that the rest speaks of
   std::map<std::string, std::vector<uint64_t>> full_;  // folders to which nothing can be added
   BootTime forget_at_{}, list_at_{};
   std::optional<backup::Listing> listing_;  // the last that was whole
   std::optional<backup::SeenCommit> commit_;
-  std::optional<std::chrono::seconds> clock_ahead_;
-  std::string answered_;  // the `asked` of what was carried out or refused last
+  std::optional<backup::MeasuredClock> clock_;
+  std::set<std::string> whole_;  // labels whose manifest was seen
+  std::string answered_;         // the `asked` of what was carried out or refused last
   Signal wake_;
   RoleThread thread_{"repository"};
 };

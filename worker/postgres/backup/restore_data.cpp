@@ -62,21 +62,6 @@ Status make_place(const postgres::Layout& layout, const postgres::Layout& place)
   return {};
 }
 
-Status fetch(const RestoreNeeds& needs, const postgres::Layout& place, const std::string& config,
-             const std::string& stanza, const RestorePlan& plan, const std::stop_token& stop) {
-  const PgBackRest program(needs.children, config, stanza);
-  std::vector<std::string> arguments = backup::options_of(plan.goal, plan.timeline, plan.backup.label);
-  arguments.insert(arguments.end(), {"--tablespace-map-all=" + tablespaces_of(needs.layout),
-                                     fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}",
-                                                 archive_program(), config, stanza, plan.timeline),
-                                     "restore"});
-  if (auto done = program.run_checked(std::move(arguments), {kLongest, false, {}}, stop); !done)
-    return std::unexpected(done.error());
-  if (!postgres::exists(place.pgdata() + "/PG_VERSION"))
-    return fail(Code::kInternal, "pgbackrest restore succeeded, and there are no data");
-  return {};
-}
-
 // As the database will run, but without clients, log to store and standbys to wait for.
 Status configure(const RestoreNeeds& needs, const postgres::Layout& place, const std::stop_token& stop) {
   postgres::Settings settings = needs.settings;
@@ -140,19 +125,6 @@ Result<TimelineSwitch> end_of_recovery(const postgres::Layout& place) {
   return history->back();
 }
 
-// PostgreSQL takes a segment that is not there for the end of the log, and promotes: what ended at a gap is not the
-// latest.
-Status reached_the_end(const TimelineSwitch& end, const RestorePlan& plan) {
-  const std::string& newest = plan.newest_segment;
-  const auto number = backup::number_of(newest);
-  // An older timeline, where that is what was asked for, ends where it ends.
-  if (!number || backup::timeline_of(newest) != plan.timeline) return {};
-  if (end.timeline == plan.timeline && end.end.value >> 24 >= *number) return {};
-  return fail(Code::kInvalid, fmt::format("{}: recovery came to {} on timeline {}, and {} is stored: a segment between "
-                                          "them is missing. A time before the gap can be restored",
-                                          kEndsEarly, to_string(end.end), end.timeline, newest));
-}
-
 Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const RestoredMark& mark) {
   // What pgBackRest wrote for this one recovery must not lead the next.
   const auto cleaned = postgres::clean_auto_conf(place, [](const postgres::AutoSetting& setting) {
@@ -179,6 +151,28 @@ std::string archive_program() {
   std::error_code failed;
   const auto own = std::filesystem::read_symlink("/proc/self/exe", failed);
   return (failed ? std::filesystem::path("/usr/local/bin") : own.parent_path()) / "twinspan-archive";
+}
+
+Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
+                    std::vector<std::string> options, int64_t timeline, std::chrono::milliseconds longest,
+                    const std::stop_token& stop) {
+  options.insert(options.end(), {"--tablespace-map-all=" + tablespaces,
+                                 fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}",
+                                             archive_program(), program.config(), program.stanza(), timeline),
+                                 "restore"});
+  if (auto done = program.run_checked(std::move(options), {longest, false, {}}, stop); !done)
+    return std::unexpected(done.error());
+  if (!postgres::exists(place.pgdata() + "/PG_VERSION"))
+    return fail(Code::kInternal, "pgbackrest restore succeeded, and there are no data");
+  return {};
+}
+
+std::string gap_after(const TimelineSwitch& end, const std::string& newest, uint32_t timeline) {
+  const auto number = backup::number_of(newest);
+  if (!number || backup::timeline_of(newest) != timeline) return "";
+  if (end.timeline == timeline && backup::segment_number(end.end.value) >= *number) return "";
+  return fmt::format("recovery came to {} on timeline {}, and {} is stored: a segment between them is missing",
+                     to_string(end.end), end.timeline, newest);
 }
 
 bool is_final(const Error& error) {
@@ -214,7 +208,11 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   said.plan = {first.label, std::string(backup::to_string(first.kind)), to_string(first.stop), plan->timeline,
                first.size_bytes};
   tell(Step::kFetching);
-  if (auto fetched = fetch(needs, place, *config, from.stanza, *plan, stop); !fetched) return fetched;
+  if (auto fetched =
+          fetch_backup(program, place, tablespaces_of(needs.layout),
+                       backup::options_of(plan->goal, plan->timeline, first.label), plan->timeline, kLongest, stop);
+      !fetched)
+    return fetched;
   tell(Step::kRecovering);
   if (auto configured = configure(needs, place, stop); !configured) return configured;
   if (auto recovered = recover(needs, place, stop); !recovered) {
@@ -225,8 +223,10 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   }
   const auto end = end_of_recovery(place);
   if (!end) return std::unexpected(end.error());
+  // What ended at a gap is not the latest.
   if (plan->goal.kind == backup::Goal::Kind::kLatest)
-    if (auto whole = reached_the_end(*end, *plan); !whole) return whole;
+    if (const std::string gap = gap_after(*end, plan->newest_segment, plan->timeline); !gap.empty())
+      return fail(Code::kInvalid, fmt::format("{}: {}. A time before the gap can be restored", kEndsEarly, gap));
   said.reached = to_string(end->end);
   if (auto put = put_in_place(place, needs.layout, {from.name, false, said.reached}); !put) return put;
   tell(Step::kRestored);

@@ -4,18 +4,32 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
 #include "engines/postgres/settings.hpp"
+#include "failover/report.hpp"
+#include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 
 namespace twinspan::worker {
 
 // twinspan-archive, beside this program.
 std::string archive_program();
+
+// `pgbackrest restore` with `options` into the empty pgdata of `place`. Recovery gets its log by twinspan-archive,
+// along `timeline`; tablespaces go below `tablespaces`.
+Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
+                    std::vector<std::string> options, int64_t timeline, std::chrono::milliseconds longest,
+                    const std::stop_token& stop);
+
+// PostgreSQL takes a segment that is not there for the end of the log, and promotes. Words for a recovery that ended at
+// `end` and should have come to `newest`, the newest stored segment of that timeline; empty: it did, or `newest` is
+// another timeline's: an older one, where that is what was asked for, ends where it ends.
+std::string gap_after(const TimelineSwitch& end, const std::string& newest, uint32_t timeline);
 
 struct RestoreNeeds {
   postgres::Children& children;

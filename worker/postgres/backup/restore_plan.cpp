@@ -49,15 +49,13 @@ Status exists(const PgBackRest& program, const backup::StanzaInfo& info, const G
 Result<std::vector<backup::Departure>> history_of(const PgBackRest& program, const std::string& folder,
                                                   const Archive& archive, backup::Timeline timeline,
                                                   const std::stop_token& stop) {
-  std::vector<backup::Departure> departures;
   const std::string name = postgres::history_file_name(timeline);
-  if (archive.listing.find(name) == std::string::npos) return departures;
+  if (archive.listing.find(name) == std::string::npos) return std::vector<backup::Departure>{};
   const auto text = list(program, {"repo-get", folder + "/" + name}, stop);
   if (!text) return std::unexpected(text.error());
   const auto history = postgres::parse_history(*text);
   if (!history) return std::unexpected(history.error());
-  for (const TimelineSwitch& one : *history) departures.push_back({one.timeline, one.end.value});
-  return departures;
+  return backup::departures_of(*history);
 }
 
 // One that the archive has as a whole by now says nothing more.
@@ -112,7 +110,7 @@ Result<std::string> newest_of(const PgBackRest& program, const std::string& fold
                               const Lineage& lineage, const std::stop_token& stop) {
   const std::string newest = backup::newest_folder(archive.listing, lineage.timeline);
   if (newest.empty()) {
-    const uint64_t left = lineage.history.empty() ? 0 : lineage.history.back().position >> 24;
+    const uint64_t left = lineage.history.empty() ? 0 : backup::segment_number(lineage.history.back().position);
     return left == 0 ? std::string() : backup::segment_name(lineage.timeline, left - 1);
   }
   const auto listing = list(program, {"repo-ls", folder + "/" + newest}, stop);
@@ -129,9 +127,9 @@ Result<backup::Found> look_for(const PlanNeeds& needs, const Goal& goal, const s
   Position oldest{UINT64_MAX};
   for (const backup::BackupSet& one : backups)
     if (goal.label.empty() || one.label == goal.label) oldest = std::min(oldest, one.stop);
-  const auto look =
-      search_log({needs.children, needs.program, needs.place, backups.back().system_id},
-                 backup::Walk(lineage.timeline, lineage.history, *newest, oldest.value >> 24), goal, stop);
+  const auto look = search_log(
+      {needs.children, needs.program, needs.place, backups.back().system_id},
+      backup::Walk(lineage.timeline, lineage.history, *newest, backup::segment_number(oldest.value)), goal, stop);
   if (!look) return std::unexpected(look.error());
   return backup::found_in(*look, goal);
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "backup/archive.hpp"
+#include "backup/goal.hpp"
 #include "backup/pgbackrest.hpp"
 #include "core/guarded.hpp"
 #include "core/log.hpp"
@@ -95,17 +96,8 @@ class RestoreTest {
     if (!stored) return std::unexpected(stored.error());
     newest_ = stored->newest_segment;
     log::info("restoring", {{"label", order_.test.label}, {"timeline", order_.test.timeline}, {"newest", newest_}});
-    const auto done = program.run_checked(
-        {"--set=" + order_.test.label, "--type=default", fmt::format("--target-timeline={}", order_.test.timeline),
-         "--tablespace-map-all=" + tablespaces_of(layout),
-         fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}", archive_program(), *config,
-                     order_.stanza, order_.test.timeline),
-         "restore"},
-        {kLongest, false, {}}, stop_);
-    if (!done) return std::unexpected(done.error());
-    if (!postgres::exists(layout.pgdata() + "/PG_VERSION"))
-      return fail(Code::kInternal, "pgbackrest restore succeeded, and there are no data");
-    return {};
+    return fetch_backup(program, layout, tablespaces_of(layout), backup::options_of({}, timeline(), order_.test.label),
+                        timeline(), kLongest, stop_);
   }
 
   Status configure() {
@@ -139,8 +131,7 @@ class RestoreTest {
     }
   }
 
-  // PostgreSQL takes a segment that is not there for the end of the log. Its own new history says where it ended. The
-  // end, for people.
+  // PostgreSQL's own new history says where recovery ended. The end, for people.
   Result<std::string> came_to_the_end(postgres::Session& session) {
     const auto text =
         session.query("SELECT pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history')",
@@ -150,19 +141,12 @@ class RestoreTest {
     if (!history) return std::unexpected(history.error());
     if (history->empty()) return fail(Code::kInternal, "the history of the restored timeline says nothing");
     const TimelineSwitch& end = history->back();
-    const std::string words = to_string(end.end);
-    const auto number = backup::number_of(newest_);
-    const auto timeline = static_cast<uint32_t>(order_.test.timeline);
-    if (number && backup::timeline_of(newest_) > timeline) {
+    if (backup::is_segment(newest_) && backup::timeline_of(newest_) > timeline()) {
       moved_ = true;
-      return fail(Code::kInvalid, fmt::format("the link went on from timeline {} meanwhile", timeline));
+      return fail(Code::kInvalid, fmt::format("the link went on from timeline {} meanwhile", timeline()));
     }
-    const bool whole = !number || backup::timeline_of(newest_) < timeline ||
-                       (end.timeline == timeline && end.end.value >> 24 >= *number);
-    if (whole) return words;
-    return fail(Code::kInvalid, fmt::format("recovery came to {} on timeline {}, and {} is stored: a segment between "
-                                            "them is missing",
-                                            words, end.timeline, newest_));
+    if (const std::string gap = gap_after(end, newest_, timeline()); !gap.empty()) return fail(Code::kInvalid, gap);
+    return to_string(end.end);
   }
 
   Status ask(postgres::Session& session) {
@@ -171,6 +155,8 @@ class RestoreTest {
     if (!order_.test.amcheck) return {};
     return check_heap_and_indexes(needs_.children, needs_.layout, kPort, stop_);
   }
+
+  uint32_t timeline() const { return static_cast<uint32_t>(order_.test.timeline); }
 
   const RestoreTestNeeds& needs_;
   const RestoreTestOrder& order_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 
 #include "core/log.hpp"
 
@@ -66,12 +67,6 @@ std::vector<std::string> archive_states(const postgres::Layout& layout) {
   return names;
 }
 
-std::vector<backup::Departure> departures_of(const std::vector<TimelineSwitch>& history) {
-  std::vector<backup::Departure> departures;
-  for (const TimelineSwitch& one : history) departures.push_back({one.timeline, one.end.value});
-  return departures;
-}
-
 }  // namespace
 
 void TailKeeper::run(const std::stop_token& stop) {
@@ -101,11 +96,13 @@ void TailKeeper::look(const std::stop_token& stop) {
     return;
   }
   // Of another database, timeline or repository nothing counts that was known.
-  if (!place_ || place_->stanza != place->stanza || life_ != local.life || timeline_ != local.seen->timeline) forget();
+  const auto log_of = [](const Place& one) { return std::tie(one.repository, one.stanza); };
+  if (!place_ || log_of(*place_) != log_of(*place) || life_ != local.life || timeline_ != local.seen->timeline)
+    forget();
   place_ = place;
   life_ = local.life;
   timeline_ = local.seen->timeline;
-  history_ = departures_of(local.history);
+  history_ = backup::departures_of(local.history);
   const uint64_t flushed = local.seen->received.value;
   const std::string segment = backup::segment_at(timeline_, flushed);
   // A segment is whole a moment before PostgreSQL notes that it waits: what was unfinished before counts for a look.

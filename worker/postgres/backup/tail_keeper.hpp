@@ -20,8 +20,8 @@ namespace twinspan::worker {
 
 class TailKeeper {
  public:
-  struct Place {  // where tails go, while this member may store
-    std::string config, stanza;
+  struct Place {                             // where tails go, while this member may store
+    std::string config, stanza, repository;  // repository: endpoint, bucket and prefix
     std::chrono::seconds max_delay{60};
     bool operator==(const Place&) const = default;
   };

@@ -31,7 +31,7 @@ struct TailView {
 
 // nullopt: nothing was written since the last one, or it is not its time.
 inline std::optional<backup::TailName> next_tail(const TailView& view) {
-  if (view.flushed % backup::kWalSegmentBytes == 0) return std::nullopt;  // no segment is unfinished
+  if (view.flushed % backup::kSegmentBytes == 0) return std::nullopt;  // no segment is unfinished
   backup::TailName next{backup::segment_at(view.timeline, view.flushed), view.flushed};
   if (view.stored && view.stored->segment == next.segment && view.stored->end >= next.end) return std::nullopt;
   if (view.began_at && view.now - *view.began_at < tail_period(view.max_delay)) return std::nullopt;
