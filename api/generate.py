@@ -198,6 +198,7 @@ ENUMS = {
     "Backup.spec.kind": "BackupKind",
     "Backup.spec.keep": "BackupKeep",
     "Backup.status.verified.level": "VerifiedLevel",
+    "BackupSchedule.spec.takeFrom": "TakeFrom",
     "BackupSchedule.status.last.kind": "BackupKind",
     "BackupSchedule.status.runs.current.kind": "BackupKind",
     "BackupSchedule.status.verified.read": "TestOutcome",

@@ -60,7 +60,7 @@ function(twinspan_test_headers)
 endfunction()
 
 # The tests of one room: every .cpp file of tests/<kind>/<name>/ becomes one program with a ctest entry of that kind. With SHARDS n it
-# gets n entries, each with a share of the tests: those that mostly wait run beside each other.
+# gets n entries, each with a share of the tests: those that mostly wait run beside each other, the longest first.
 function(twinspan_tests kind name)
   cmake_parse_arguments(TESTS "" "TIMEOUT;SHARDS" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${kind}/${name}/*.cpp)
@@ -88,14 +88,14 @@ function(twinspan_tests kind name)
   endif()
   if(NOT TESTS_SHARDS)
     add_test(NAME ${kind}_${name} COMMAND ${target})
-    set_tests_properties(${kind}_${name} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT})
+    set_tests_properties(${kind}_${name} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT} COST ${TESTS_TIMEOUT})
     return()
   endif()
   foreach(shard RANGE 1 ${TESTS_SHARDS})
     math(EXPR index "${shard} - 1")
     add_test(NAME ${kind}_${name}_${shard} COMMAND ${target})
     # Where GTEST_OUTPUT names a folder, each share gets a file of its own in it.
-    set_tests_properties(${kind}_${name}_${shard} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT}
+    set_tests_properties(${kind}_${name}_${shard} PROPERTIES LABELS ${kind} TIMEOUT ${TESTS_TIMEOUT} COST ${TESTS_TIMEOUT}
       ENVIRONMENT "GTEST_TOTAL_SHARDS=${TESTS_SHARDS};GTEST_SHARD_INDEX=${index}"
       ENVIRONMENT_MODIFICATION "GTEST_OUTPUT=string_append:${target}_${shard}.xml")
   endforeach()

@@ -83,9 +83,9 @@ std::vector<DroppedLog> dropped_of(const Json& ranges) {
 }
 
 Json to_json(const BackupReport& report) {
-  Json json = {{"stanza", report.stanza},     {"ready", report.ready},     {"archiving", report.archiving},
-               {"timeline", report.timeline}, {"trouble", report.trouble}, {"stored", report.stored},
-               {"waiting", report.waiting}};
+  Json json = {{"stanza", report.stanza},     {"ready", report.ready},           {"archiving", report.archiving},
+               {"timeline", report.timeline}, {"trouble", report.trouble},       {"stored", report.stored},
+               {"waiting", report.waiting},   {"atReplicas", report.at_replicas}};
   if (const auto& said = report.continuous) {
     json["continuous"] = {{"seenAt", said->seen_at},
                           {"tail", said->tail},
@@ -149,6 +149,7 @@ BackupReport backup_report_of(const Json& details) {
       report.continuous->unsafe_seconds = integer_of(said, "unsafeSeconds");
   }
   report.dropped = dropped_of(member_of(json, "dropped"));
+  report.at_replicas = member_of(json, "atReplicas") == true;
   const Json& run = member_of(json, "run");
   if (const auto phase = word_of<BackupReport::Phase>(kPhases, text_of(run, "phase")))
     report.run = {text_of(run, "uid"),

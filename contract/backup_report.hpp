@@ -19,13 +19,14 @@ struct DroppedLog {
 };
 
 struct BackupReport {
-  std::string stanza;      // that it stores in; empty: nowhere
-  bool ready = false;      // the repository was reached, and is there
-  bool archiving = false;  // PostgreSQL runs with archive_mode: before its restart it keeps nothing back
-  int64_t timeline = 0;    // that it writes, of a primary that may store; 0: it is none
-  std::string trouble;     // why not, or why the log is not stored; empty: all is well
-  std::string stored;      // the last file of the log that this member knows to be stored
-  std::string waiting;     // the one that waits now
+  std::string stanza;        // that it stores in; empty: nowhere
+  bool ready = false;        // the repository was reached, and is there
+  bool archiving = false;    // PostgreSQL runs with archive_mode: before its restart it keeps nothing back
+  int64_t timeline = 0;      // that it writes, of a primary that may store; 0: it is none
+  std::string trouble;       // why not, or why the log is not stored; empty: all is well
+  std::string stored;        // the last file of the log that this member knows to be stored
+  std::string waiting;       // the one that waits now
+  bool at_replicas = false;  // this agent knows how a replica is backed up: as the replica, or as its primary
 
   struct Continuous {                       // of the member that stores the log
     int64_t seen_at = 0;                    // seconds since 1970

@@ -4,6 +4,7 @@
 
 #include "api/validate.hpp"
 #include "backup/parent.hpp"
+#include "controllers/backup/source_decide.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -50,6 +51,25 @@ void note_completion(api::BackupStatus& status, const BackupReport::Run& run) {
   if (!run.message.empty()) status.message = run.message;
 }
 
+// Who was primary when the attempt was asked for: a replica that copies under another one may copy what is the link's
+// no more. What was not asked for yet is asked for under the present one.
+std::string begun_under(const BackupSeen& seen, const std::string& uid, const api::BackupStatus& status,
+                        const std::string& primary) {
+  const auto& asked = seen.link->status.backup;
+  if (!asked || !asked->run || asked->run->uid != uid || asked->run->attempt != status.attempts) return primary;
+  return asked->archiver;
+}
+
+// A replica may be gone for good, or made anew for hours, and nobody's primary for it. Empty: it copies.
+std::string lost_at_replica(const api::BackupStatus& status, const BackupSeen& seen, bool its) {
+  if (seen.silent.contains(*status.endpoint))
+    return fmt::format("{} said nothing for {} s", *status.endpoint, kSilent.count());
+  const auto began = parse_rfc3339(status.started_at.value_or(""));
+  if (find_member(seen, *status.endpoint) && !its && began && seen.now - *began > kSilent)
+    return fmt::format("{} has not begun it", *status.endpoint);
+  return "";
+}
+
 // Of one that runs.
 void follow(api::BackupStatus& status, const BackupSeen& seen, const api::Backup& backup, const std::string& primary,
             const api::BackupAssignment& assignment) {
@@ -70,8 +90,11 @@ void follow(api::BackupStatus& status, const BackupSeen& seen, const api::Backup
                                : run->message);
   }
   if (its && run->phase == BackupReport::Phase::kFailed && run->no_parent) return give_up(status, run->message);
-  if (!primary.empty() && primary != status.endpoint)
-    return give_up_attempt(status, fmt::format("{} is primary no more", *status.endpoint));
+  const std::string former = begun_under(seen, backup.metadata.uid, status, primary);
+  if (!primary.empty() && primary != former)
+    return give_up_attempt(status, fmt::format("{} is primary no more", former));
+  if (status.endpoint != former)
+    if (const std::string why = lost_at_replica(status, seen, its); !why.empty()) return give_up_attempt(status, why);
   if (status.repository && status.repository != api::repository_of(assignment.destination.s3))
     return give_up_attempt(status, "the schedule names another repository now");
   if (!its) return;
@@ -82,7 +105,7 @@ void follow(api::BackupStatus& status, const BackupSeen& seen, const api::Backup
 
 // Of one that waits. True: it begins.
 bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::string& primary,
-               const api::BackupAssignment& assignment) {
+               const api::BackupAssignment& assignment, const api::BackupScheduleSpec& spec) {
   if (status.attempts > 0 && status.started_at) {
     const auto began = parse_rfc3339(*status.started_at);
     if (began && seen.now - *began < kBetweenAttempts * status.attempts) return false;
@@ -91,8 +114,13 @@ bool may_begin(api::BackupStatus& status, const BackupSeen& seen, const std::str
     status.message = "waits for a primary";
     return false;
   }
+  const Source source = choose_source({seen.members, primary, assignment.stanza, spec, status});
+  if (source.endpoint.empty()) {
+    status.message = source.why;
+    return false;
+  }
   status.phase = BackupPhase::kRunning;
-  status.endpoint = primary;
+  status.endpoint = source.endpoint;
   status.stanza = assignment.stanza;
   status.repository = api::repository_of(assignment.destination.s3);
   ++status.attempts;
@@ -113,7 +141,8 @@ bool runs(const api::BackupStatus& status) {
 }
 
 std::optional<api::BackupRun> look_after(const std::vector<std::shared_ptr<const api::Backup>>& backups,
-                                         const BackupSeen& seen, const std::string& primary, BackupLook& look) {
+                                         const BackupSeen& seen, const std::string& primary,
+                                         const api::BackupScheduleSpec& spec, BackupLook& look) {
   std::optional<api::BackupRun> running;
   const auto run_of = [&](const api::Backup& backup, const api::BackupStatus& status) {
     running = {backup.metadata.name, backup.metadata.uid, status.endpoint.value_or(""), status.attempts,
@@ -133,7 +162,7 @@ std::optional<api::BackupRun> look_after(const std::vector<std::shared_ptr<const
       status.message = fmt::format("waits for Backup {}", running->name);
     else if (seen.link->status.backup && seen.link->status.backup->expire)
       status.message = "waits until what retention lets go is deleted";
-    else if (may_begin(status, seen, primary, *look.assignment))
+    else if (may_begin(status, seen, primary, *look.assignment, spec))
       run_of(*backup, status);
   }
   look.busy = look.busy || running.has_value();

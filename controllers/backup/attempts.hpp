@@ -16,6 +16,7 @@ bool runs(const api::BackupStatus& status);
 // What look.assignment's members are to run; nullopt: nothing. Into look.backups goes how each of them is now. At most
 // one runs, the oldest first.
 std::optional<api::BackupRun> look_after(const std::vector<std::shared_ptr<const api::Backup>>& backups,
-                                         const BackupSeen& seen, const std::string& primary, BackupLook& look);
+                                         const BackupSeen& seen, const std::string& primary,
+                                         const api::BackupScheduleSpec& spec, BackupLook& look);
 
 }  // namespace twinspan::controllers

@@ -267,7 +267,7 @@ void serve(const api::BackupSchedule& schedule, const BackupSeen& seen, BackupLo
     const std::string repository = api::repository_of(schedule.spec.destination.s3);
     const RepositoryView view = view_of_repository(member ? &member->backup : nullptr, *stanza, repository, seen.now);
     const std::set<std::string> gone = gone_of(view, backups, status, repository);
-    assignment.run = look_after(backups, seen, primary, look);
+    assignment.run = look_after(backups, seen, primary, schedule.spec, look);
     for (const Backup& one : backups)
       if (one->status.label && gone.contains(*one->status.label))
         look.backups[one->metadata.name].message = "its data are not in the repository any more";

@@ -15,12 +15,16 @@
 #include "controllers/backup/run_decide.hpp"
 #include "controllers/backup/test_decide.hpp"
 #include "core/clock.hpp"
+#include "failover/report.hpp"
 
 namespace twinspan::controllers {
 
 struct MemberSeen {  // whose report is fresh
   std::string system_id;
   BackupReport backup;
+  std::optional<uint32_t> timeline = std::nullopt;
+  std::optional<double> lag_seconds = std::nullopt;
+  std::map<std::string, MemberReport::Downstream> downstreams = {};
 };
 
 // A schedule that is made anew, as tools replace objects, must not let go of all that waits to be stored meanwhile.
@@ -39,6 +43,7 @@ struct BackupSeen {
   // By stanza: labels that a Backup of this namespace keeps forever, whichever schedule made it and is gone by now.
   std::map<std::string, std::set<std::string>> forever;
   std::chrono::seconds unscheduled_for = kUnscheduledGrace;  // since when no schedule names the link
+  std::set<std::string> silent;                              // endpoints that were not heard of for kSilent
   WallTime now{};
 };
 
@@ -52,6 +57,7 @@ struct BackupLook {
 };
 
 inline constexpr int64_t kBackupAttempts = 3;
+inline constexpr std::chrono::seconds kSilent{60};  // whoever copies and says nothing that long has lost the attempt
 
 BackupLook decide_backups(const BackupSeen& seen);
 

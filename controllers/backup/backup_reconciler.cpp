@@ -44,9 +44,22 @@ std::map<std::string, MemberSeen> BackupReconciler::members_of(const api::Replic
   for (const auto& [endpoint, field] : api::endpoint_places(link)) {
     const MemberView view = view_of(reports_.latest(key_of(link.metadata), endpoint->name), now);
     if (const MemberReport* report = view.fresh())
-      members[endpoint->name] = {report->system_id, backup_report_of(report->details)};
+      members[endpoint->name] = {report->system_id, backup_report_of(report->details), report->timeline,
+                                 report->lag_seconds, report->downstreams};
   }
   return members;
+}
+
+std::set<std::string> BackupReconciler::silent_of(const api::ReplicationLink& link, bool primary_heard) const {
+  std::set<std::string> silent;
+  const BootTime now = clock_.boot_now();
+  for (const auto& [endpoint, field] : api::endpoint_places(link)) {
+    const auto latest = reports_.latest(key_of(link.metadata), endpoint->name);
+    const MemberView view = view_of(latest, now);
+    // One that nobody asks has no pod; an operator that has only just begun has not heard the primary either.
+    if (latest ? !view.fresh() && view.age >= kSilent : primary_heard) silent.insert(endpoint->name);
+  }
+  return silent;
 }
 
 template <class T>
@@ -174,7 +187,10 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
     for (const auto& one : caches_.schedules_in(schedule->spec.destination.s3))
       seen.neighbours[{one->metadata.ns, one->metadata.name}] = one;
   }
-  if (seen.link) seen.members = members_of(*link);
+  if (seen.link) {
+    seen.members = members_of(*link);
+    seen.silent = silent_of(*link, seen.members.contains(link->status.primary.value_or("")));
+  }
   seen.now = clock_.wall_now();
   seen.unscheduled_for = unscheduled_for(key, !seen.schedules.empty());
   if (seen.link && link->status.backup && link->status.backup->test) {

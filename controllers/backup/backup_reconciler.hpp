@@ -32,6 +32,7 @@ class BackupReconciler {
 
  private:
   std::map<std::string, MemberSeen> members_of(const api::ReplicationLink& link) const;
+  std::set<std::string> silent_of(const api::ReplicationLink& link, bool primary_heard) const;
   template <class T>
   // False: it is gone.
   Result<bool> write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,

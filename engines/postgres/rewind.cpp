@@ -14,7 +14,7 @@ namespace twinspan::postgres {
 std::string rewind_marker(const Layout& layout) { return layout.data_dir + "/rewinding"; }
 
 Status rewind(Children& children, const Layout& layout, const Upstream& source, const std::string& endpoint,
-              const std::stop_token& stop) {
+              bool from_archive, const std::stop_token& stop) {
   if (auto settled = settle_for_rewind(layout, source, endpoint, stop); !settled) return settled;
   // The slot first: from here on the source keeps what the rewound instance will want to stream.
   if (auto slot = ensure_slot_at(layout, source, endpoint, std::chrono::seconds(5), stop); !slot) return slot;
@@ -32,6 +32,7 @@ Status rewind(Children& children, const Layout& layout, const Upstream& source, 
                   {},
                   std::chrono::hours(24),
                   {}};
+  if (from_archive) command.arguments.push_back("--restore-target-wal");
   command.on_line = [&touched](std::string_view line) {
     // It announces that it begins to copy; before, it only read.
     if (line.find("reading source file list") != std::string_view::npos) return;

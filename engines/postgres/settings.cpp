@@ -111,6 +111,7 @@ std::map<std::string, std::string> agents_settings(const Layout& layout, const S
     // same, though seldom: the stock pgBackRest knows whole segments only.
     values["archive_timeout"] = "300s";
   }
+  if (!settings.restore_command.empty()) values["restore_command"] = settings.restore_command;
   return values;
 }
 

@@ -24,6 +24,7 @@ struct Settings {
   bool accept_clients = true;        // false: a warm standby, which nobody but the agent reads
   std::vector<std::string> hba;      // people's lines of pg_hba.conf, found to be right by PostgreSQL (hba.hpp)
   std::string archive_command;       // empty: nothing is archived, and archive_mode stays off
+  std::string restore_command;       // of a replica whose upstream lacks log (archive/follow.hpp); empty: none
   // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
   std::map<std::string, int64_t> recovery_floor;
 };

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 namespace twinspan::postgres {
 namespace {
@@ -111,6 +113,33 @@ Status settle_for_rewind(const Layout& layout, const Upstream& upstream, const s
   auto done = session->simple("CHECKPOINT", std::chrono::minutes(10), stop);
   if (!done) return std::unexpected(done.error());
   return {};
+}
+
+Result<Place> ask_place(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                        std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  auto session = open_sql(layout, upstream, endpoint, timeout, stop);
+  if (!session) return std::unexpected(session.error());
+  // What pg_rewind may read, this role may.
+  const auto rows =
+      session->query("SELECT convert_from(pg_read_binary_file('postmaster.pid'), 'UTF8')", {}, timeout, stop);
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->size() != 1 || !rows->front().front()) return fail(Code::kInternal, "postmaster.pid: expected one row");
+  return place_in(*rows->front().front());
+}
+
+Result<Place> place_in(const std::string& postmaster_pid) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at <= postmaster_pid.size();) {
+    const size_t end = std::min(postmaster_pid.find('\n', at), postmaster_pid.size());
+    lines.push_back(postmaster_pid.substr(at, end - at));
+    at = end + 1;
+  }
+  constexpr size_t kData = 1, kPort = 3, kSocket = 4;
+  if (lines.size() <= kSocket || lines[kData].empty() || lines[kSocket].empty())
+    return fail(Code::kInvalid, "postmaster.pid: expected the data directory, the port and a socket's directory");
+  const int port = std::atoi(lines[kPort].c_str());
+  if (port <= 0) return fail(Code::kInvalid, "postmaster.pid: expected a port, got \"" + lines[kPort] + "\"");
+  return Place{lines[kData], lines[kSocket], port};
 }
 
 }  // namespace twinspan::postgres

@@ -41,4 +41,14 @@ Result<Session> reserve_repair(const Layout& layout, const Upstream& primary, co
 Status settle_for_rewind(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
                          const std::stop_token& stop = {});
 
+// Where the other member's data and socket are, as its own machine names them.
+struct Place {
+  std::string pgdata, socket_directory;
+  int port = 0;
+};
+Result<Place> ask_place(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
+                        std::chrono::milliseconds timeout, const std::stop_token& stop = {});
+// Of postmaster.pid (PostgreSQL's miscadmin.h, LOCK_FILE_LINE_…). kInvalid: a line is missing.
+Result<Place> place_in(const std::string& postmaster_pid);
+
 }  // namespace twinspan::postgres

@@ -77,8 +77,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
           clock_, [directory = options_.layout.data_dir] { return touch_disk(directory); },
           [this](const postgres::Volume& volume) { local_.update([&](Local& local) { local.volume = volume; }); }),
       repository_(secrets_),
-      jobs_(
-          {children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_, repository_}),
+      jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_, repository_,
+             [this] { return backups_.archive(); }}),
       runner_(jobs_, clock_,
               [this](const Job& job, const Status& outcome) {
                 if (outcome || outcome.error().code != Code::kCancelled)
@@ -87,7 +87,7 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
                 changed_.raise();
                 prober_.poke();
               }),
-      backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_,
+      backups_({children_, options_.layout, options_.postgres_port, repository_, clock_, local_, options_.address,
                 [this] { return standing(); }}),
       queries_(options_.layout, options_.postgres_port, clock_, [this] { return asker(); }),
       imports_({children_, options_.layout, options_.owner_dir, options_.postgres_port, secrets_, clock_, local_,
@@ -118,6 +118,8 @@ BackupKeeper::Standing Agent::standing() const {
   const Local local = local_.copy();
   standing.may_store =
       local.writable && keeper_.view(local.memory ? local.memory->lease : seconds(0)).tenure.has_value();
+  standing.follows =
+      !local.writable && local.process == ProcessState::kReplicaRunning && local.seen && local.seen->in_recovery;
   standing.ending = postmaster_.ending();
   standing.life = local.life;
   return standing;

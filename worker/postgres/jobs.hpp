@@ -1,7 +1,9 @@
 // What the agent does to its database: the effects of failover/log/member.hpp's actions, and two of its own. Each may
 // be repeated, and ends soon after its stop token is set.
 #pragma once
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <variant>
@@ -13,6 +15,7 @@
 #include "engines/postgres/owner.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "failover/log/member.hpp"
+#include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
@@ -63,6 +66,7 @@ class Jobs {
     LocalState& local;
     SecretSource& passwords;
     const RepositoryAccess& repository;
+    std::function<std::optional<PgBackRest>()> archive;  // of the link's log, where it can be read
   };
   explicit Jobs(Context context)
       : c_(context),
@@ -119,6 +123,8 @@ class Jobs {
   // repairs.cpp: what a member does for a connection or a log that is lost for good.
   Status end_false_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
   void look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop);
+  std::string from_archive(const Desired& desired, const Local& local, const postgres::Upstream& upstream,
+                           Position received, const std::stop_token& stop);
   void bound_wal(postgres::Settings& settings);
   Status keep_declared(const Desired& desired, const std::stop_token& stop);
   Status keep_objects(const Desired& desired, const Local& local, const std::string& owner,
@@ -151,6 +157,7 @@ class Jobs {
     BootTime since;
   };
   std::optional<Idle> receives_nothing_;
+  std::string rewinds_with_;        // restore_command while pg_rewind runs
   uint64_t bounded_for_bytes_ = 0;  // the volume that log was bounded by last
 };
 

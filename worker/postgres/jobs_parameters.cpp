@@ -96,7 +96,13 @@ Result<postgres::Settings> Jobs::settings_of(const Desired& desired, const std::
   settings.accept_clients = (as_primary || !desired.warm) && lines.has_value();
   if (desired.backup || desired.backup_of_another) settings.archive_command = archive_command_of(c_.layout);
   bound_wal(settings);
+  settings.restore_command = rewinds_with_;
   if (!following.empty()) {
+    // Of this upstream alone: who follows another may have it all from there.
+    const Local local = c_.local.copy();
+    if (!as_primary && local.log_gap && local.log_gap->upstream == following &&
+        local.log_gap->data_life == local.data_life)
+      settings.restore_command = local.log_gap->restore_command;
     const auto upstream = find(desired, following);
     if (!upstream) return std::unexpected(upstream.error());
     settings.upstream = *upstream;

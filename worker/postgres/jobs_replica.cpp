@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "backup/archive.hpp"
 #include "core/log.hpp"
 #include "core/wait.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/clone.hpp"
 #include "engines/postgres/configure.hpp"
 #include "engines/postgres/data.hpp"
@@ -13,6 +16,7 @@
 #include "engines/postgres/rewind.hpp"
 #include "engines/postgres/slots.hpp"
 #include "engines/postgres/upstream.hpp"
+#include "worker/postgres/backup/restore_data.hpp"
 #include "worker/postgres/backup/restored_mark.hpp"
 #include "worker/postgres/jobs.hpp"
 #include "worker/postgres/memory_file.hpp"
@@ -150,8 +154,14 @@ Status Jobs::carry_out(const Rewind& job, const Desired& desired, const std::sto
   if (!source) return std::unexpected(source.error());
   doing(MemberState::kRewinding, Progress{"Rewinding", 0, 0});
   if (auto stopped = c_.postmaster.stop(postgres::StopMode::kFast, kDatabaseStops); !stopped) return stopped;
-  if (auto configured = configure(desired, "", false, stop); !configured) return configured;
-  const auto rewound = postgres::rewind(c_.children, c_.layout, *source, desired.settings.endpoint, stop);
+  // From where the histories part to the end of the log here, and some of that may be gone: the archive has it.
+  if (const auto archive = c_.archive())
+    if (const auto own = postgres::read_ancestry(c_.children, c_.layout, stop))
+      rewinds_with_ = follow_command(*archive, {own->timeline, backup::departures_of(own->history)});
+  auto configured = configure(desired, "", false, stop);
+  const bool from_archive = !std::exchange(rewinds_with_, "").empty();
+  if (!configured) return configured;
+  const auto rewound = postgres::rewind(c_.children, c_.layout, *source, desired.settings.endpoint, from_archive, stop);
   if (rewound) {
     data_replaced(DataShape::kReplica);
     return copied(job.epochs);

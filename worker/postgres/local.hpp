@@ -40,7 +40,8 @@ struct Local {
     std::optional<Position> primary_end;  // how far the primary's log went then
   };
   std::optional<Comparison> comparison;
-  // The log that comes next can't be had here any more, or can't be replayed: only a clone helps.
+  // The log that comes next can't be had from the upstream any more, or can't be replayed: the archive helps, or a
+  // clone.
   struct LogGap {
     std::string upstream;
     Position needed, oldest;          // the end of the log here; the first that is still there
@@ -48,6 +49,7 @@ struct Local {
     uint64_t data_bytes = 0;          // to be copied
     std::optional<uint64_t> lacking;  // bytes of room that a clone beside the old data lacks here
     uint64_t data_life = 0;
+    std::string restore_command = {};  // that gets it from the archive; empty: it is not to be had there
   };
   std::optional<LogGap> log_gap;
   bool rewind_hopeless = false;  // pg_rewind said that it can't: what the rule allows to lose is replaced by a clone

@@ -90,7 +90,8 @@ MemberState state_of(const StatusInput& input) {
 
 // What is known of the gap is of this data, and of the upstream it is to follow now.
 bool needs_clone(const Local& local, const MemberView& view) {
-  return local.log_gap && local.log_gap->data_life == local.data_life && local.log_gap->upstream == view.upstream;
+  return local.log_gap && local.log_gap->data_life == local.data_life && local.log_gap->upstream == view.upstream &&
+         local.log_gap->restore_command.empty();
 }
 
 // What is so, and what happens next.
@@ -103,6 +104,7 @@ std::string gap_text(const StatusInput& input) {
           : fmt::format(
                 "{} has removed the log that is needed here next (the log here ends at {}, the oldest there is {})",
                 gap.upstream, to_string(gap.needed), to_string(gap.oldest));
+  if (!gap.restore_command.empty()) return text + "; it is got from the archive, which loses nothing";
   if (input.desired != nullptr && input.desired->paused)
     return text + "; it has to be cloned anew, which spec.paused forbids: set spec.paused to false";
   if (gap.lacking)

@@ -1,13 +1,16 @@
 // What a member does by itself for a connection that hangs and for log that is lost for good.
 #include <fmt/format.h>
 
+#include "backup/archive.hpp"
 #include "core/log.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/deaf.hpp"
 #include "engines/postgres/declared.hpp"
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/owner.hpp"
 #include "engines/postgres/tablespaces.hpp"
 #include "engines/postgres/upstream.hpp"
+#include "worker/postgres/backup/restore_data.hpp"
 #include "worker/postgres/disk_probe.hpp"
 #include "worker/postgres/jobs.hpp"
 
@@ -23,6 +26,8 @@ constexpr seconds kReceivesNothing{5};
 // A receiver ends by itself after wal_receiver_timeout. One that is silent for so long, and longer than it may be,
 // hangs.
 constexpr seconds kHangsForGood{30};
+// Whoever gets nothing out of the archive for so long, though it is there, is cloned.
+constexpr seconds kArchiveGivesUp{120};
 // Room that a clone needs beside the copy: log of the meantime.
 constexpr uint64_t kCloneReserve = 256ULL << 20;
 constexpr seconds kDeclaredInterval{10};
@@ -79,12 +84,34 @@ void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const st
   const uint64_t room = kept->data_bytes + kCloneReserve;
   if (const auto volume = volume_of(c_.layout.data_dir); volume && volume->free_bytes < room)
     gap.lacking = room - volume->free_bytes;
+  if (!desired.paused && now - receives_nothing_->since < kArchiveGivesUp)
+    gap.restore_command = from_archive(desired, local, *upstream, received, stop);
+  if (!gap.restore_command.empty() && (!local.log_gap || local.log_gap->restore_command.empty()))
+    log::info("log that the upstream has removed is got from the archive", {{"from", to_string(received)}});
   if (!local.log_gap)
     log::warn("the upstream has removed log that is needed here next",
               {{"upstream", gap.upstream}, {"needed", to_string(received)}, {"oldest", to_string(kept->oldest)}});
   c_.local.update([&](Local& one) {
     if (one.life == local.life) one.log_gap = gap;
   });
+}
+
+// restore_command of a replica that gets from the archive what its upstream has no more; empty: it can't. Only of the
+// primary's history, and only what comes next there: where another takes its place the replica follows that one, and
+// this is over.
+std::string Jobs::from_archive(const Desired& desired, const Local& local, const postgres::Upstream& upstream,
+                               Position received, const std::stop_token& stop) {
+  const auto archive = c_.archive();
+  if (!archive || !local.timeline) return "";
+  const auto theirs = postgres::ask_ancestry(c_.layout, upstream, desired.settings.endpoint, kTime, stop);
+  if (!theirs || theirs->in_recovery) return "";
+  const postgres::Ancestry own{local.system_id, *local.timeline, local.history, received, true};
+  if (postgres::judge(own, *theirs).kinship != postgres::Kinship::kSame) return "";
+  const postgres::Followed followed{theirs->timeline, backup::departures_of(theirs->history)};
+  const std::string next = postgres::segment_of_history(followed, received.value);
+  const auto stored = stored_digest(*archive, next, stop);
+  if (!stored || !*stored) return "";
+  return follow_command(*archive, followed);
 }
 
 Status Jobs::keep_declared(const Desired& desired, const std::stop_token& stop) {

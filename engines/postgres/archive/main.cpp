@@ -3,6 +3,7 @@
 //   twinspan-archive fetch CONFIG STANZA NAME TO [TIMELINE]  gets NAME from the repository, or where a whole segment is
 //   surely absent there what was flushed of it: 0, 1 (surely absent) or 126 (can't tell). TIMELINE: whose history is
 //   followed; absent: the archive alone is asked
+//   twinspan-archive follow CONFIG STANZA NAME TO HISTORY  gets the segment NAME for a replica of that history: 0 or 1
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,17 +13,20 @@
 
 #include "core/clock.hpp"
 #include "engines/postgres/archive/fetch.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/archive/request.hpp"
 
 namespace {
 
 using twinspan::postgres::FetchAnswer;
 
+// nullopt: a signal, SIGALRM after `longest_seconds` among them; 0: for as long as it takes.
 std::optional<int> archive_get(const std::string& config, const std::string& stanza, const std::string& name,
-                               const std::string& to) {
+                               const std::string& to, int longest_seconds = 0) {
   const pid_t child = fork();
   if (child < 0) return std::nullopt;
   if (child == 0) {
+    if (longest_seconds > 0) alarm(static_cast<unsigned>(longest_seconds));
     const std::string config_option = "--config=" + config, stanza_option = "--stanza=" + stanza;
     execl("/usr/bin/pgbackrest", "pgbackrest", config_option.c_str(), stanza_option.c_str(), "archive-get",
           name.c_str(), to.c_str(), nullptr);
@@ -71,6 +75,18 @@ int main(int argc, char** argv) {
                : twinspan::postgres::kExitEnding;
   if (what == "fetch" && (argc == 6 || argc == 7))
     return fetch(argv[2], argv[3], argv[4], argv[5], argc == 7 ? argv[6] : "0");
-  std::fputs("usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO [TIMELINE]\n", stderr);
+  if (what == "follow" && argc == 7) {
+    if (const auto followed = twinspan::postgres::parse_followed(argv[6]))
+      return twinspan::postgres::follow(
+          *followed, argv[4], argv[5], [&](const std::string& name, const std::string& to) {
+            return archive_get(argv[2], argv[3], name, to, twinspan::postgres::kFollowSeconds);
+          });
+    std::fprintf(stderr, "twinspan-archive: %s: expected a history, as 1@0000000003000148,2\n", argv[6]);
+    return 1;
+  }
+  std::fputs(
+      "usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO [TIMELINE] | "
+      "follow CONFIG STANZA NAME TO HISTORY\n",
+      stderr);
   return twinspan::postgres::kExitUnsure;
 }

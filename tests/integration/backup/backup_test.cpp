@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -563,81 +564,139 @@ TEST_F(BackupTest, LogThatWouldFillAVolumeIsLetGoAndToldAndAFullBackupFollows) {
   EXPECT_TRUE(back == rows) << back << ", not " << rows;
 }
 
-TEST_F(BackupTest, AnotherPodRestoresAndAsksWhatIsStoredAndFindsWhatIsWrongWithIt) {
+// It is neither cloned nor in anybody's way: what its primary has removed is in the repository.
+TEST_F(BackupTest, AReplicaWhoseLogIsGoneGetsItFromTheArchive) {
+  auto kept = cluster_->client().get(kube::kReplicationLinks, kLink);
+  ASSERT_TRUE(kept);
+  Json spec = kept->at("spec");
+  const auto limit = [](Json& endpoint) {
+    for (const char* name : {"max_slot_wal_keep_size", "wal_keep_size", "max_wal_size"})
+      endpoint["postgres"]["managed"]["parameters"][name] = "64MB";
+  };
+  limit(spec["source"]);
+  for (Json& one : spec["targets"]) limit(one);
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kReplicationLinks, kLink, {{"spec", spec}}));
   back_up();
-  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
-  run(target_, "CREATE INDEX ON rows (text)");
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
-  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
-  await_stored();
-  const auto verified = [&] { return status(kube::kBackupSchedules, "orders").value("verified", Json::object()); };
-  const auto tested = [&](const Json& test) {
+  fill();
+  const auto volume = [&](const char* endpoint) {
+    return cluster_->runtime().volume_folder(scenario_->pod(endpoint), "data");
+  };
+  const auto log_of = [&](const char* endpoint) { return cluster_->pod_log_tail(scenario_->pod(endpoint), 100000); };
+  // A clone replaces the directory.
+  const std::filesystem::path witness = volume("west") / "pgdata" / "witness";
+  std::ofstream(witness) << "the data are those of before\n";
+  const std::string needed = value(target_, "SELECT pg_walfile_name(pg_current_wal_lsn())");
+  ASSERT_TRUE(cluster_->runtime().freeze(scenario_->pod("west")));
+  ASSERT_TRUE(eventually([&] {
+    fill();
+    return !std::filesystem::exists(volume("east") / "pgdata/pg_wal" / needed);
+  })) << needed;
+  ASSERT_TRUE(stored_segment(needed));
+  const std::string rows = value(target_, "SELECT count(*) FROM filler");
+  ASSERT_TRUE(cluster_->runtime().thaw(scenario_->pod("west")));
+  EXPECT_TRUE(eventually([&] { return log_of("west").find("is got from the archive") != std::string::npos; }))
+      << log_of("west");
+  expect(scenario_->wait_streaming(kSettles));
+  EXPECT_TRUE(std::filesystem::exists(witness));
+  WriterTarget west = target_;
+  for (const Json& row : status(kube::kReplicationLinks, "orders").value("endpoints", Json::array()))
+    if (row.value("name", "") == "west") west.host = row.value("address", "");
+  EXPECT_TRUE(eventually([&] { return value(west, "SELECT count(*) FROM filler") == rows; }))
+      << value(west, "SELECT count(*) FROM filler") << ", not " << rows;
+  EXPECT_TRUE(eventually([&] { return value(west, "SHOW restore_command").empty(); }))
+      << "once it streams it asks its upstream alone: " << value(west, "SHOW restore_command");
+  // Nor does it stand in the way of anything: it can be the next primary.
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, {{"spec", {{"desiredPrimary", "west"}}}}));
+  EXPECT_TRUE(eventually([&] { return scenario_->primary() == "west"; }));
+}
+
+// What `verification` of a schedule does, each time it is asked for once.
+class VerificationTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    BackupTest::SetUp();
+    if (HasFatalFailure() || IsSkipped()) return;
+    back_up();
+    run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+    run(target_, "CREATE INDEX ON rows (text)");
+    create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+    ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+    run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
+    await_stored();
+  }
+  Json verified() { return status(kube::kBackupSchedules, "orders").value("verified", Json::object()); }
+  std::string label() { return status(kube::kBackups, "first").value("label", ""); }
+  void edit(const Json& verification, bool suspend) {
+    const auto patched = cluster_->client().merge_patch(
+        kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"verification", verification}, {"suspend", suspend}}}});
+    EXPECT_TRUE(patched) << patched.error().message;
+  }
+  Json tested(const Json& test) {
     Json verification;
     verification["schedule"] = "* * * * *";
     verification["restoreTest"] = test;
-    const auto patched = cluster_->client().merge_patch(
-        kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"verification", verification}, {"suspend", false}}}});
-    EXPECT_TRUE(patched) << patched.error().message;
+    edit(verification, false);
     EXPECT_TRUE(eventually([&] { return verified().value("restored", "") == "Running"; })) << verified();
-    // One, and no further one.
-    EXPECT_TRUE(
-        cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"suspend", true}}}}));
+    edit(Json::object(), true);  // one, and no further one
     EXPECT_TRUE(eventually([&] { return verified().value("restored", "") != "Running"; }, 300s)) << verified();
     EXPECT_TRUE(eventually([&] {
       return !cluster_->client().get(kube::kPods, {"shop", "orders-restore-test"}) &&
              !status(kube::kReplicationLinks, "orders")["backup"].contains("test");
     })) << status(kube::kReplicationLinks, "orders")["backup"];
     return verified();
-  };
+  }
+  // Every object is read by the archiver, once.
+  Json read() {
+    Json verification;
+    verification["schedule"] = verification["restoreTest"] = nullptr;
+    verification["readBack"] = "* * * * *";
+    edit(verification, false);
+    EXPECT_TRUE(eventually([&] { return verified().value("read", "") == "Running"; })) << verified();
+    verification["readBack"] = "0 6 * * 0";
+    edit(verification, true);
+    EXPECT_TRUE(eventually([&] { return verified().value("read", "") != "Running"; }, 300s)) << verified();
+    return verified();
+  }
+  void fails(const Json& asked, const std::string& words, const std::string& passed_at) {
+    const Json now = tested(asked);
+    EXPECT_EQ(now.value("restored", ""), "Failed") << now;
+    EXPECT_NE(now.value("restoredMessage", "").find(words), std::string::npos) << words << ": " << now;
+    EXPECT_EQ(now.value("restoredAt", ""), passed_at) << "when it last passed";
+    EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("status", ""), "False");
+  }
+  static Json only(const char* field, const Json& value) {
+    Json one = {{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}};  // none of the last test's
+    one[field] = Json::array({value});
+    return one;
+  }
+};
+
+TEST_F(VerificationTest, AnotherPodRestoresAndAsksWhatIsStored) {
   Json test;
   test["amcheck"] = true;
   test["checks"] = Json::array({{{"query", "SELECT count(*) FROM rows"}, {"atLeast", 2000}}});
   test["queries"] = {"SELECT * FROM rows ORDER BY text;", "SELECT pg_is_in_recovery() -- a comment"};
   const Json good = tested(test);
   EXPECT_EQ(good.value("restored", ""), "Passed") << good;
-  EXPECT_EQ(good.value("restoredLabel", ""), status(kube::kBackups, "first").value("label", ""));
+  EXPECT_EQ(good.value("restoredLabel", ""), label());
   EXPECT_GE(good.value("restoredSeconds", -1), 0);
   EXPECT_EQ(status(kube::kBackups, "first")["verified"].value("level", ""), "Restored");
   EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("status", ""), "True");
   printf("restored and asked: %s\n", good.dump().c_str());
-  const std::string passed_at = good.value("restoredAt", "");
-  // Every object is read by the archiver, once.
-  const auto read = [&] {
-    Json verification;
-    verification["schedule"] = verification["restoreTest"] = nullptr;
-    verification["readBack"] = "* * * * *";
-    EXPECT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
-                                               {{"spec", {{"verification", verification}, {"suspend", false}}}}));
-    EXPECT_TRUE(eventually([&] { return verified().value("read", "") == "Running"; })) << verified();
-    verification["readBack"] = "0 6 * * 0";
-    EXPECT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
-                                               {{"spec", {{"verification", verification}, {"suspend", true}}}}));
-    EXPECT_TRUE(eventually([&] { return verified().value("read", "") != "Running"; }, 300s)) << verified();
-    return verified();
-  };
   EXPECT_EQ(read().value("read", ""), "Passed") << verified();
   EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("reason", ""), "ReadPassed");
+  fails(only("checks", {{"query", "SELECT count(*) FROM rows"}, {"atLeast", 2001}}), "gives 2000, at least 2001",
+        good.value("restoredAt", "?"));
+  EXPECT_EQ(status(kube::kBackups, "first")["verified"].value("level", ""), "Restored") << "it once was";
+}
 
-  const auto fails = [&](const Json& asked, const std::string& words) {
-    const Json now = tested(asked);
-    EXPECT_EQ(now.value("restored", ""), "Failed") << now;
-    EXPECT_NE(now.value("restoredMessage", "").find(words), std::string::npos) << words << ": " << now;
-    EXPECT_EQ(now.value("restoredAt", ""), passed_at) << "when it last passed";
-    EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Verified").value("status", ""), "False");
-  };
-  const auto only = [](const char* field, const Json& value) {
-    Json one = {{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}};  // none of the last test's
-    one[field] = Json::array({value});
-    return one;
-  };
-  fails(only("checks", {{"query", "SELECT count(*) FROM rows"}, {"atLeast", 2001}}), "gives 2000, at least 2001");
-  fails(only("queries", "SELECT 1 / (i - 2000) FROM rows"), "division by zero");
-  fails(only("queries", "INSERT INTO rows SELECT 1"), "queries[0]");
-  fails(only("queries", "SELECT pg_read_file('/etc/passwd')"), "permission denied");
+TEST_F(VerificationTest, WhatIsWrongWithWhatIsStoredIsFound) {
+  fails(only("queries", "SELECT 1 / (i - 2000) FROM rows"), "division by zero", "");
+  fails(only("queries", "INSERT INTO rows SELECT 1"), "queries[0]", "");
+  fails(only("queries", "SELECT pg_read_file('/etc/passwd')"), "permission denied", "");
 
   // A byte of the backup is another one now.
-  const std::string folder = "/" + status(kube::kBackups, "first").value("label", "") + "/";
+  const std::string folder = "/" + label() + "/";
   std::string largest;
   for (const std::string& key : bucket_->keys(kBucket))
     if (key.find(folder) != key.npos && key.find("/bundle/") != key.npos) {
@@ -650,11 +709,9 @@ TEST_F(BackupTest, AnotherPodRestoresAndAsksWhatIsStoredAndFindsWhatIsWrongWithI
   bucket_->add(kBucket, largest, body);
   const Json hit = read();
   EXPECT_EQ(hit.value("read", ""), "Failed") << hit;
-  EXPECT_NE(hit.value("readMessage", "").find(status(kube::kBackups, "first").value("label", "?")), std::string::npos)
-      << hit;
+  EXPECT_NE(hit.value("readMessage", "").find(label()), std::string::npos) << hit;
   printf("read: %s\n", hit.dump().c_str());
-  fails({{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}}, "pgbackrest restore");
-  EXPECT_EQ(status(kube::kBackups, "first")["verified"].value("level", ""), "Restored") << "it once was";
+  fails({{"amcheck", false}, {"queries", Json::array()}, {"checks", Json::array()}}, "pgbackrest restore", "");
 }
 
 // What pgBackRest really leaves, by listings of our own: labels and log that no rule keeps are gone, the rest can be
@@ -737,6 +794,66 @@ TEST_F(BackupTest, WhatNoRuleKeepsGoesAndTheRestCanBeRestored) {
                .find("its manifest is gone") != std::string::npos;
   })) << now().dump(1);
   EXPECT_EQ(condition(kube::kBackupSchedules, "orders", "Restorable").value("status", ""), "Unknown");
+}
+
+// The replica is read, the primary answers a few questions while one runs and no longer; what a failover cuts short is
+// begun anew elsewhere.
+TEST_F(BackupTest, AReplicaIsBackedUpAndAFailoverInBetweenBeginsItAnew) {
+  back_up();
+  expect(
+      cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"}, {{"spec", {{"takeFrom", "Replica"}}}})
+          ? Status{}
+          : fail(Code::kInternal, "takeFrom is refused"));
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 300000) i");
+  const auto servers = [&] {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "cmdline");
+      const std::string line((std::istreambuf_iterator<char>(file)), {});
+      count += line.find(cluster_->state().string()) != line.npos && line.find("backup/server.conf") != line.npos;
+    }
+    return count;
+  };
+  create(kube::kBackups, "one", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "one", "Completed")) << status(kube::kBackups, "one").dump(1);
+  const Json one = status(kube::kBackups, "one");
+  EXPECT_NE(one.value("endpoint", ""), scenario_->primary()) << one.dump(1);
+  EXPECT_EQ(one.value("attempts", 0), 1) << one.dump(1);
+  EXPECT_TRUE(one.value("label", "").ends_with("F")) << one.dump(1);
+  EXPECT_TRUE(eventually([&] { return servers() == 0; })) << "only while one runs";
+
+  writer_ = std::make_unique<Writer>(target_, clock_);
+  writer_->start();
+  ASSERT_TRUE(eventually([&] { return writer_->acknowledged().size() > 20; }));
+  const std::string former = scenario_->primary();
+  bucket_->inject({.kind = s3_stub::FaultKind::kUnavailable,
+                   .count = 1 << 30,
+                   .method = "PUT",
+                   .path_prefix = fmt::format("/{}/orders/backup/", kBucket)});
+  const int64_t puts = bucket_->requests("PUT");
+  create(kube::kBackups, "two", {{"spec", {{"scheduleRef", {{"name", "orders"}}}, {"kind", "Incremental"}}}});
+  ASSERT_TRUE(eventually([&] { return servers() > 1; })) << "one answers the replica";
+  ASSERT_TRUE(eventually([&] { return bucket_->requests("PUT") > puts; }));
+  ASSERT_EQ(status(kube::kBackups, "two").value("phase", ""), "Running");
+  const auto moved = scenario_->fail_over(*writer_, target_);
+  ASSERT_TRUE(moved) << moved.error().message;
+  EXPECT_EQ(moved->lost, 0u);
+  bucket_->clear_faults();
+  writer_->stop();
+  ASSERT_TRUE(reaches(kube::kBackups, "two", "Completed")) << status(kube::kBackups, "two").dump(1);
+  const Json two = status(kube::kBackups, "two");
+  EXPECT_GT(two.value("attempts", 0), 1) << two.dump(1);
+  EXPECT_NE(scenario_->primary(), former);
+  EXPECT_NE(two.value("endpoint", ""), scenario_->primary()) << two.dump(1);
+  EXPECT_EQ(two.value("needs", std::vector<std::string>()), std::vector<std::string>{one.value("label", "")});
+  EXPECT_EQ(two.value("timeline", 0), one.value("timeline", 0) + 1);
+  EXPECT_TRUE(eventually([&] { return servers() == 0; }));
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(300001, 301000) i");
+  const std::string rows = value(target_, kRows);
+  ASSERT_TRUE(rows.starts_with("301000 ")) << rows;
+  await_stored();
+  restore("before", {{"latest", true}});
+  EXPECT_EQ(value(restored("before"), kRows), rows);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "engines/postgres/files.hpp"
@@ -75,7 +76,7 @@ TEST_F(Engine, OldPrimaryRejoinsByRewindAfterItsReplicaWasPromoted) {
   EXPECT_EQ(shape_of(east.layout), Shape::kPrimary);
 
   start = Timer::now();
-  ASSERT_OK(rewind(children, east.layout, west.as_upstream(), "east"));
+  ASSERT_OK(rewind(children, east.layout, west.as_upstream(), "east", false));
   report("rewind", start);
   EXPECT_EQ(shape_of(east.layout), Shape::kReplica);
   east.settings.upstream = west.as_upstream();
@@ -84,6 +85,50 @@ TEST_F(Engine, OldPrimaryRejoinsByRewindAfterItsReplicaWasPromoted) {
   report("rewind_to_streaming", start);
   EXPECT_EQ(east.value("SELECT count(*) FROM t"), "10001");
   EXPECT_TRUE(east.seen().in_recovery);
+}
+
+// From where the histories part on it reads the log here, and the first of it may be gone by then: only the archive has
+// it.
+TEST_F(Engine, ARewindReadsFromTheArchiveWhatIsGoneHere) {
+  ASSERT_NO_FATAL_FAILURE(make_primary(east));
+  ASSERT_OK(east.sql("CREATE TABLE t (n int primary key); INSERT INTO t SELECT generate_series(1, 10000)"));
+  ASSERT_NO_FATAL_FAILURE(make_replica(west, east));
+  west.settings.upstream.reset();
+  ASSERT_OK(west.reload());
+  auto local = open_local(west.layout, west.settings.port, kPatience);
+  ASSERT_OK(local);
+  ASSERT_OK(wait_until_receiver_stopped(*local, kPatience));
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_OK(east.sql(fmt::format("INSERT INTO t SELECT generate_series({}, {})", 10001 + i * 100, 10100 + i * 100)));
+    ASSERT_OK(east.sql("SELECT pg_switch_wal()"));
+    ASSERT_OK(east.sql("CHECKPOINT"));
+  }
+  const std::string last = east.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())");
+  ASSERT_EQ(kill(east.postmaster->pid(), SIGKILL), 0);
+  ASSERT_TRUE(east.wait_for_death());
+  ASSERT_OK(request_promotion(west.layout, *west.postmaster));
+  ASSERT_OK(wait_until_promoted(*local, kPatience));
+  const std::filesystem::path archive = scratch.path() + "/archive";
+  std::filesystem::create_directories(archive);
+  int gone = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(east.layout.pgdata() + "/pg_wal"))
+    if (const std::string name = entry.path().filename(); name.size() == 24 && name < last) {
+      std::filesystem::copy(entry.path(), archive / name);
+      std::filesystem::remove(entry.path());
+      ++gone;
+    }
+  ASSERT_GE(gone, 3);
+  const auto without = rewind(children, east.layout, west.as_upstream(), "east", false);
+  ASSERT_FALSE(without) << "it needs what is gone";
+  EXPECT_EQ(shape_of(east.layout), Shape::kPrimary) << "and touched nothing";
+  east.settings.restore_command = fmt::format("cp {}/%f \"%p\"", archive.string());
+  ASSERT_OK(east.configure());
+  ASSERT_OK(rewind(children, east.layout, west.as_upstream(), "east", true));
+  east.settings.restore_command.clear();
+  east.settings.upstream = west.as_upstream();
+  ASSERT_OK(east.start());
+  ASSERT_TRUE(eventually([&] { return east.streams_from(west); }));
+  EXPECT_EQ(east.value("SELECT count(*) FROM t"), "10000");
 }
 
 TEST_F(Engine, OldPrimaryWhoseWholeLogArrivedFollowsWithoutRewind) {

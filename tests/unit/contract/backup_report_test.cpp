@@ -14,7 +14,7 @@ TEST(BackupReport, IsReadAsItWasWritten) {
                             BackupReport::Step::kRestored, BackupReport::Step::kFailed}) {
       BackupReport report;
       report.stanza = "orders";
-      report.ready = report.archiving = true;
+      report.ready = report.archiving = report.at_replicas = true;
       report.timeline = 3;
       report.trouble = "a";
       report.stored = "b";

@@ -19,6 +19,7 @@ struct World {
   std::vector<api::BackupSchedule> others;
   std::vector<api::Backup> backups;
   std::map<std::string, MemberSeen> members;
+  std::set<std::string> silent;
   WallTime now = *parse_rfc3339("2026-11-29T12:00:00Z");
 
   World() {
@@ -32,7 +33,7 @@ struct World {
     schedule.metadata.generation = 4;
     schedule.spec.link_ref.name = "orders";
     schedule.spec.destination.s3.endpoint = "https://s3.example";
-    for (const char* name : {"east", "west"}) members[name] = {"77", healthy()};
+    for (const char* name : {"east", "west"}) members[name] = {"77", healthy(), {}, {}, {}};
   }
   static BackupReport healthy() {
     BackupReport report;
@@ -61,6 +62,7 @@ struct World {
     seen.neighbours[{"shop", "daily"}] = seen.schedules.front();
     for (const api::Backup& one : backups) seen.backups["daily"].push_back(std::make_shared<const api::Backup>(one));
     seen.members = members;
+    seen.silent = silent;
     seen.now = now;
     return decide_backups(seen);
   }
@@ -406,6 +408,82 @@ TEST(BackupDecide, AnIncrementWithoutAParentFailsAtOnceAndTheScheduleMakesAFull)
       EXPECT_EQ(create->spec.kind, api::BackupKind::kFull);
     }
   }
+}
+
+// West streams from east, and both know how a replica is backed up.
+World with_a_replica() {
+  World world;
+  for (auto& [name, member] : world.members) {
+    member.timeline = 1;
+    member.backup.at_replicas = true;
+  }
+  world.members["west"].backup.timeline = 0;
+  world.members["west"].lag_seconds = 0;
+  world.members["east"].downstreams["west"].state = "streaming";
+  return world;
+}
+
+TEST(BackupDecide, AReplicaTakesTheBackupAndThePrimaryStoresTheLog) {
+  World world = with_a_replica();
+  world.add("one");
+  const BackupLook look = world.step();
+  EXPECT_EQ(look.assignment->archiver, "east");
+  EXPECT_EQ(look.assignment->run->endpoint, "west");
+  world.say("west", BackupReport::Phase::kRunning);
+  world.now += std::chrono::hours(3);
+  EXPECT_EQ(world.step().assignment->run->attempt, 1) << "a copy of hours goes on";
+  world.say("west", BackupReport::Phase::kCompleted);
+  world.step();
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kCompleted);
+  EXPECT_EQ(world.backups[0].status.endpoint, "west");
+}
+
+TEST(BackupDecide, WhatIsToBeAReplicasWaitsForOneAndSaysWhy) {
+  World world = with_a_replica();
+  world.schedule.spec.take_from = api::TakeFrom::kReplica;
+  world.members["west"].lag_seconds = 4000;
+  world.add("one");
+  EXPECT_FALSE(world.step().assignment->run);
+  EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kPending);
+  EXPECT_EQ(world.backups[0].status.attempts, 0);
+  EXPECT_NE(world.backups[0].status.message->find("west is 4000 s behind"), std::string::npos);
+  world.members["west"].lag_seconds = 1;
+  EXPECT_TRUE(world.step().assignment->run);
+  EXPECT_FALSE(world.backups[0].status.message);
+}
+
+// The replica may be the new primary, or stay one of the new one's: what it copied was the former's.
+TEST(BackupDecide, AFailoverEndsTheAttemptAtAReplica) {
+  for (const char* next : {"west", "west-2"}) {
+    World world = with_a_replica();
+    world.add("one");
+    world.step();
+    world.say("west", BackupReport::Phase::kRunning);
+    world.link.status.primary.reset();
+    EXPECT_TRUE(world.step().assignment->run) << "while nobody is";
+    world.link.status.primary = next;
+    world.now += std::chrono::minutes(5);
+    world.step();
+    EXPECT_EQ(world.backups[0].status.attempts, 2) << "the next begins at once";
+    EXPECT_EQ(world.backups[0].status.phase, BackupPhase::kRunning);
+  }
+}
+
+TEST(BackupDecide, AReplicaThatIsGoneOrDoesNotBeginLosesTheAttempt) {
+  for (const bool silent : {false, true})
+    for (const bool begun : {false, true})
+      for (const int seconds : {30, 90}) {
+        World world = with_a_replica();
+        world.add("one");
+        world.step();
+        if (begun) world.say("west", BackupReport::Phase::kRunning);
+        if (silent) world.members.erase("west");
+        if (silent) world.silent = {"west"};
+        world.now += std::chrono::seconds(seconds);
+        world.step();
+        const bool lost = silent || (!begun && seconds > 60);
+        EXPECT_EQ(world.backups[0].status.attempts, lost && seconds > 10 ? 2 : 1) << silent << begun << seconds;
+      }
 }
 
 TEST(BackupDecide, AScheduleThatIsWrongStoresNothingAndSaysWhichField) {

@@ -65,6 +65,10 @@ TEST(ArchiveSettings, AreThereOnlyWhereTheLogIsStored) {
   const std::string with = render_conf(layout, settings);
   EXPECT_NE(with.find("archive_mode = 'always'"), std::string::npos);
   EXPECT_NE(with.find("# pgbackrest"), std::string::npos) << "pgBackRest refuses a backup without that word";
+  EXPECT_EQ(with.find("restore_command"), std::string::npos) << "a replica asks its upstream, and nobody else";
+  settings.restore_command = "twinspan-archive follow /run/c s %f \"%p\" 1";
+  EXPECT_NE(render_conf(layout, settings).find("restore_command = 'twinspan-archive follow /run/c s %f \"%p\" 1'"),
+            std::string::npos);
 }
 
 }  // namespace

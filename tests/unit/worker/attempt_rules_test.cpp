@@ -34,5 +34,24 @@ TEST(AttemptRules, ACopyGoesOnExactlyWhileItIsWantedAndSecretsAreReadMeanwhile) 
         }
 }
 
+// Everything that may be asked, of everybody who may hear it.
+TEST(AttemptRules, ARunIsOfTheMemberThatIsNamedAsLongAsItIsWhatItWasNamedAs) {
+  for (const char* archiver : {"east", "west"})
+    for (const char* source : {"", "east", "west"})
+      for (const char* self : {"east", "west", "west-2"})
+        for (const bool may_store : {false, true})
+          for (const bool follows : {false, true}) {
+            api::BackupAssignment wanted = assignment("orders-1", "a", *source ? 1 : 0);
+            wanted.archiver = archiver;
+            if (wanted.run) wanted.run->endpoint = source;
+            const Member member{self, may_store, follows};
+            const bool named = wanted.run && std::string(source) == self;
+            const bool is_archiver = std::string(archiver) == self;
+            EXPECT_EQ(is_its_run(wanted, member), named && (is_archiver ? may_store : follows));
+            EXPECT_EQ(helps(wanted, member), wanted.run && is_archiver && !named && may_store);
+            EXPECT_FALSE(helps(std::nullopt, member));
+          }
+}
+
 }  // namespace
 }  // namespace twinspan::worker

@@ -306,6 +306,11 @@ TEST(MemberStatus, AReplicaWhoseLogIsGoneSaysThatItIsClonedOrWhatForbidsIt) {
   local.log_gap->lacking = 3ULL << 30;
   EXPECT_FALSE(may_clone_for_log(local, view, d));
   EXPECT_NE(said().message.find("3.0 GiB of room"), std::string::npos) << said().message;
+  // What the archive has is got from there: nothing is cloned, whatever would forbid it.
+  local.log_gap->restore_command = "twinspan-archive follow";
+  EXPECT_FALSE(may_clone_for_log(local, view, d));
+  EXPECT_NE(said().message.find("it is got from the archive"), std::string::npos) << said().message;
+  EXPECT_TRUE(said().troubles.empty());
   // Of other data, or of another upstream than the one it is to follow now, it says nothing.
   local = without_log();
   view.upstream = "south";

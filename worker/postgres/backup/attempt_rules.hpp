@@ -2,6 +2,7 @@
 // written meanwhile. Pure.
 #pragma once
 #include <optional>
+#include <string>
 
 #include "api/types.hpp"
 
@@ -21,6 +22,24 @@ struct AttemptView {
 };
 
 enum class AttemptStep { kNone, kBegin, kEnd };
+
+struct Member {
+  std::string endpoint;
+  bool may_store = false;  // it is primary: it holds the lease, and accepts writes
+  bool follows = false;    // it is a replica, and runs
+};
+
+// Whether this member is to take the run: as the primary, or as a replica of it.
+inline bool is_its_run(const api::BackupAssignment& wanted, const Member& self) {
+  if (!wanted.run || wanted.run->endpoint != self.endpoint) return false;
+  return wanted.archiver == self.endpoint ? self.may_store : self.follows;
+}
+
+// Whether it is the primary of a replica that takes the run, and has to answer its questions.
+inline bool helps(const std::optional<api::BackupAssignment>& wanted, const Member& self) {
+  return wanted && wanted->run && wanted->archiver == self.endpoint && wanted->run->endpoint != self.endpoint &&
+         self.may_store;
+}
 
 // One at a time. What nobody wants any more is of no use.
 inline AttemptStep decide_attempt(const AttemptView& view) {

@@ -6,8 +6,10 @@
 
 #include "backup/parent.hpp"
 #include "backup/pgbackrest.hpp"
+#include "backup/standby.hpp"
 #include "core/log.hpp"
 #include "engines/postgres/admin.hpp"
+#include "engines/postgres/upstream.hpp"
 #include "worker/postgres/backup/backup_keeper.hpp"
 #include "worker/postgres/jobs.hpp"
 
@@ -18,6 +20,7 @@ using Phase = BackupReport::Phase;
 
 constexpr std::chrono::hours kLongest{24 * 7};
 constexpr std::chrono::minutes kCheckpoint{5};
+constexpr std::chrono::seconds kAsk{10}, kServerBegins{60};
 
 backup::Kind kind_of(api::BackupKind kind) { return *backup::parse_kind(to_string(kind)); }
 
@@ -35,8 +38,7 @@ AttemptView BackupKeeper::attempt_view(const Standing& now) const {
   if (!now.desired || !now.desired->backup) return view;
   view.wanted = now.desired->backup;
   const auto& run = view.wanted->run;
-  const std::string& self = now.desired->settings.endpoint;
-  view.mine = run && run->endpoint == self && view.wanted->archiver == self && now.may_store;
+  view.mine = is_its_run(*view.wanted, self(now));
   view.over = run && report_.run && report_.run->uid == run->uid && report_.run->attempt == run->attempt &&
               (report_.run->phase == Phase::kCompleted || report_.run->phase == Phase::kFailed);
   return view;
@@ -98,10 +100,10 @@ Status BackupKeeper::take(const PgBackRest& program, const api::BackupRun& run, 
     });
     return std::unexpected(parent.error());
   }
-  // pgBackRest compares pg_control's timeline with the log's: after a promotion the former waits for a checkpoint.
-  auto session = postgres::open_local(c_.layout, c_.postgres_port, kLocalConnect, stop);
-  if (!session) return std::unexpected(session.error());
-  if (auto done = postgres::checkpoint(*session, kCheckpoint, stop); !done) return done;
+  const api::BackupAssignment asked = order();
+  std::unique_ptr<Relay> relay;
+  const auto where = asked.archiver == run.endpoint ? at_primary(stop) : at_replica(asked, stop, relay);
+  if (!where) return std::unexpected(where.error());
   PgBackRest::How how{kLongest, true, [this](std::string_view line) {
                         if (!backup::waits_for_wal(line)) return;
                         tell([](BackupReport& report) {
@@ -109,10 +111,12 @@ Status BackupKeeper::take(const PgBackRest& program, const api::BackupRun& run, 
                         });
                       }};
   // Never on with a half-done one of before: that would be another attempt under an old label.
-  const auto done = program.run_checked(
-      {fmt::format("--type={}", backup::type_of(kind_of(run.kind))), fmt::format("--process-max={}", threads()),
-       "--no-resume", fmt::format("--annotation={}={}", backup::kMadeFor, run.uid), "backup"},
-      how, stop);
+  std::vector<std::string> arguments{fmt::format("--type={}", backup::type_of(kind_of(run.kind))),
+                                     fmt::format("--process-max={}", asked.threads), "--no-resume",
+                                     fmt::format("--annotation={}={}", backup::kMadeFor, run.uid)};
+  arguments.insert(arguments.end(), where->begin(), where->end());
+  arguments.emplace_back("backup");
+  const auto done = program.run_checked(std::move(arguments), how, stop);
   if (!done) return std::unexpected(done.error());
   const auto after = stored_sets(program, stop);
   if (!after) return std::unexpected(after.error());
@@ -122,9 +126,40 @@ Status BackupKeeper::take(const PgBackRest& program, const api::BackupRun& run, 
   return {};
 }
 
-int64_t BackupKeeper::threads() const {
+// pgBackRest compares pg_control's timeline with the log's: after a promotion the former waits for a checkpoint.
+Result<std::vector<std::string>> BackupKeeper::at_primary(const std::stop_token& stop) const {
+  auto session = postgres::open_local(c_.layout, c_.postgres_port, kLocalConnect, stop);
+  if (!session) return std::unexpected(session.error());
+  if (auto done = postgres::checkpoint(*session, kCheckpoint, stop); !done) return std::unexpected(done.error());
+  return std::vector<std::string>();
+}
+
+// The primary begins and ends the backup, and hands over a few small files; the rest is read here.
+Result<std::vector<std::string>> BackupKeeper::at_replica(const api::BackupAssignment& order,
+                                                          const std::stop_token& stop,
+                                                          std::unique_ptr<Relay>& relay) const {
+  const auto desired = c_.standing().desired;
+  if (!desired) return fail(Code::kUnavailable, "the link is not known");
+  const auto found = desired->members.find(order.archiver);
+  if (found == desired->members.end())
+    return fail(Code::kUnavailable, fmt::format("the address of {} is not known", order.archiver));
+  const postgres::Upstream& primary = found->second;
+  const std::string& endpoint = desired->settings.endpoint;
+  if (auto settled = postgres::settle_for_rewind(c_.layout, primary, endpoint, stop); !settled)
+    return std::unexpected(settled.error());
+  const auto place = postgres::ask_place(c_.layout, primary, endpoint, kAsk, stop);
+  if (!place) return std::unexpected(place.error());
+  relay = std::make_unique<Relay>(primary.address, backup::kServerPort);
+  if (auto answers = relay->await(kServerBegins, stop); !answers) return std::unexpected(answers.error());
+  if (auto started = relay->start(); !started) return std::unexpected(started.error());
+  return backup::standby_options(
+      {"localhost", relay->port(), place->pgdata, place->socket_directory, place->port},
+      {c_.layout.ca_file(), c_.layout.client_certificate_file(), c_.layout.client_key_file()});
+}
+
+api::BackupAssignment BackupKeeper::order() const {
   MutexLock lock(mutex_);
-  return attempted_ ? attempted_->threads : 1;
+  return attempted_.value_or(api::BackupAssignment{});
 }
 
 // What is stored for this Backup is told as it is; whether anything is. An error: it is of another kind.

@@ -22,6 +22,7 @@ std::string archive_command_of(const postgres::Layout& layout) {
 
 BackupKeeper::BackupKeeper(Context context)
     : c_(std::move(context)),
+      server_(c_.children, c_.layout, c_.address),
       listener_(socket_of(c_.layout), [this](const std::string& file, const std::function<bool()>& gone,
                                              const std::stop_token& stop) { return store(file, gone, stop); }),
       repository_({c_.children, c_.layout, c_.clock, c_.local, [this] { return repository_turn(); },
@@ -49,10 +50,12 @@ void BackupKeeper::stop() {
   read_back_.stop();
   repository_.stop();
   attempts_.stop();
+  server_.want(std::nullopt);
 }
 
 void BackupKeeper::poke() {
   const Standing now = c_.standing();
+  if (!now.desired || !helps(now.desired->backup, self(now))) server_.end_now();
   {
     MutexLock lock(mutex_);
     if (decide_attempt(attempt_view(now)) == AttemptStep::kEnd) stop_attempt_.request_stop();
@@ -90,6 +93,16 @@ std::optional<PgBackRest> BackupKeeper::program() const {
   return PgBackRest(c_.children, ready_->config, ready_->assignment.stanza);
 }
 
+std::optional<PgBackRest> BackupKeeper::archive() const {
+  const Standing now = c_.standing();
+  if (!now.desired || !now.desired->backup) return std::nullopt;
+  {
+    MutexLock lock(mutex_);
+    if (!ready_ || !same_place(ready_->assignment, *now.desired->backup)) return std::nullopt;
+  }
+  return program();
+}
+
 // Of the archiver while it may store, and of nobody else.
 std::optional<RepositoryKeeper::Turn> BackupKeeper::repository_turn() const {
   const Standing now = c_.standing();
@@ -106,10 +119,17 @@ std::optional<RepositoryKeeper::Turn> BackupKeeper::repository_turn() const {
 
 void BackupKeeper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    look_after(c_.standing(), stop);
+    const Standing now = c_.standing();
+    const bool serves = now.desired && helps(now.desired->backup, self(now));
+    server_.want(serves ? std::optional(now.desired->backup->stanza) : std::nullopt);
+    look_after(now, stop);
     repository_.end_what_may_not_go_on();
     wake_.wait(kLookAround, stop);
   }
+}
+
+Member BackupKeeper::self(const Standing& now) {
+  return {now.desired ? now.desired->settings.endpoint : "", now.may_store, now.follows};
 }
 
 void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) {
@@ -141,6 +161,7 @@ void BackupKeeper::look_after(const Standing& now, const std::stop_token& stop) 
   const bool writes = now.may_store && local.seen && !local.seen->in_recovery;
   tell([&](BackupReport& report) {
     report.archiving = archiving;
+    report.at_replicas = true;
     report.timeline = writes ? local.seen->timeline : 0;
   });
   const bool reads = archiver && now.may_store && wanted.read;
@@ -283,7 +304,8 @@ void BackupKeeper::tell_tail(const std::optional<BackupReport::Continuous>& said
 }
 
 BackupReport::Cause BackupKeeper::cause_of_trouble() const {
-  if (!reaching_.words().empty()) return BackupReport::Cause::kUnreachable;
+  if (!reaching_.words().empty())
+    return reaching_.code() == Code::kConflict ? BackupReport::Cause::kConflict : BackupReport::Cause::kUnreachable;
   if (storing_.words().empty())
     return tail_trouble_.empty() ? BackupReport::Cause::kNone : BackupReport::Cause::kBehind;
   switch (storing_.code()) {

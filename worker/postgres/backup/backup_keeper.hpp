@@ -16,9 +16,11 @@
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
 #include "worker/postgres/backup/attempt_rules.hpp"
+#include "worker/postgres/backup/backup_server.hpp"
 #include "worker/postgres/backup/lasting_trouble.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/read_back.hpp"
+#include "worker/postgres/backup/relay.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/backup/repository_keeper.hpp"
 #include "worker/postgres/backup/restore_data.hpp"
@@ -37,6 +39,7 @@ class BackupKeeper {
   struct Standing {
     std::shared_ptr<const Desired> desired;  // nullptr: the link is not known yet
     bool may_store = false;                  // it holds the lease, and accepts writes
+    bool follows = false;                    // it is a replica, and runs
     bool ending = false;                     // PostgreSQL is being stopped
     uint64_t life = 0;                       // of the database
   };
@@ -47,6 +50,7 @@ class BackupKeeper {
     const RepositoryAccess& access;
     const Clock& clock;
     LocalState& local;
+    std::string address;  // of this pod
     std::function<Standing()> standing;
   };
   explicit BackupKeeper(Context context);
@@ -55,6 +59,8 @@ class BackupKeeper {
   void stop();
   void database_ends();  // what its archiver waits for is called off; any thread
   void poke();           // the link or this member's part in it changed; any thread
+  // The repository of the link's own log, where it can be read; any thread.
+  std::optional<PgBackRest> archive() const;
 
  private:
   struct Ready {  // what the repository was reached by
@@ -63,6 +69,7 @@ class BackupKeeper {
     bool there = false;  // the stanza was made, or found
   };
 
+  static Member self(const Standing& now);
   void run(const std::stop_token& stop);
   void look_after(const Standing& now, const std::stop_token& stop);
   std::optional<Ready> known(const api::BackupAssignment& wanted, bool may_store);
@@ -78,9 +85,13 @@ class BackupKeeper {
   void begin_attempt(const api::BackupRun& run);
   void attempt(const api::BackupRun& run, const std::stop_token& stop);
   Status take(const PgBackRest& program, const api::BackupRun& run, const std::stop_token& stop);
+  api::BackupAssignment order() const;  // that is under way
+  // What pgBackRest has to be told besides, once it may begin.
+  Result<std::vector<std::string>> at_primary(const std::stop_token& stop) const;
+  Result<std::vector<std::string>> at_replica(const api::BackupAssignment& order, const std::stop_token& stop,
+                                              std::unique_ptr<Relay>& relay) const;
   Result<bool> note_stored(const PgBackRest& program, const api::BackupRun& run,
                            const std::vector<backup::BackupSet>& sets, const std::stop_token& stop);
-  int64_t threads() const;  // that the attempt under way may use
   Result<std::vector<backup::BackupSet>> stored_sets(const PgBackRest& program, const std::stop_token& stop);
   // backup_let_go.cpp
   bool let_go(const Standing& now, const std::string& name);
@@ -130,6 +141,7 @@ class BackupKeeper {
   bool dropped_checked_ = false;  // and compared with the archive
   BootTime refresh_at_{}, again_at_{};
   Signal wake_;
+  BackupServer server_;
   postgres::StoreListener listener_;
   ReadBack read_back_{
       [this](const BackupReport::Read& said) { tell([&](BackupReport& report) { report.read = said; }); }};

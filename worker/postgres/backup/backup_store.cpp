@@ -181,25 +181,20 @@ Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string&
     if (*there && **there != *own) return std::unexpected(conflict(name));
     return *there ? Result<bool>(true) : is_from_before(program, stanza, name, stop);
   }
-  const auto listing = program.run_checked(
-      {"--filter=^" + name + "-", "repo-ls", fmt::format("archive/{}/{}", stanza, backup::folder_of(name))}, {}, stop);
-  if (!listing) return std::unexpected(listing.error());
-  const auto there = backup::stored_digest(listing->out, name);
-  if (!there) return is_from_before(program, stanza, name, stop);
+  const auto there = stored_digest(program, name, stop);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return is_from_before(program, stanza, name, stop);
   const auto own = digest_of(path);
   if (!own) return std::unexpected(own.error());
-  if (*there != *own) return std::unexpected(conflict(name));
+  if (**there != *own) return std::unexpected(conflict(name));
   return true;
 }
 
 Result<bool> BackupKeeper::archived(const TailKeeper::Place& place, const std::string& segment,
                                     const std::stop_token& stop) const {
-  const PgBackRest program(c_.children, place.config, place.stanza);
-  const auto listing = program.run_checked(
-      {"--filter=^" + segment + "-", "repo-ls", fmt::format("archive/{}/{}", place.stanza, backup::folder_of(segment))},
-      {}, stop);
-  if (!listing) return std::unexpected(listing.error());
-  return backup::stored_digest(listing->out, segment).has_value();
+  const auto there = stored_digest(PgBackRest(c_.children, place.config, place.stanza), segment, stop);
+  if (!there) return std::unexpected(there.error());
+  return there->has_value();
 }
 
 // What a replica has from before the repository began nobody will ever store, and no backup needs it.

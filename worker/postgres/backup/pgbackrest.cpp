@@ -1,7 +1,9 @@
 #include "worker/postgres/backup/pgbackrest.hpp"
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 
+#include "backup/archive.hpp"
 #include "backup/pgbackrest.hpp"
 
 namespace twinspan::worker {
@@ -11,6 +13,15 @@ Error failure_of(const postgres::Outcome& outcome, const std::string& command) {
   Error error = backup::error_of_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), outcome.last);
   error.message = "pgbackrest " + command + ": " + error.message;
   return error;
+}
+
+Result<std::optional<std::string>> stored_digest(const PgBackRest& program, const std::string& segment,
+                                                 const std::stop_token& stop) {
+  const auto listing = program.run_checked({"--filter=^" + segment + "-", "repo-ls",
+                                            fmt::format("archive/{}/{}", program.stanza(), backup::folder_of(segment))},
+                                           {}, stop);
+  if (!listing) return std::unexpected(listing.error());
+  return backup::stored_digest(listing->out, segment);
 }
 
 Result<postgres::Outcome> PgBackRest::run(std::vector<std::string> arguments, const How& how,

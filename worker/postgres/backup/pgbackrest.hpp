@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ class PgBackRest {
   postgres::Children& children_;
   const std::string config_, stanza_;
 };
+
+// The SHA-1 of a segment as it is stored, by a listing; nullopt: it is not there.
+Result<std::optional<std::string>> stored_digest(const PgBackRest& program, const std::string& segment,
+                                                 const std::stop_token& stop);
 
 // "pgbackrest archive-push: other bytes are stored under this segment's name (pgBackRest 045): …"
 Error failure_of(const postgres::Outcome& outcome, const std::string& command);

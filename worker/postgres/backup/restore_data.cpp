@@ -153,6 +153,11 @@ std::string archive_program() {
   return (failed ? std::filesystem::path("/usr/local/bin") : own.parent_path()) / "twinspan-archive";
 }
 
+std::string follow_command(const PgBackRest& archive, const postgres::Followed& followed) {
+  return fmt::format("{} follow {} {} %f \"%p\" {}", archive_program(), archive.config(), archive.stanza(),
+                     to_string(followed));
+}
+
 Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
                     std::vector<std::string> options, int64_t timeline, std::chrono::milliseconds longest,
                     const std::stop_token& stop) {

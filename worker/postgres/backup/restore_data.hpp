@@ -8,6 +8,7 @@
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
 #include "engines/postgres/settings.hpp"
@@ -19,6 +20,8 @@ namespace twinspan::worker {
 
 // twinspan-archive, beside this program.
 std::string archive_program();
+// restore_command of a member that follows this history (engines/postgres/archive/follow.hpp).
+std::string follow_command(const PgBackRest& archive, const postgres::Followed& followed);
 
 // `pgbackrest restore` with `options` into the empty pgdata of `place`. Recovery gets its log by twinspan-archive,
 // along `timeline`; tablespaces go below `tablespaces`.
