@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backup/archive.hpp"
 
 namespace twinspan::backup {
@@ -27,6 +29,23 @@ bool may_be_stored(const ReachSeen& seen) {
   return newest && *newest >= segment_number(seen.goal.position.value);
 }
 
+Position end_of_stored(const ReachSeen& seen) {
+  const auto newest = number_of(seen.newest_segment);
+  const Position whole{newest ? (*newest + 1) * kSegmentBytes : 0};
+  return std::max(whole, seen.tail_end.value_or(Position{}));
+}
+
+// That everything of before the moment is stored, and lies before this position; nullopt: nobody says so. `read`: an
+// attempt has read the log to its present end, and found no commit after the moment.
+std::optional<Position> whole_before(const ReachSeen& seen, bool read) {
+  const int64_t moment = std::chrono::ceil<std::chrono::seconds>(seen.goal.moment).time_since_epoch().count();
+  if (const auto& mark = seen.mark; mark && mark->timeline == seen.timeline && mark->at >= moment &&
+                                    Position{mark->position} <= end_of_stored(seen) && (read || mark->since < moment))
+    return Position{mark->position};
+  if (read && seen.tail_at && *seen.tail_at > seen.goal.moment) return seen.tail_end;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string frontier_of(const std::string& newest_segment, std::optional<Position> tail_end) {
@@ -39,6 +58,9 @@ ReachVerdict judge_reach(const ReachSeen& seen) {
     return ReachVerdict{Reach::kNever, never(seen.goal, why).message};
   };
   const bool tried = !seen.exhausted.empty();
+  const bool read = tried && seen.exhausted == frontier_of(seen.newest_segment, seen.tail_end);
+  if (seen.goal.kind == Goal::Kind::kTime)
+    if (const auto end = whole_before(seen, read)) return {Reach::kTry, "", end};
   const Timeline newest = is_segment(seen.newest_segment) ? timeline_of(seen.newest_segment) : 0;
   if (seen.goal.kind == Goal::Kind::kImmediate) return {};
   if (seen.goal.kind == Goal::Kind::kLatest)

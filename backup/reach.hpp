@@ -5,6 +5,7 @@
 #include <string>
 
 #include "backup/goal.hpp"
+#include "backup/mark.hpp"
 
 namespace twinspan::backup {
 
@@ -15,10 +16,11 @@ struct ReachSeen {
   // The tail of that timeline: how far it goes, and until when all that was flushed is stored, by the primary's clock.
   std::optional<Position> tail_end;
   std::optional<WallTime> tail_at;
-  std::string exhausted;    // what was the newest when an earlier attempt came to the end of the log before the goal
-  Timeline timeline = 0;    // that is followed
-  bool waits = true;        // for what is not stored yet; false: what is stored of that timeline is all that is wanted
-  WallTime now{}, until{};  // nothing is waited for after `until`
+  std::optional<Mark> mark;  // of that timeline, of an idle database
+  std::string exhausted;     // what was the newest when an earlier attempt came to the end of the log before the goal
+  Timeline timeline = 0;     // that is followed
+  bool waits = true;         // for what is not stored yet; false: what is stored of that timeline is all that is wanted
+  WallTime now{}, until{};   // nothing is waited for after `until`
 };
 
 enum class Reach { kTry, kWait, kNever };
@@ -26,6 +28,9 @@ enum class Reach { kTry, kWait, kNever };
 struct ReachVerdict {
   Reach reach = Reach::kTry;
   std::string words;  // for people: what is stored, and until when it is waited for; empty for kTry
+  // Of a time that nothing was committed after, as far as anything is stored: the log up to there is all there was
+  // then. PostgreSQL finds no such time in it, and dies of that: it recovers to the end, and here that is.
+  std::optional<Position> end = std::nullopt;
 };
 
 // What is stored so far, as `exhausted` has it.

@@ -4,25 +4,31 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace twinspan::backup {
 namespace {
 
-constexpr size_t kSegmentName = 24, kEndDigits = 16;
+constexpr size_t kSegmentName = 24, kDigits = 16, kEpochAt = kSegmentName + 1 + kDigits;
 
 }  // namespace
 
 std::string tail_folder(std::string_view stanza) { return fmt::format("tail/{}/", stanza); }
 
-std::string to_string(const TailName& name) { return fmt::format("{}.{:016X}", name.segment, name.end); }
+std::string to_string(const TailName& name) {
+  return fmt::format("{}.{:016X}.{:016X}", name.segment, name.end, name.epoch);
+}
 
 std::optional<TailName> parse_tail_name(std::string_view text) {
-  if (text.size() != kSegmentName + 1 + kEndDigits || text[kSegmentName] != '.') return std::nullopt;
-  TailName name{std::string(text.substr(0, kSegmentName)), 0};
-  const std::string_view digits = text.substr(kSegmentName + 1);
-  if (!is_whole_segment(name.segment) || digits.find_first_not_of("0123456789ABCDEF") != digits.npos)
+  if (text.size() != kEpochAt + 1 + kDigits || text[kSegmentName] != '.' || text[kEpochAt] != '.') return std::nullopt;
+  TailName name{std::string(text.substr(0, kSegmentName))};
+  const auto number = [&](size_t at, uint64_t& to) {
+    const std::string_view digits = text.substr(at, kDigits);
+    std::from_chars(digits.data(), digits.data() + digits.size(), to, 16);
+    return digits.find_first_not_of("0123456789ABCDEF") == digits.npos;
+  };
+  if (!is_whole_segment(name.segment) || !number(kSegmentName + 1, name.end) || !number(kEpochAt + 1, name.epoch))
     return std::nullopt;
-  std::from_chars(digits.data(), digits.data() + digits.size(), name.end, 16);
   const uint64_t start = start_of(name.segment);
   if (name.end <= start || name.end - start > kSegmentBytes) return std::nullopt;
   return name;
@@ -44,10 +50,14 @@ std::optional<uint64_t> belongs_until(std::string_view segment, Timeline followe
   return std::min(end, left->position);
 }
 
+bool goes_further(const TailName& one, const TailName& other) {
+  return std::pair(one.epoch, one.end) > std::pair(other.epoch, other.end);
+}
+
 std::optional<TailName> longest_tail(const std::vector<TailName>& tails, std::string_view segment) {
   std::optional<TailName> longest;
   for (const TailName& one : tails)
-    if (one.segment == segment && (!longest || one.end > longest->end)) longest = one;
+    if (one.segment == segment && (!longest || goes_further(one, *longest))) longest = one;
   return longest;
 }
 

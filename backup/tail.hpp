@@ -15,12 +15,14 @@ namespace twinspan::backup {
 struct TailName {
   std::string segment;  // "000000010000000A000000FF"
   uint64_t end = 0;     // position in the log up to which it goes; within the segment, its end included
+  uint64_t epoch = 0;   // in which its timeline was begun
   auto operator<=>(const TailName&) const = default;
 };
 
 // "tail/STANZA/", below the repository's prefix.
 std::string tail_folder(std::string_view stanza);
-// "000000010000000A000000FF.00000A00FF0139A0": a longer tail never overwrites a shorter one, whoever is late.
+// "000000010000000A000000FF.00000A00FF0139A0.0000000000000005": a longer tail never overwrites a shorter one, whoever
+// is late.
 std::string to_string(const TailName& name);
 std::optional<TailName> parse_tail_name(std::string_view text);  // nullopt: no tail is named so
 
@@ -32,6 +34,10 @@ uint64_t start_of(std::string_view segment);                   // of a segment's
 // replayed, also where it is stored.
 std::optional<uint64_t> belongs_until(std::string_view segment, Timeline followed,
                                       const std::vector<Departure>& history);
+
+// Of two that begin alike the later epoch's has the link's own log, however far the other goes: a primary that fell may
+// have written under the same timeline what nobody else has.
+bool goes_further(const TailName& one, const TailName& other);
 
 // Of a segment: the tail that goes furthest.
 std::optional<TailName> longest_tail(const std::vector<TailName>& tails, std::string_view segment);

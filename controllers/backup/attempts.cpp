@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/endpoints.hpp"
 #include "api/validate.hpp"
 #include "backup/parent.hpp"
 #include "controllers/backup/source_decide.hpp"
@@ -62,6 +63,8 @@ std::string begun_under(const BackupSeen& seen, const std::string& uid, const ap
 
 // A replica may be gone for good, or made anew for hours, and nobody's primary for it. Empty: it copies.
 std::string lost_at_replica(const api::BackupStatus& status, const BackupSeen& seen, bool its) {
+  if (api::find_endpoint(seen.link->spec, *status.endpoint) == nullptr)
+    return fmt::format("{} is no endpoint of the link any more", *status.endpoint);
   if (seen.silent.contains(*status.endpoint))
     return fmt::format("{} said nothing for {} s", *status.endpoint, kSilent.count());
   const auto began = parse_rfc3339(status.started_at.value_or(""));

@@ -241,7 +241,7 @@ void Agent::idle(WaitReason reason, const MemberView& view, const Local& local,
   if ((now < upkeep_at_ && !upkeep_due_) || runner_.running()) return;
   upkeep_due_ = false;
   upkeep_at_ = now + kUpkeepInterval;
-  submit(Upkeep{view.lease->holder_endpoint}, desired);
+  submit(Upkeep{view.lease->holder_endpoint, view.lease->epochs}, desired);
 }
 
 void Agent::apply(const MemberAction& action, const MemberView& view, const LeaseKeeper::View& lease,

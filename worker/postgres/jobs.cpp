@@ -326,7 +326,7 @@ Status Jobs::carry_out(const Upkeep& job, const Desired& desired, const std::sto
     if (auto configured = configure(desired, local.following, primary, stop); !configured) return configured;
   const auto checked = check_parameters(desired, local.following, primary, stop);
   if (!primary) {
-    look_for_log_gap(desired, local, stop);
+    look_for_log_gap(desired, local, job, stop);
     if (auto restarted = restart_hung_receiver(desired, local); !restarted) return restarted;
   }
   std::vector<std::string> wanted;

@@ -10,6 +10,7 @@
 
 #include "core/clock.hpp"
 #include "engines/postgres/admin.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/in_force.hpp"
 #include "engines/postgres/owner.hpp"
@@ -40,6 +41,7 @@ struct Examine {  // what the data of a stopped database are, from its files
 };
 struct Upkeep {  // configuration, certificates, slots, owner, declared objects: towards the spec
   std::string primary;
+  EpochHistory epochs = {};  // that its data consist of
 };
 
 // Of every job: until a session of one's own is open, and until a database that was asked to stop is asked harder.
@@ -94,6 +96,7 @@ class Jobs {
   Status carry_out(const Follow& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Clone& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Rewind& job, const Desired& desired, const std::stop_token& stop);
+  bool can_rewind_from_archive(const Desired& desired, const std::stop_token& stop);
   Status carry_out(const StopReplica& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Compare& job, const Desired& desired, const std::stop_token& stop);
 
@@ -122,9 +125,11 @@ class Jobs {
   Status restart_where_needed(const Desired& desired, const Local& local, const std::string& primary);
   // repairs.cpp: what a member does for a connection or a log that is lost for good.
   Status end_false_senders(const Desired& desired, const Local& local, const std::stop_token& stop);
-  void look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop);
-  std::string from_archive(const Desired& desired, const Local& local, const postgres::Upstream& upstream,
-                           Position received, const std::stop_token& stop);
+  void look_for_log_gap(const Desired& desired, const Local& local, const Upkeep& job, const std::stop_token& stop);
+  Result<std::string> from_archive(const Desired& desired, const Local& local, const Upkeep& job,
+                                   const postgres::Upstream& upstream, Position received, const std::stop_token& stop);
+  Result<bool> is_our_log(const PgBackRest& archive, const postgres::Followed& followed, uint32_t first,
+                          const EpochHistory& epochs, const std::stop_token& stop) const;
   void bound_wal(postgres::Settings& settings);
   Status keep_declared(const Desired& desired, const std::stop_token& stop);
   Status keep_objects(const Desired& desired, const Local& local, const std::string& owner,
@@ -155,9 +160,11 @@ class Jobs {
     uint64_t life = 0;
     Position received;
     BootTime since;
+    Position replayed{};  // and when it last replayed anything
+    BootTime replayed_at{};
   };
   std::optional<Idle> receives_nothing_;
-  std::string rewinds_with_;        // restore_command while pg_rewind runs
+  std::string rewinds_with_;        // restore_command of pg_rewind's, while that is written
   uint64_t bounded_for_bytes_ = 0;  // the volume that log was bounded by last
 };
 

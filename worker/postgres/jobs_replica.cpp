@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "backup/archive.hpp"
 #include "core/log.hpp"
@@ -154,14 +153,11 @@ Status Jobs::carry_out(const Rewind& job, const Desired& desired, const std::sto
   if (!source) return std::unexpected(source.error());
   doing(MemberState::kRewinding, Progress{"Rewinding", 0, 0});
   if (auto stopped = c_.postmaster.stop(postgres::StopMode::kFast, kDatabaseStops); !stopped) return stopped;
-  // From where the histories part to the end of the log here, and some of that may be gone: the archive has it.
-  if (const auto archive = c_.archive())
-    if (const auto own = postgres::read_ancestry(c_.children, c_.layout, stop))
-      rewinds_with_ = follow_command(*archive, {own->timeline, backup::departures_of(own->history)});
-  auto configured = configure(desired, "", false, stop);
-  const bool from_archive = !std::exchange(rewinds_with_, "").empty();
-  if (!configured) return configured;
-  const auto rewound = postgres::rewind(c_.children, c_.layout, *source, desired.settings.endpoint, from_archive, stop);
+  if (auto configured = configure(desired, "", false, stop); !configured) return configured;
+  auto rewound = postgres::rewind(c_.children, c_.layout, *source, desired.settings.endpoint, false, stop);
+  // It reads the log from where the histories part, and the first of that may be gone here.
+  if (!rewound && rewound.error().code == Code::kInternal && can_rewind_from_archive(desired, stop))
+    rewound = postgres::rewind(c_.children, c_.layout, *source, desired.settings.endpoint, true, stop);
   if (rewound) {
     data_replaced(DataShape::kReplica);
     return copied(job.epochs);
@@ -175,6 +171,22 @@ Status Jobs::carry_out(const Rewind& job, const Desired& desired, const std::sto
     c_.local.update([](Local& local) { local.rewind_hopeless = true; });
   }
   return rewound;
+}
+
+// The archive has this member's own log, and its configuration says how to get it.
+bool Jobs::can_rewind_from_archive(const Desired& desired, const std::stop_token& stop) {
+  const auto archive = c_.archive();
+  const auto memory = c_.local.copy().memory;
+  if (!archive || !memory || memory->epochs.empty() || postgres::shape_of(c_.layout) == postgres::Shape::kHalfDone)
+    return false;
+  const auto own = postgres::read_ancestry(c_.children, c_.layout, stop);
+  if (!own) return false;
+  const postgres::Followed followed{own->timeline, backup::departures_of(own->history)};
+  if (!is_our_log(*archive, followed, 0, memory->epochs, stop).value_or(false)) return false;
+  rewinds_with_ = follow_command(*archive, followed);
+  const bool configured = configure(desired, "", false, stop).has_value();
+  rewinds_with_.clear();  // who starts next writes the file anew
+  return configured;
 }
 
 Status Jobs::carry_out(const StopReplica&, const Desired&, const std::stop_token&) {

@@ -81,7 +81,9 @@ void Prober::take_in(postgres::Observation seen, uint64_t life) {
   // A timeline that is new here has its history on disk by now. A replica without a receiver may answer an older one:
   // what it last checkpointed on.
   std::optional<std::vector<TimelineSwitch>> history;
-  if (const Local local = local_.copy(); local.timeline.value_or(0) < seen.timeline) {
+  if (const Local local = local_.copy();
+      local.timeline.value_or(0) < seen.timeline ||
+      (local.timeline == seen.timeline && seen.timeline > 1 && local.history.empty())) {
     history.emplace();
     if (seen.timeline > 1)
       if (const auto text =

@@ -1,9 +1,12 @@
 // What a member does by itself for a connection that hangs and for log that is lost for good.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backup/archive.hpp"
 #include "core/log.hpp"
 #include "engines/postgres/archive/follow.hpp"
+#include "engines/postgres/archive/lineage_store.hpp"
 #include "engines/postgres/deaf.hpp"
 #include "engines/postgres/declared.hpp"
 #include "engines/postgres/files.hpp"
@@ -60,7 +63,8 @@ Status Jobs::end_false_senders(const Desired& desired, const Local& local, const
   return {};
 }
 
-void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const std::stop_token& stop) {
+void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const Upkeep& job,
+                            const std::stop_token& stop) {
   const auto no_gap = [&] {
     if (local.log_gap) c_.local.update([](Local& one) { one.log_gap.reset(); });
   };
@@ -72,6 +76,10 @@ void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const st
   const Position received = std::max(local.seen->received, local.received.value_or(Position{}));
   if (!receives_nothing_ || receives_nothing_->life != local.life || receives_nothing_->received != received)
     receives_nothing_ = Idle{local.life, received, now};
+  if (receives_nothing_->replayed != local.seen->replayed) {
+    receives_nothing_->replayed = local.seen->replayed;
+    receives_nothing_->replayed_at = now;
+  }
   if (now - receives_nothing_->since < kReceivesNothing) return;
   const auto upstream = find(desired, local.following);
   if (!upstream) return no_gap();
@@ -84,8 +92,19 @@ void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const st
   const uint64_t room = kept->data_bytes + kCloneReserve;
   if (const auto volume = volume_of(c_.layout.data_dir); volume && volume->free_bytes < room)
     gap.lacking = room - volume->free_bytes;
-  if (!desired.paused && now - receives_nothing_->since < kArchiveGivesUp)
-    gap.restore_command = from_archive(desired, local, *upstream, received, stop);
+  const bool known =
+      local.log_gap && local.log_gap->data_life == gap.data_life && local.log_gap->upstream == gap.upstream;
+  const std::string before = known ? local.log_gap->restore_command : "";
+  // It is there, and nothing comes of it: a clone helps, where there is room for one.
+  const bool vain = now - std::max(receives_nothing_->since, receives_nothing_->replayed_at) > kArchiveGivesUp;
+  if (desired.paused) {
+    gap.restore_command = before;  // as it is in the file, which stays as it is
+  } else if (!vain || gap.lacking) {
+    const auto command = from_archive(desired, local, job, *upstream, received, stop);
+    // That it can't be told is no reason to clone; nor is a job that gave way.
+    if (!command && (stop.stop_requested() || !vain)) return;
+    if (command) gap.restore_command = *command;
+  }
   if (!gap.restore_command.empty() && (!local.log_gap || local.log_gap->restore_command.empty()))
     log::info("log that the upstream has removed is got from the archive", {{"from", to_string(received)}});
   if (!local.log_gap)
@@ -96,22 +115,44 @@ void Jobs::look_for_log_gap(const Desired& desired, const Local& local, const st
   });
 }
 
-// restore_command of a replica that gets from the archive what its upstream has no more; empty: it can't. Only of the
-// primary's history, and only what comes next there: where another takes its place the replica follows that one, and
-// this is over.
-std::string Jobs::from_archive(const Desired& desired, const Local& local, const postgres::Upstream& upstream,
-                               Position received, const std::stop_token& stop) {
+// restore_command of a replica that gets from the archive what its upstream has no more; empty: the archive lacks it,
+// too. Only of the primary's history, and only what comes next there: where another takes its place the replica follows
+// that one, and this is over.
+Result<std::string> Jobs::from_archive(const Desired& desired, const Local& local, const Upkeep& job,
+                                       const postgres::Upstream& upstream, Position received,
+                                       const std::stop_token& stop) {
+  if (!desired.backup || desired.backup_of_another || upstream.endpoint != job.primary) return "";
   const auto archive = c_.archive();
-  if (!archive || !local.timeline) return "";
+  if (!archive || !local.timeline) return fail(Code::kUnavailable, "the archive can't be asked yet");
   const auto theirs = postgres::ask_ancestry(c_.layout, upstream, desired.settings.endpoint, kTime, stop);
-  if (!theirs || theirs->in_recovery) return "";
+  if (!theirs) return std::unexpected(theirs.error());
   const postgres::Ancestry own{local.system_id, *local.timeline, local.history, received, true};
   if (postgres::judge(own, *theirs).kinship != postgres::Kinship::kSame) return "";
+  if (local.memory && !contained(local.memory->epochs, received, job.epochs)) return "";
   const postgres::Followed followed{theirs->timeline, backup::departures_of(theirs->history)};
   const std::string next = postgres::segment_of_history(followed, received.value);
+  const auto ours = is_our_log(*archive, followed, backup::timeline_of(next), job.epochs, stop);
+  if (!ours) return std::unexpected(ours.error());
+  if (!*ours) return "";
   const auto stored = stored_digest(*archive, next, stop);
-  if (!stored || !*stored) return "";
-  return follow_command(*archive, followed);
+  if (!stored) return std::unexpected(stored.error());
+  return *stored ? follow_command(*archive, followed) : "";
+}
+
+// Whether what the archive has of this history, from that timeline on, is of the database whose log is of these epochs:
+// what another promotion stored under the same number is not.
+Result<bool> Jobs::is_our_log(const PgBackRest& archive, const postgres::Followed& followed, uint32_t first,
+                              const EpochHistory& epochs, const std::stop_token& stop) const {
+  auto repository = postgres::open_repository(archive.config(), c_.clock);
+  if (!repository) return std::unexpected(repository.error());
+  const auto noted = postgres::LineageStore(std::move(*repository), archive.stanza()).list(stop);
+  if (!noted) return std::unexpected(noted.error());
+  std::vector<uint64_t> numbers;
+  for (const EpochStart& one : epochs) numbers.push_back(one.epoch.value);
+  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, *noted, numbers); };
+  return ours(followed.timeline) && std::ranges::all_of(followed.history, [&](const backup::Departure& one) {
+           return one.timeline < first || ours(one.timeline);
+         });
 }
 
 Status Jobs::keep_declared(const Desired& desired, const std::stop_token& stop) {

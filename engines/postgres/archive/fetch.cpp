@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "core/file.hpp"
@@ -36,14 +37,29 @@ FetchAnswer write(const std::string& to, const std::string& bytes, std::string w
   return out ? FetchAnswer{kGot, std::move(words)} : unsure(fmt::format("{}: can't be written", to));
 }
 
+// A whole segment of which only the beginning is wanted.
+FetchAnswer cut(const FetchWanted& wanted) {
+  const uint64_t start = backup::start_of(wanted.name);
+  if (wanted.until >= start + backup::kSegmentBytes) return {kGot, {}};
+  auto bytes = read_file(wanted.to);
+  if (!bytes) return unsure(bytes.error().message);
+  if (bytes->size() != backup::kSegmentBytes)
+    return unsure(fmt::format("{} has {} bytes, {} are expected", wanted.name, bytes->size(), backup::kSegmentBytes));
+  std::fill(bytes->begin() + static_cast<ptrdiff_t>(wanted.until - start), bytes->end(), '\0');
+  return write(wanted.to, *bytes, fmt::format("{} is used up to {}", wanted.name, to_string(Position{wanted.until})));
+}
+
 }  // namespace
 
 FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
+  const bool segment = backup::is_whole_segment(wanted.name);
+  if (segment && backup::start_of(wanted.name) >= wanted.until) return {kAbsent, {}};
   // A whole segment may take the place of its tail between two questions: only what neither has, twice, is absent.
   for (int look = 0; look < 3; ++look) {
     const auto got = sources.archive_get(wanted.name, wanted.to);
+    if (got == kGot && segment) return cut(wanted);
     if (got != kAbsent) return {restore_exit_code(got), {}};
-    if (wanted.timeline == 0 || !backup::is_whole_segment(wanted.name)) return {kAbsent, {}};
+    if (wanted.timeline == 0 || !segment) return {kAbsent, {}};
     const auto tails = sources.list_tails(wanted.name);
     if (!tails) return unsure(fmt::format("tails of {}: {}", wanted.name, tails.error().message));
     const auto name = backup::longest_tail(*tails, wanted.name);
@@ -60,9 +76,9 @@ FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
     auto tail = sources.get_tail(*name);
     if (!tail && tail.error().code == Code::kNotFound) continue;
     if (!tail) return unsure(tail.error().message);
-    return write(wanted.to, padded_segment(std::move(*tail), *until),
-                 fmt::format("{} is not whole yet: used its tail up to {}", wanted.name,
-                             to_string(Position{std::min(name->end, *until)})));
+    const uint64_t end = std::min({name->end, *until, wanted.until});
+    return write(wanted.to, padded_segment(std::move(*tail), end),
+                 fmt::format("{} is not whole yet: used its tail up to {}", wanted.name, to_string(Position{end})));
   }
   return unsure(fmt::format("{}: its tails come and go", wanted.name));
 }

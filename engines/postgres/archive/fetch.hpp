@@ -12,6 +12,7 @@ namespace twinspan::postgres {
 struct FetchWanted {
   backup::Timeline timeline = 0;  // whose history is followed; 0: no tails
   std::string name, to;           // the file, and where it is written
+  uint64_t until = UINT64_MAX;    // what lies behind this position is not wanted, and as if it was not there
 };
 
 struct FetchSources {

@@ -41,11 +41,9 @@ class Sha256 {
 };
 
 std::string to_line(const TailHead& head) {
-  return Json{{"version", kVersion},
-              {"stanza", head.stanza},
-              {"segment", head.name.segment},
-              {"end", to_string(Position{head.name.end})},
-              {"at", to_rfc3339_micro(head.at)}}
+  return Json{{"version", kVersion},          {"stanza", head.stanza},
+              {"segment", head.name.segment}, {"end", to_string(Position{head.name.end})},
+              {"epoch", head.name.epoch},     {"at", to_rfc3339_micro(head.at)}}
              .dump() +
          "\n";
 }
@@ -57,7 +55,9 @@ Result<TailHead> parse_line(std::string_view line) {
   const auto end = parse_position(text_of(json, "end"));
   const auto at = parse_rfc3339(text_of(json, "at"));
   if (!end || !at) return fail(Code::kInvalid, "its head says neither end nor time");
-  return TailHead{text_of(json, "stanza"), {text_of(json, "segment"), end->value}, *at};
+  return TailHead{text_of(json, "stanza"),
+                  {text_of(json, "segment"), end->value, static_cast<uint64_t>(integer_of(json, "epoch"))},
+                  *at};
 }
 
 std::string sealed_as(const std::string& stanza, const backup::TailName& name) {

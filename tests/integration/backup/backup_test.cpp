@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "backup/mark.hpp"
 #include "backup/pgbackrest.hpp"
 #include "contract/names.hpp"
 #include "core/base64.hpp"
@@ -522,6 +523,90 @@ TEST_F(BackupTest, WhatWasWrittenSecondsBeforeEverythingIsLostIsThereAgain) {
   })) << "the whole segment took its place";
 }
 
+// Two promotions that never heard of each other take the same number. The one that comes later stores nothing under it,
+// says so, and after a switchover everything goes on.
+TEST_F(BackupTest, UnderATimelineThatIsAnothersNothingIsStored) {
+  back_up();
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  const auto now = [&] { return status(kube::kBackupSchedules, "orders"); };
+  const std::string lineage = fmt::format("orders/lineage/{}/", now().value("stanza", ""));
+  ASSERT_TRUE(std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
+    return key.starts_with(lineage) && key.find("-00000001-") != key.npos;
+  }));
+  bucket_->add(kBucket, lineage + "0000000000000099-00000002-0000000001000148", "");
+  const auto move_to = [&](const char* endpoint) {
+    ASSERT_TRUE(
+        cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, {{"spec", {{"desiredPrimary", endpoint}}}}));
+    ASSERT_TRUE(eventually([&] { return scenario_->primary() == endpoint; }));
+    const auto target = scenario_->writer_target(30s);
+    ASSERT_TRUE(target) << target.error().message;
+    target_ = *target;
+  };
+  move_to("west");
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Continuous").value("reason", "") == "WalConflict";
+  })) << now().dump(1);
+  EXPECT_NE(now().dump().find("Switch over once"), std::string::npos) << now().dump(1);
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
+  fill();
+  EXPECT_EQ(stored().count("00000002"), 0u);
+  move_to("east");
+  ASSERT_TRUE(eventually(
+      [&] {
+        return now().contains("last") && now()["last"].value("backup", "first") != "first" &&
+               condition(kube::kBackupSchedules, "orders", "Continuous").value("reason", "") != "WalConflict";
+      },
+      240s))
+      << now().dump(1);
+  EXPECT_EQ(stored().count("00000002"), 0u);
+  EXPECT_TRUE(std::ranges::any_of(now().value("gaps", Json::array()), [](const Json& gap) {
+    return gap.value("cause", "").find("another promotion's") != std::string::npos;
+  })) << now().dump(1);
+  run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(2001, 3000) i");
+  const std::string rows = value(target_, kRows);
+  ASSERT_TRUE(rows.starts_with("3000 ")) << rows;
+  await_stored();
+  restore("after", {{"latest", true}});
+  EXPECT_EQ(value(restored("after"), kRows), rows);
+}
+
+// An idle database says in the repository that it is: nobody waits for a commit that tells when the last one was.
+TEST_F(BackupTest, ATimeAfterTheLastCommitIsReached) {
+  back_up();
+  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                             {{"spec", {{"continuous", {{"maxDelaySeconds", 2}}}}}}));
+  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
+  const std::string rows = value(target_, kRows);
+  wait_for(2s, {});
+  const auto now = [&] { return std::chrono::floor<std::chrono::seconds>(clock_.wall_now()); };
+  const auto moment = now();
+  const auto marks = [&] {
+    std::vector<backup::Mark> found;
+    for (const std::string& key : bucket_->keys(kBucket))
+      if (key.starts_with("orders/mark/")) found.push_back(*backup::parse_mark(key.substr(key.rfind('/') + 1)));
+    return found;
+  };
+  ASSERT_TRUE(eventually([&] {
+    return std::ranges::any_of(
+        marks(), [&](const backup::Mark& one) { return WallTime(std::chrono::seconds(one.at)) > moment + 2s; });
+  }));
+  EXPECT_TRUE(eventually([&] { return marks().size() == 1; })) << "the newest replaces the others";
+  // Nothing of what is committed now belongs to what is asked for, whether it is stored by then or not.
+  const auto asked_at = now();
+  ask_for("idle", {{"time", to_rfc3339(moment)}}, "idle");
+  run(target_, "INSERT INTO rows SELECT i, 'later' FROM generate_series(1001, 1100) i");
+  ASSERT_TRUE(reaches(kube::kRestores, "idle", "Completed")) << status(kube::kRestores, "idle").dump(1);
+  printf("reached %s, asked for %s after the last commit, in %s\n",
+         status(kube::kRestores, "idle").value("reached", "").c_str(), "2 s",
+         fmt::format("{} s", (now() - asked_at).count()).c_str());
+  EXPECT_TRUE(eventually([&] { return value(restored("idle"), kRows) == rows; }))
+      << value(restored("idle"), kRows) << ", not " << rows;
+}
+
 // A bucket that is away for so long that the volume would fill: here it is too full from the beginning.
 TEST_F(BackupTest, LogThatWouldFillAVolumeIsLetGoAndToldAndAFullBackupFollows) {
   back_up();
@@ -852,6 +937,21 @@ TEST_F(BackupTest, AReplicaIsBackedUpAndAFailoverInBetweenBeginsItAnew) {
   const std::string rows = value(target_, kRows);
   ASSERT_TRUE(rows.starts_with("301000 ")) << rows;
   await_stored();
+  // A promotion that failed left its history there. It was nobody's timeline.
+  const std::string stanza = status(kube::kBackupSchedules, "orders").value("stanza", "");
+  const std::string histories = fmt::format("orders/archive/{}/15-1/", stanza);
+  const auto history = bucket_->body(kBucket, histories + "00000002.history");
+  ASSERT_TRUE(history);
+  bucket_->add(kBucket, histories + "00000003.history", *history);
+  std::vector<std::string> noted;
+  for (const std::string& key : bucket_->keys(kBucket))
+    if (key.starts_with(fmt::format("orders/lineage/{}/", stanza))) noted.push_back(key.substr(key.rfind('/') + 18, 8));
+  EXPECT_EQ(noted, (std::vector<std::string>{"00000001", "00000002"}));
+  ask_for("astray", {{"latest", true}, {"timeline", 3}}, "astray");
+  EXPECT_FALSE(reaches(kube::kRestores, "astray", "Completed"));
+  EXPECT_NE(status(kube::kRestores, "astray").value("message", "").find("timeline 3 was never this link's"),
+            std::string::npos)
+      << status(kube::kRestores, "astray").dump(1);
   restore("before", {{"latest", true}});
   EXPECT_EQ(value(restored("before"), kRows), rows);
 }

@@ -96,7 +96,7 @@ TEST(Reach, TheTailReachesBeyondTheLastSegment) {
         seen.now = kMoment;
         const ReachVerdict verdict = judge_reach(seen);
         SCOPED_TRACE(testing::Message() << tail.value_or(-9) << ' ' << exhausted);
-        EXPECT_EQ(verdict.reach, tail == 1 && !exhausted ? Reach::kTry : Reach::kWait);
+        EXPECT_EQ(verdict.reach, tail == 1 && (!exhausted || kind == Goal::Kind::kTime) ? Reach::kTry : Reach::kWait);
         if (tail && verdict.reach == Reach::kWait) {
           EXPECT_NE(verdict.words.find(to_string(*seen.tail_end)), std::string::npos) << verdict.words;
         }
@@ -104,6 +104,57 @@ TEST(Reach, TheTailReachesBeyondTheLastSegment) {
         if (!exhausted || tail != 1) continue;
         EXPECT_EQ(judge_reach(seen).reach, Reach::kTry) << "it goes further by now";
       }
+}
+
+// A time after the last commit is reached where the mark of an idle database says that all before it is stored: at once
+// where nothing was written any more by then, else once an attempt has found no commit after it.
+TEST(Reach, ATimeAfterTheLastCommitIsReachedByAMark) {
+  const int64_t moment = kMoment.time_since_epoch() / seconds(1);
+  for (const int since : {-100, -1, 0, 50})
+    for (const int said_at : {-1, 0, 100})
+      for (const bool stored : {false, true})
+        for (const Timeline timeline : {2u, 3u})
+          for (const bool read : {false, true})
+            for (const bool late : {false, true}) {
+              if (since > said_at) continue;
+              ReachSeen seen;
+              seen.goal = at_moment();
+              seen.newest_segment = kOld;
+              seen.newest_stored_at = kMoment - seconds(200);
+              seen.timeline = 3;
+              const uint64_t position = (5u << 24) - (stored ? 0 : 100) + 100;
+              seen.tail_end = Position{(5u << 24) + (stored ? 100u : 0u)};
+              if (!stored) seen.tail_end.reset();
+              seen.mark = Mark{7, timeline, stored ? position : (5u << 24) + 1, moment + since, moment + said_at};
+              if (read) seen.exhausted = frontier_of(kOld, seen.tail_end);
+              seen.until = kMoment + minutes(10);
+              seen.now = seen.until - seconds(late ? 0 : 1);
+              const ReachVerdict verdict = judge_reach(seen);
+              const bool proven = timeline == 3 && stored && said_at >= 0 && (read || since < 0);
+              SCOPED_TRACE(testing::Message() << since << ' ' << said_at << ' ' << stored << timeline << read << late);
+              EXPECT_EQ(verdict.end.has_value(), proven);
+              if (proven) {
+                EXPECT_EQ(verdict.reach, Reach::kTry);
+                EXPECT_EQ(verdict.end->value, position);
+              }
+            }
+}
+
+// What flushes log without committing anything, such as vacuum, leaves no idle database, but tails.
+TEST(Reach, ATailProvesItOnceAllOfItWasRead) {
+  for (const bool read : {false, true})
+    for (const int at : {-1, 0, 1}) {
+      ReachSeen seen;
+      seen.goal = at_moment();
+      seen.newest_segment = kOld;
+      seen.tail_end = Position{(5u << 24) + 100};
+      seen.tail_at = kMoment + seconds(at);
+      seen.timeline = 3;
+      if (read) seen.exhausted = frontier_of(kOld, seen.tail_end);
+      seen.until = kMoment + minutes(10);
+      seen.now = kMoment;
+      EXPECT_EQ(judge_reach(seen).end, read && at > 0 ? seen.tail_end : std::nullopt);
+    }
 }
 
 TEST(Reach, TheLatestIsNotThatOfATimelineThatWasLeftMeanwhile) {

@@ -8,8 +8,8 @@ namespace {
 constexpr uint64_t kSegment = kSegmentBytes;
 
 TEST(TailNames, SayWhichSegmentAndHowFar) {
-  const TailName name{"000000010000000A000000FF", 0xA'FF00'0000 + 0x139A0};
-  EXPECT_EQ(to_string(name), "000000010000000A000000FF.0000000AFF0139A0");
+  const TailName name{"000000010000000A000000FF", 0xA'FF00'0000 + 0x139A0, 0x1F};
+  EXPECT_EQ(to_string(name), "000000010000000A000000FF.0000000AFF0139A0.000000000000001F");
   EXPECT_EQ(parse_tail_name(to_string(name)), name);
   const TailName whole{name.segment, 0xB'0000'0000};
   EXPECT_EQ(parse_tail_name(to_string(whole)), whole) << "its end is the next one's start";
@@ -23,14 +23,17 @@ TEST(TailNames, NothingElseIsOne) {
            "mark",
            "000000010000000A000000FF",
            "000000010000000A000000FF.",
-           "000000010000000A000000FF.0000000AFF000000",   // nothing of it
-           "000000010000000A000000FF.0000000B00000001",   // more than all of it
-           "000000010000000A000000FF.0000000AFEFFFFFF",   // of the segment before
-           "000000010000000A000000FF.0000000aff0139a0",   // another spelling
-           "000000010000000A000000FF.0000000AFF0139A",    // too short
-           "000000010000000A000000FF.0000000AFF0139A00",  // too long
-           "000000010000000A000000FF-0000000AFF0139A0",
-           "000000010000000a000000ff.0000000AFF0139A0",
+           "000000010000000A000000FF.0000000AFF000000.0000000000000001",  // nothing of it
+           "000000010000000A000000FF.0000000B00000001.0000000000000001",  // more than all of it
+           "000000010000000A000000FF.0000000AFEFFFFFF.0000000000000001",  // of the segment before
+           "000000010000000A000000FF.0000000aff0139a0.0000000000000001",  // another spelling
+           "000000010000000A000000FF.0000000AFF0139A0.000000000000000x",
+           "000000010000000A000000FF.0000000AFF0139A0.000000000000001",    // too short
+           "000000010000000A000000FF.0000000AFF0139A0.00000000000000001",  // too long
+           "000000010000000A000000FF.0000000AFF0139A0",                    // whose it is is not said
+           "000000010000000A000000FF-0000000AFF0139A0.0000000000000001",
+           "000000010000000A000000FF.0000000AFF0139A0-0000000000000001",
+           "000000010000000a000000ff.0000000AFF0139A0.0000000000000001",
        })
     EXPECT_EQ(parse_tail_name(other), std::nullopt) << other;
 }
@@ -60,6 +63,10 @@ TEST(TailChoice, TheLongestOfThatSegment) {
   EXPECT_EQ(longest_tail({other}, segment), std::nullopt);
   EXPECT_EQ(longest_tail({}, segment), std::nullopt);
   EXPECT_EQ(longest_tail({late}, segment_at(2, kSegment)), std::nullopt) << "of another timeline";
+  // A primary that fell wrote on under the same timeline what the one of the next epoch never had.
+  const TailName fell{segment, kSegment + 30, 4}, present{segment, kSegment + 20, 5};
+  for (const auto& both : {std::vector{fell, present}, std::vector{present, fell}})
+    EXPECT_EQ(longest_tail(both, segment), present);
 }
 
 TEST(TailRemoval, OnlyOnceAWholeSegmentHasAllThatCounts) {

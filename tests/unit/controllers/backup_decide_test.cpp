@@ -27,6 +27,8 @@ struct World {
     link.metadata.ns = "shop";
     link.metadata.uid = "12345678-aaaa";
     link.spec.engine = api::Engine::kPostgres;
+    link.spec.source.name = "east";
+    link.spec.targets.emplace_back().name = "west";
     link.status.primary = "east";
     schedule.metadata.name = "daily";
     schedule.metadata.ns = "shop";
@@ -484,6 +486,22 @@ TEST(BackupDecide, AReplicaThatIsGoneOrDoesNotBeginLosesTheAttempt) {
         const bool lost = silent || (!begun && seconds > 60);
         EXPECT_EQ(world.backups[0].status.attempts, lost && seconds > 10 ? 2 : 1) << silent << begun << seconds;
       }
+}
+
+TEST(BackupDecide, AReplicaThatIsTakenOutOfTheLinkLosesTheAttempt) {
+  World world = with_a_replica();
+  world.add("one");
+  world.step();
+  ASSERT_EQ(world.backups[0].status.endpoint, "west");
+  world.say("west", BackupReport::Phase::kRunning);
+  world.link.spec.targets.clear();
+  world.members.erase("west");
+  world.now += std::chrono::minutes(1);
+  world.step();
+  world.now += std::chrono::minutes(5);
+  world.step();
+  EXPECT_EQ(world.backups[0].status.attempts, 2);
+  EXPECT_EQ(world.backups[0].status.endpoint, "east");
 }
 
 TEST(BackupDecide, AScheduleThatIsWrongStoresNothingAndSaysWhichField) {

@@ -262,6 +262,11 @@ TEST_F(TailFetch, TailsComeAndGo) {
   EXPECT_EQ(*all, (std::vector{tail_, name_of(1, 2, 6000)}));
   EXPECT_EQ(tails.newest(1, {}), (TailHead{kStanza, name_of(1, 2, 6000), kAt}));
   EXPECT_EQ(tails.newest(2, {}), std::nullopt);
+  TailName later = name_of(1, 2, 5500);
+  later.epoch = 2;
+  put(later);
+  EXPECT_EQ(tails.newest(1, {}), (TailHead{kStanza, later, kAt})) << "of the later epoch, though it is shorter";
+  ASSERT_TRUE(tails.remove(later, {}));
   ASSERT_TRUE(tails.remove(tail_, {}));
   ASSERT_TRUE(tails.remove(tail_, {})) << "twice";
   EXPECT_EQ(tails.get(tail_, {}).error().code, Code::kNotFound);

@@ -29,13 +29,42 @@ TEST(NextTail, IsStoredWhereSomethingWasWrittenAndItIsTime) {
           std::optional(TailName{segment_at(2, start - 1), start - 1})})
       for (const std::optional<int64_t> began :
            {std::optional<int64_t>(), std::optional<int64_t>(51), std::optional<int64_t>(49)}) {
-        TailView view{2, start + written, stored, std::nullopt, at(100), seconds(60)};
+        TailView view{2, start + written, 3, stored, std::nullopt, at(100), seconds(60)};
         if (began) view.began_at = at(*began);
         const bool newer = written > 0 && !(stored && stored->segment == segment && stored->end >= start + written);
         const bool due = !began || 100 - *began >= 50;
         EXPECT_EQ(next_tail(view).has_value(), newer && due) << written;
-        EXPECT_EQ(next_tail(view).value_or(TailName{segment, start + written}), (TailName{segment, start + written}));
+        EXPECT_EQ(next_tail(view).value_or(TailName{segment, start + written, 3}),
+                  (TailName{segment, start + written, 3}));
       }
+}
+
+// Everything that can be the case: a mark is made where all is stored, nothing was written for as long as the period
+// is, and the last one does not say the same within it.
+TEST(NextMark, OfAnIdleDatabaseWhoseLogIsStored) {
+  const uint64_t flushed = 5 * kSegmentBytes + 100;
+  const auto wall = [](double s) {
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::duration<double>(s)));
+  };
+  for (const uint64_t safe : {flushed - 1, flushed})
+    for (const double idle : {-100.0, 0.0, 299.0, 301.5, 4000.0})
+      for (const std::optional<int64_t> age :
+           {std::optional<int64_t>(), std::optional<int64_t>(10), std::optional<int64_t>(300)})
+        for (const bool same : {false, true}) {
+          MarkView view{7, 2, flushed, safe, wall(1000.5), wall(1000.5 + idle), std::nullopt, seconds(60)};
+          if (age)
+            view.stored =
+                backup::Mark{7, 2, same ? flushed : flushed - 8, 1001, static_cast<int64_t>(1000 + idle) - *age};
+          const auto mark = next_mark(view);
+          const bool due = !age || !same || *age >= 300;
+          EXPECT_EQ(mark.has_value(), safe == flushed && idle > 300 && due) << idle << ' ' << age.value_or(-1) << same;
+          if (!mark) continue;
+          EXPECT_EQ(mark->position, flushed);
+          EXPECT_EQ(mark->since, 1001) << "never more than is known";
+          EXPECT_LE(wall(static_cast<double>(mark->at)), view.seen_at);
+        }
+  for (const auto& [delay, period] : {std::pair{60, 300}, {3600, 300}, {5, 25}, {1, 10}})
+    EXPECT_EQ(mark_period(seconds(delay)), seconds(period));
 }
 
 TEST(SafePosition, IsWhereTheFirstByteThatIsNotStoredIs) {

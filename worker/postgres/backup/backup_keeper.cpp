@@ -193,6 +193,8 @@ std::optional<BackupKeeper::Ready> BackupKeeper::known(const api::BackupAssignme
   MutexLock lock(mutex_);
   if (!asked_for_ || !same_place(*asked_for_, wanted)) {
     ready_.reset();
+    noted_.reset();
+    others_.clear();
     reaching_.passed();
     storing_.passed();
     again_at_ = {};
@@ -244,6 +246,7 @@ Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, 
     ready = Ready{wanted, *config, ready && ready->there};
   }
   if (!may_store) return {};
+  if (auto noted = note_lineage(*ready, stop); !noted) return noted;
   {
     MutexLock lock(mutex_);
     if (ready->there && !histories_owed_) return {};
@@ -261,6 +264,43 @@ Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, 
   return {};
 }
 
+std::optional<backup::LineageEntry> BackupKeeper::own_entry() const {
+  const Standing now = c_.standing();
+  const Local local = c_.local.copy();
+  if (!now.may_store || !local.memory || !local.seen || local.seen->in_recovery || !local.timeline ||
+      *local.timeline != local.seen->timeline)
+    return std::nullopt;
+  const EpochHistory& epochs = local.memory->epochs;
+  return backup::lineage_entry(epochs.empty() ? 0 : epochs.back().epoch.value, *local.timeline,
+                               backup::departures_of(local.history));
+}
+
+Status BackupKeeper::note_lineage(const Ready& ready, const std::stop_token& stop) {
+  const auto entry = own_entry();
+  if (!entry) return fail(Code::kUnavailable, "the timeline that this primary writes is not known yet");
+  {
+    MutexLock lock(mutex_);
+    if (noted_ == entry) return {};
+  }
+  auto repository = postgres::open_repository(ready.config, c_.clock);
+  if (!repository) return std::unexpected(repository.error());
+  postgres::LineageStore lineage(std::move(*repository), ready.assignment.stanza);
+  const auto noted = lineage.note(
+      *entry, [&] { return own_entry() == entry; }, stop);
+  if (!noted)
+    return std::unexpected(
+        Error{noted.error().code, "lineage of timelines: " + noted.error().message, noted.error().retryable});
+  const Local local = c_.local.copy();
+  std::vector<uint64_t> epochs;
+  if (local.memory)
+    for (const EpochStart& one : local.memory->epochs) epochs.push_back(one.epoch.value);
+  std::set<backup::Timeline> others = backup::taken_by_others(*noted, backup::departures_of(local.history), epochs);
+  MutexLock lock(mutex_);
+  noted_ = entry;
+  others_ = std::move(others);
+  return {};
+}
+
 std::string BackupKeeper::trouble() const {
   for (const std::string& words : {reaching_.words(), storing_.words()})
     if (!words.empty()) return words;
@@ -272,10 +312,13 @@ std::optional<TailKeeper::Place> BackupKeeper::tail_place() const {
   if (!now.may_store || now.ending || !now.desired || !now.desired->backup) return std::nullopt;
   const api::BackupAssignment& wanted = *now.desired->backup;
   if (wanted.archiver != now.desired->settings.endpoint) return std::nullopt;
+  const auto entry = own_entry();
   MutexLock lock(mutex_);
-  if (!ready_ || !ready_->there || !report_.archiving || !same_place(ready_->assignment, wanted)) return std::nullopt;
+  if (!ready_ || !ready_->there || !report_.archiving || !same_place(ready_->assignment, wanted) || !entry ||
+      noted_ != entry)
+    return std::nullopt;
   return TailKeeper::Place{ready_->config, wanted.stanza, api::repository_of(wanted.destination.s3),
-                           std::chrono::seconds(wanted.max_delay_seconds)};
+                           std::chrono::seconds(wanted.max_delay_seconds), entry->epoch};
 }
 
 // Each second something else: others hear of it when it matters, and every ten seconds.

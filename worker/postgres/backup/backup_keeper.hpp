@@ -4,14 +4,17 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
+#include "backup/lineage.hpp"
 #include "backup/types.hpp"
 #include "contract/backup_report.hpp"
 #include "core/clock.hpp"
 #include "core/guarded.hpp"
 #include "core/role_thread.hpp"
 #include "core/wait.hpp"
+#include "engines/postgres/archive/lineage_store.hpp"
 #include "engines/postgres/archive/listener.hpp"
 #include "engines/postgres/children.hpp"
 #include "engines/postgres/layout.hpp"
@@ -76,6 +79,10 @@ class BackupKeeper {
   bool make_ready(const api::BackupAssignment& wanted, bool may_store, const std::stop_token& stop);
   Status reach(const api::BackupAssignment& wanted, bool may_store, std::optional<Ready>& ready,
                const std::stop_token& stop);
+  // The timeline that this primary writes is said beside the repository to be the link's before anything of it is
+  // there.
+  Status note_lineage(const Ready& ready, const std::stop_token& stop);
+  std::optional<backup::LineageEntry> own_entry() const;  // nullopt: it is no primary, or it is not known yet
   void tell_reached(const api::BackupAssignment& wanted, bool ready);
   std::optional<TailKeeper::Place> tail_place() const;
   void tell_tail(const std::optional<BackupReport::Continuous>& said, const std::string& trouble);
@@ -95,6 +102,8 @@ class BackupKeeper {
   Result<std::vector<backup::BackupSet>> stored_sets(const PgBackRest& program, const std::stop_token& stop);
   // backup_let_go.cpp
   bool let_go(const Standing& now, const std::string& name);
+  bool record_dropped(const std::string& stanza, const std::string& name, const std::string& cause, bool conflict);
+  bool let_go_of_others(const Standing& now, const std::string& name);
   void stored_something();
   Result<std::vector<DroppedLog>> dropped_on_disk(const std::string& stanza);
   Result<std::vector<DroppedLog>> replace_dropped(const std::string& stanza, const std::vector<DroppedLog>& before,
@@ -106,6 +115,7 @@ class BackupKeeper {
   std::optional<postgres::StoreAnswer> try_to_store(StoreStep step, const api::BackupAssignment& wanted,
                                                     const std::string& file, const std::stop_token& stop);
   bool is_left_behind(const std::string& name) const;
+  bool is_of_before(const std::string& history) const;
   Status store_histories(const PgBackRest& program, const std::stop_token& stop);
   Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
   Result<bool> archived(const TailKeeper::Place& place, const std::string& segment, const std::stop_token& stop) const;
@@ -127,6 +137,8 @@ class BackupKeeper {
   BackupReport report_ GUARDED_BY(mutex_);
   LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
   std::string tail_trouble_ GUARDED_BY(mutex_);
+  std::set<backup::Timeline> others_ GUARDED_BY(mutex_);          // numbers before noted_ that are others' there
+  std::optional<backup::LineageEntry> noted_ GUARDED_BY(mutex_);  // beside the repository of ready_
   bool histories_owed_ GUARDED_BY(mutex_) = false;  // PostgreSQL was told of one that it is stored, and it is not
   std::optional<BootTime> unstored_since_ GUARDED_BY(mutex_), unstored_at_ GUARDED_BY(mutex_);  // LetGoView; last
   uint64_t let_go_bytes_ GUARDED_BY(mutex_) = 0, free_then_ GUARDED_BY(mutex_) = 0;             // when the last went

@@ -57,25 +57,30 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
     return true;
   }
   const std::string cause = let_go_cause(endpoint, *view.volume, wanted.keep_free_percent);
+  if (!record_dropped(wanted.stanza, name, cause, conflict)) return false;
+  MutexLock lock(mutex_);
+  let_go_bytes_ += backup::kSegmentBytes;
+  free_then_ = view.volume->free_bytes;
+  return true;
+}
+
+// True: the record is on disk.
+bool BackupKeeper::record_dropped(const std::string& stanza, const std::string& name, const std::string& cause,
+                                  bool conflict) {
   std::vector<DroppedLog> ranges;
   {
     MutexLock lock(dropped_mutex_);
-    auto known = read_dropped(c_.layout.data_dir, wanted.stanza);
+    auto known = read_dropped(c_.layout.data_dir, stanza);
     if (!known) {
       log::warn("log can't be let go", {{"segment", name}, {"error", known.error().message}});
       return false;
     }
     ranges = std::move(*known);
     note_dropped(ranges, name, cause, c_.clock.wall_now(), conflict);
-    if (auto wrote = write_dropped(c_.layout.data_dir, wanted.stanza, ranges); !wrote) {
+    if (auto wrote = write_dropped(c_.layout.data_dir, stanza, ranges); !wrote) {
       log::warn("log can't be let go", {{"segment", name}, {"error", wrote.error().message}});
       return false;
     }
-  }
-  {
-    MutexLock lock(mutex_);
-    let_go_bytes_ += backup::kSegmentBytes;
-    free_then_ = view.volume->free_bytes;
   }
   log::warn("log is let go", {{"segment", name}, {"reason", cause}});
   tell([&](BackupReport& report) {
@@ -83,6 +88,24 @@ bool BackupKeeper::let_go(const Standing& now, const std::string& name) {
     report.waiting.clear();
   });
   return true;
+}
+
+// Under the number of its timeline the repository has another promotion's log: it would be taken for that, and can
+// never be stored. The timeline after it is free.
+bool BackupKeeper::let_go_of_others(const Standing& now, const std::string& name) {
+  if (!now.desired || !now.desired->backup || now.desired->backup_of_another || !now.may_store ||
+      !backup::is_whole_segment(name))
+    return false;
+  const auto entry = own_entry();
+  {
+    MutexLock lock(mutex_);
+    if (!ready_ || !same_place(ready_->assignment, *now.desired->backup) || !entry || noted_ != entry ||
+        !others_.contains(backup::timeline_of(name)))
+      return false;
+  }
+  return record_dropped(now.desired->backup->stanza, name,
+                        fmt::format("timeline {} is another promotion's in the repository", backup::timeline_of(name)),
+                        true);
 }
 
 Result<std::vector<DroppedLog>> BackupKeeper::dropped_on_disk(const std::string& stanza) {

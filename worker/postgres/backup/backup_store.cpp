@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 
@@ -59,10 +60,12 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
     if (backed_up) {
       view.left_behind = is_left_behind(name_of_file(file));
       view.archiver = now.desired->backup->archiver == now.desired->settings.endpoint;
+      const auto entry = own_entry();
       MutexLock lock(mutex_);
       view.ready = ready_ && same_place(ready_->assignment, *now.desired->backup) &&
-                   (!view.archiver || (ready_->there && !histories_owed_));
+                   (!view.archiver || (ready_->there && !histories_owed_ && entry && noted_ == entry));
     }
+    if (let_go_of_others(now, name_of_file(file))) return postgres::StoreAnswer::kStored;
     const StoreStep step = decide_store(view, name_of_file(file));
     if (step == StoreStep::kEnd) return postgres::StoreAnswer::kEnding;
     if (step == StoreStep::kForget) return postgres::StoreAnswer::kStored;
@@ -131,7 +134,7 @@ std::optional<postgres::StoreAnswer> BackupKeeper::try_to_store(StoreStep step, 
 }
 
 // A restore needs the history of the timeline that it follows, also where it began before anything was stored; and
-// replicas wait for those that they receive.
+// replicas wait for those that they receive. Of those before, which it contains, the repository may have another's.
 Status BackupKeeper::store_histories(const PgBackRest& program, const std::stop_token& stop) {
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(c_.layout.pgdata() + "/pg_wal", failed)) {
@@ -152,6 +155,7 @@ Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& fi
     if (!there) return std::unexpected(there.error());
     const auto own = postgres::read_file(c_.layout.pgdata() + "/" + file);
     if (!own) return std::unexpected(own.error());
+    if (*there && **there != *own && is_of_before(name)) return true;
     if (*there && **there != *own) return std::unexpected(conflict(name));
     if (*there) return true;
   }
@@ -170,6 +174,13 @@ Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& fi
   return std::unexpected(failure_of(*pushed, "archive-push"));
 }
 
+// Of a timeline before the present one, whose own history has all that this one has: nobody follows it any more.
+bool BackupKeeper::is_of_before(const std::string& history) const {
+  const Local local = c_.local.copy();
+  return std::ranges::any_of(
+      local.history, [&](const TimelineSwitch& one) { return history == postgres::history_file_name(one.timeline); });
+}
+
 Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string& stanza, const std::string& file,
                                    const std::stop_token& stop) {
   const std::string name = name_of_file(file), path = c_.layout.pgdata() + "/" + file;
@@ -178,6 +189,7 @@ Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string&
     if (!there) return std::unexpected(there.error());
     const auto own = postgres::read_file(path);
     if (!own) return std::unexpected(own.error());
+    if (*there && **there != *own && is_of_before(name)) return true;
     if (*there && **there != *own) return std::unexpected(conflict(name));
     return *there ? Result<bool>(true) : is_from_before(program, stanza, name, stop);
   }

@@ -159,12 +159,13 @@ std::string follow_command(const PgBackRest& archive, const postgres::Followed& 
 }
 
 Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
-                    std::vector<std::string> options, int64_t timeline, std::chrono::milliseconds longest,
-                    const std::stop_token& stop) {
-  options.insert(options.end(), {"--tablespace-map-all=" + tablespaces,
-                                 fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}",
-                                             archive_program(), program.config(), program.stanza(), timeline),
-                                 "restore"});
+                    std::vector<std::string> options, int64_t timeline, std::optional<Position> end,
+                    std::chrono::milliseconds longest, const std::stop_token& stop) {
+  options.insert(options.end(),
+                 {"--tablespace-map-all=" + tablespaces,
+                  fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}{}", archive_program(),
+                              program.config(), program.stanza(), timeline, end ? " " + to_string(*end) : ""),
+                  "restore"});
   if (auto done = program.run_checked(std::move(options), {longest, false, {}}, stop); !done)
     return std::unexpected(done.error());
   if (!postgres::exists(place.pgdata() + "/PG_VERSION"))
@@ -213,9 +214,11 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   said.plan = {first.label, std::string(backup::to_string(first.kind)), to_string(first.stop), plan->timeline,
                first.size_bytes};
   tell(Step::kFetching);
-  if (auto fetched =
-          fetch_backup(program, place, tablespaces_of(needs.layout),
-                       backup::options_of(plan->goal, plan->timeline, first.label), plan->timeline, kLongest, stop);
+  // To the end of the log, where it is known to be all that there was.
+  const backup::Goal goal = plan->end ? backup::Goal{} : plan->goal;
+  if (auto fetched = fetch_backup(program, place, tablespaces_of(needs.layout),
+                                  backup::options_of(goal, plan->timeline, first.label), plan->timeline, plan->end,
+                                  kLongest, stop);
       !fetched)
     return fetched;
   tell(Step::kRecovering);
@@ -229,8 +232,11 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   const auto end = end_of_recovery(place);
   if (!end) return std::unexpected(end.error());
   // What ended at a gap is not the latest.
-  if (plan->goal.kind == backup::Goal::Kind::kLatest)
-    if (const std::string gap = gap_after(*end, plan->newest_segment, plan->timeline); !gap.empty())
+  const std::string newest = plan->end
+                                 ? backup::segment_name(plan->timeline, backup::segment_number(plan->end->value - 1))
+                                 : plan->newest_segment;
+  if (goal.kind == backup::Goal::Kind::kLatest)
+    if (const std::string gap = gap_after(*end, newest, plan->timeline); !gap.empty())
       return fail(Code::kInvalid, fmt::format("{}: {}. A time before the gap can be restored", kEndsEarly, gap));
   said.reached = to_string(end->end);
   if (auto put = put_in_place(place, needs.layout, {from.name, false, said.reached}); !put) return put;

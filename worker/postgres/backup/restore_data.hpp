@@ -24,10 +24,10 @@ std::string archive_program();
 std::string follow_command(const PgBackRest& archive, const postgres::Followed& followed);
 
 // `pgbackrest restore` with `options` into the empty pgdata of `place`. Recovery gets its log by twinspan-archive,
-// along `timeline`; tablespaces go below `tablespaces`.
+// along `timeline`, up to `end`; tablespaces go below `tablespaces`.
 Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
-                    std::vector<std::string> options, int64_t timeline, std::chrono::milliseconds longest,
-                    const std::stop_token& stop);
+                    std::vector<std::string> options, int64_t timeline, std::optional<Position> end,
+                    std::chrono::milliseconds longest, const std::stop_token& stop);
 
 // PostgreSQL takes a segment that is not there for the end of the log, and promotes. Words for a recovery that ended at
 // `end` and should have come to `newest`, the newest stored segment of that timeline; empty: it did, or `newest` is

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "backup/pgbackrest.hpp"
 #include "backup/reach.hpp"
+#include "engines/postgres/archive/lineage_store.hpp"
+#include "engines/postgres/archive/mark_store.hpp"
 #include "engines/postgres/archive/tail_store.hpp"
 #include "engines/postgres/timeline.hpp"
 #include "worker/postgres/backup/log_search.hpp"
@@ -58,6 +61,33 @@ Result<std::vector<backup::Departure>> history_of(const PgBackRest& program, con
   return backup::departures_of(*history);
 }
 
+Result<std::vector<backup::LineageEntry>> lineage_of(const PgBackRest& program, const std::string& stanza,
+                                                     const Clock& clock, const std::stop_token& stop) {
+  auto repository = postgres::open_repository(program.config(), clock);
+  if (!repository) return std::unexpected(repository.error());
+  return postgres::LineageStore(std::move(*repository), stanza).list(stop);
+}
+
+// A later timeline that came from the newest noted one, and that nobody noted, is a failed promotion's, or that of a
+// primary whose agent was older: a person has to say.
+Status no_later_one(const PgBackRest& program, const std::string& folder, const Archive& archive, const Goal& goal,
+                    backup::Timeline newest, const std::vector<backup::LineageEntry>& noted,
+                    const std::stop_token& stop) {
+  for (const backup::Timeline one : archive.timelines) {
+    if (one <= newest || std::ranges::find(noted, one, &backup::LineageEntry::timeline) != noted.end() ||
+        backup::newest_folder(archive.listing, one).empty())
+      continue;
+    const auto history = history_of(program, folder, archive, one, stop);
+    if (!history) return std::unexpected(history.error());
+    if (std::ranges::find(*history, newest, &backup::Departure::timeline) == history->end()) continue;
+    return std::unexpected(backup::never(
+        goal, fmt::format("timeline {} came from {}, log of it is stored, and nobody noted whose it is: name the one "
+                          "that is meant, target.timeline: {} or {}. Noted are: {}",
+                          one, newest, one, newest, backup::words_of(noted))));
+  }
+  return {};
+}
+
 // One that the archive has as a whole by now says nothing more.
 Result<std::optional<postgres::TailHead>> newest_tail(const std::string& config, const std::string& stanza,
                                                       const RestorePlan& plan, const Clock& clock,
@@ -90,6 +120,13 @@ Status within_reach(const PgBackRest& program, const Clock& clock, const api::Re
       seen.tail_at = (*tail)->at;
     }
   }
+  if (plan.goal.kind == Goal::Kind::kTime) {
+    auto repository = postgres::open_repository(program.config(), clock);
+    if (!repository) return std::unexpected(repository.error());
+    auto mark = postgres::MarkStore(std::move(*repository), from.stanza).newest(plan.timeline, stop);
+    if (!mark) return std::unexpected(mark.error());
+    seen.mark = *mark;
+  }
   plan.frontier = backup::frontier_of(seen.newest_segment, seen.tail_end);
   seen.exhausted = exhausted;
   seen.timeline = plan.timeline;
@@ -98,11 +135,13 @@ Status within_reach(const PgBackRest& program, const Clock& clock, const api::Re
   seen.until = parse_rfc3339(from.until.value_or("")).value_or(seen.now);  // an operator that knows of no waiting
   const backup::ReachVerdict verdict = backup::judge_reach(seen);
   switch (verdict.reach) {
-    case backup::Reach::kTry: return {};
+    case backup::Reach::kTry: break;
     case backup::Reach::kWait: return fail(Code::kUnavailable, verdict.words);
-    case backup::Reach::kNever: break;
+    case backup::Reach::kNever: return fail(Code::kInvalid, verdict.words);
   }
-  return fail(Code::kInvalid, verdict.words);
+  // A backup that is whole only later is none of before the time.
+  if (verdict.end && plan.backup.stop <= *verdict.end) plan.end = verdict.end;
+  return {};
 }
 
 // The newest segment that is stored of a timeline; where there is none, the one before it was left for it.
@@ -190,11 +229,29 @@ Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssig
   if (!listing) return std::unexpected(listing.error());
   Archive archive{backup::timelines_in(*listing), std::move(*listing)};
   for (const backup::BackupSet& one : info->backups) archive.timelines.insert(one.timeline);
-  const auto timeline = backup::choose_timeline(*goal, from.timeline, archive.timelines);
+  const auto noted = lineage_of(program, from.stanza, needs.clock, stop);
+  if (!noted) return std::unexpected(noted.error());
+  const auto newest = backup::newest_of(*noted, archive.timelines);
+  if (newest && from.timeline == 0)
+    if (auto clear = no_later_one(program, folder, archive, *goal, *newest, *noted, stop); !clear)
+      return std::unexpected(clear.error());
+  const auto timeline =
+      backup::choose_timeline(*goal, from.timeline == 0 && newest ? *newest : from.timeline, archive.timelines);
   if (!timeline) return std::unexpected(timeline.error());
-  plan.timeline = *timeline;
   const auto history = history_of(program, folder, archive, *timeline, stop);
   if (!history) return std::unexpected(history.error());
+  // One that came from the newest is a later primary's, of an agent that knew of no notes.
+  if (newest && *timeline != *newest &&
+      std::ranges::find(*history, *newest, &backup::Departure::timeline) == history->end()) {
+    const auto before = history_of(program, folder, archive, *newest, stop);
+    if (!before) return std::unexpected(before.error());
+    if (!backup::is_of_lineage(*timeline, *noted, *before))
+      return std::unexpected(backup::never(
+          *goal, fmt::format("timeline {} was never this link's: what is stored of it is a failed promotion's. These "
+                             "were: {}",
+                             *timeline, backup::words_of(*noted))));
+  }
+  plan.timeline = *timeline;
   backup::Choice choice{info->backups, *timeline, *history, std::nullopt};
   auto chosen = backup::choose_backup(*goal, choice);
   if (chosen && (goal->kind == Goal::Kind::kTransaction || goal->kind == Goal::Kind::kRestorePoint)) {

@@ -1,5 +1,6 @@
 // What a restore begins with, and whether its goal can be reached: asked of the repository, before anything is fetched.
 #pragma once
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -17,8 +18,9 @@ struct RestorePlan {
   backup::Goal goal;
   backup::BackupSet backup;
   backup::Timeline timeline = 0;
-  std::string newest_segment;  // of the log that was stored then
-  std::string frontier;        // ReachSeen::exhausted, should recovery end before the goal
+  std::string newest_segment;                  // of the log that was stored then
+  std::string frontier;                        // ReachSeen::exhausted, should recovery end before the goal
+  std::optional<Position> end = std::nullopt;  // ReachVerdict::end
 };
 
 Result<backup::Goal> goal_of(const api::RestoreAssignment& from);

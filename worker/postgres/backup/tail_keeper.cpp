@@ -79,6 +79,9 @@ void TailKeeper::run(const std::stop_token& stop) {
 void TailKeeper::forget() {
   stored_.reset();
   began_at_.reset();
+  still_at_.reset();
+  marked_.reset();
+  mark_again_at_ = {};
   last_segment_.clear();
   clean_before_.clear();
   safe_since_.forget();
@@ -95,8 +98,8 @@ void TailKeeper::look(const std::stop_token& stop) {
     forget();
     return;
   }
-  // Of another database, timeline or repository nothing counts that was known.
-  const auto log_of = [](const Place& one) { return std::tie(one.repository, one.stanza); };
+  // Of another database, timeline, epoch or repository nothing counts that was known.
+  const auto log_of = [](const Place& one) { return std::tie(one.repository, one.stanza, one.epoch); };
   if (!place_ || log_of(*place_) != log_of(*place) || life_ != local.life || timeline_ != local.seen->timeline)
     forget();
   place_ = place;
@@ -111,12 +114,13 @@ void TailKeeper::look(const std::stop_token& stop) {
   safe_since_.flushed(local.seen_at, flushed);
 
   const BootTime now = c_.clock.boot_now();
+  const WallTime seen_at = c_.clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(now - local.seen_at);
+  if (std::exchange(still_at_, flushed) != flushed) still_since_ = seen_at;
   if (now >= trouble_.again_at()) {
     Status done;
-    if (const auto next = next_tail({timeline_, flushed, stored_, began_at_, now, place->max_delay})) {
+    if (const auto next = next_tail({timeline_, flushed, place->epoch, stored_, began_at_, now, place->max_delay})) {
       began_at_ = now;
-      done = store(*place, *next,
-                   c_.clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(now - local.seen_at), stop);
+      done = store(*place, *next, seen_at, stop);
     }
     if (done && waiting.empty() && !moved_on && std::exchange(clean_before_, segment) != segment)
       if (auto cleaned = clean(*place, stop); !cleaned && !stop.stop_requested())
@@ -133,6 +137,7 @@ void TailKeeper::look(const std::stop_token& stop) {
   }
   if (moved_on) return;
   const uint64_t safe = safe_position(waiting, stored_, timeline_, flushed);
+  mark(*place, flushed, safe, seen_at, stop);
   BackupReport::Continuous said;
   said.seen_at = std::chrono::floor<std::chrono::seconds>(c_.clock.wall_now()).time_since_epoch().count();
   if (stored_) said.tail = to_string(Position{stored_->end});
@@ -161,6 +166,22 @@ Status TailKeeper::store(const Place& place, const backup::TailName& name, WallT
     if (auto removed = tails->remove(*before, stop); !removed)
       log::warn("a tail that is of no use stays", {{"error", removed.error().message}});
   return {};
+}
+
+// What it says is of when the log was looked at: by then this member may be primary no more, and was one then.
+void TailKeeper::mark(const Place& place, uint64_t flushed, uint64_t safe, WallTime seen_at,
+                      const std::stop_token& stop) {
+  const auto next = next_mark({place.epoch, timeline_, flushed, safe, still_since_, seen_at, marked_, place.max_delay});
+  if (!next || c_.clock.boot_now() < mark_again_at_ || c_.place() != place) return;
+  auto repository = postgres::open_repository(place.config, c_.clock);
+  const Status done = repository ? postgres::MarkStore(std::move(*repository), place.stanza).put(*next, stop)
+                                 : std::unexpected(repository.error());
+  if (done)
+    marked_ = next;
+  else if (!stop.stop_requested()) {
+    mark_again_at_ = c_.clock.boot_now() + mark_period(place.max_delay);
+    log::warn("that the database is idle can't be noted in the repository", {{"error", done.error().message}});
+  }
 }
 
 Status TailKeeper::clean(const Place& place, const std::stop_token& stop) {

@@ -1,5 +1,5 @@
-// Stores the tail of the log, of the member that stores the log; removes tails that whole segments took the place of;
-// says how much of the log is not stored.
+// Stores the tail of the log, of the member that stores the log, and marks an idle database; removes tails that whole
+// segments took the place of; says how much of the log is not stored.
 #pragma once
 #include <functional>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "core/clock.hpp"
 #include "core/role_thread.hpp"
 #include "core/wait.hpp"
+#include "engines/postgres/archive/mark_store.hpp"
 #include "engines/postgres/archive/tail_store.hpp"
 #include "engines/postgres/layout.hpp"
 #include "worker/postgres/backup/lasting_trouble.hpp"
@@ -23,6 +24,7 @@ class TailKeeper {
   struct Place {                             // where tails go, while this member may store
     std::string config, stanza, repository;  // repository: endpoint, bucket and prefix
     std::chrono::seconds max_delay{60};
+    uint64_t epoch = 0;  // in which its timeline was begun
     bool operator==(const Place&) const = default;
   };
   struct Context {
@@ -45,6 +47,7 @@ class TailKeeper {
   void look(const std::stop_token& stop);
   Status store(const Place& place, const backup::TailName& name, WallTime at, const std::stop_token& stop);
   Status clean(const Place& place, const std::stop_token& stop);
+  void mark(const Place& place, uint64_t flushed, uint64_t safe, WallTime seen_at, const std::stop_token& stop);
   void forget();
 
   const Context c_;
@@ -55,6 +58,10 @@ class TailKeeper {
   std::vector<backup::Departure> history_;
   std::optional<backup::TailName> stored_;
   std::optional<BootTime> began_at_;
+  std::optional<uint64_t> still_at_;  // up to where the log was flushed at the last look, and since when
+  WallTime still_since_{};
+  std::optional<backup::Mark> marked_;
+  BootTime mark_again_at_{};
   std::string last_segment_;  // that was unfinished at the last look
   std::string clean_before_;  // tails of whole segments before this one were looked for; empty: never
   SafeSince safe_since_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "backup/mark.hpp"
 #include "backup/tail.hpp"
 #include "core/clock.hpp"
 
@@ -23,6 +24,7 @@ inline std::chrono::seconds tail_period(std::chrono::seconds max_delay) {
 struct TailView {
   backup::Timeline timeline = 0;  // that is written
   uint64_t flushed = 0;           // position up to which the log is on disk
+  uint64_t epoch = 0;             // of this primary
   std::optional<backup::TailName> stored;
   std::optional<BootTime> began_at;  // when the last one was begun; nullopt: none was so far
   BootTime now{};
@@ -32,10 +34,37 @@ struct TailView {
 // nullopt: nothing was written since the last one, or it is not its time.
 inline std::optional<backup::TailName> next_tail(const TailView& view) {
   if (view.flushed % backup::kSegmentBytes == 0) return std::nullopt;  // no segment is unfinished
-  backup::TailName next{backup::segment_at(view.timeline, view.flushed), view.flushed};
+  backup::TailName next{backup::segment_at(view.timeline, view.flushed), view.flushed, view.epoch};
   if (view.stored && view.stored->segment == next.segment && view.stored->end >= next.end) return std::nullopt;
   if (view.began_at && view.now - *view.began_at < tail_period(view.max_delay)) return std::nullopt;
   return next;
+}
+
+// How often an idle database is said to be so: 300 s where nothing is said of max_delay.
+inline std::chrono::seconds mark_period(std::chrono::seconds max_delay) {
+  return std::clamp<std::chrono::seconds>(5 * max_delay, std::chrono::seconds(10), std::chrono::seconds(300));
+}
+
+struct MarkView {
+  uint64_t epoch = 0;  // of this primary
+  backup::Timeline timeline = 0;
+  uint64_t flushed = 0, safe = 0;      // positions: on disk, and stored
+  WallTime since{}, seen_at{};         // when it was first and last seen that the log is flushed up to there
+  std::optional<backup::Mark> stored;  // the last one
+  std::chrono::seconds max_delay{60};
+};
+
+// nullopt: it writes, something is not stored, or what was said last is young enough.
+inline std::optional<backup::Mark> next_mark(const MarkView& view) {
+  using std::chrono::seconds;
+  if (view.safe < view.flushed) return std::nullopt;
+  const backup::Mark next{view.epoch, view.timeline, view.flushed,
+                          std::chrono::ceil<seconds>(view.since).time_since_epoch().count(),
+                          std::chrono::floor<seconds>(view.seen_at).time_since_epoch().count()};
+  const int64_t period = mark_period(view.max_delay).count();
+  if (next.at - next.since < period) return std::nullopt;
+  const bool same = view.stored && view.stored->position == next.position && view.stored->since == next.since;
+  return same && next.at - view.stored->at < period ? std::nullopt : std::optional(next);
 }
 
 // How old the oldest byte is that is not stored: never less than the truth. One thread.

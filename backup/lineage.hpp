@@ -1,0 +1,59 @@
+// Which timelines were the link's: each primary notes its own beside the repository before it stores anything of it, as
+// an object whose name says all there is. Of a promotion that failed the archive may hold a history, and of two that
+// never heard of each other log under one number: neither is followed by a restore that was not asked for it. Pure.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backup/archive.hpp"
+#include "backup/types.hpp"
+
+namespace twinspan::backup {
+
+struct LineageEntry {
+  // In which the timeline was begun: a primary that starts again in a later one goes on with it. 0: its data are of a
+  // version that did not remember, and where it began has to do.
+  uint64_t epoch = 0;
+  Timeline timeline = 0;
+  uint64_t from = 0;  // where that timeline began; 0: it is the first
+  auto operator<=>(const LineageEntry&) const = default;
+};
+
+// "lineage/STANZA/", below the repository's prefix.
+std::string lineage_folder(std::string_view stanza);
+// "0000000000000005-00000003-0000000005000148": epoch, timeline and position.
+std::string to_string(const LineageEntry& entry);
+std::optional<LineageEntry> parse_lineage_entry(std::string_view text);  // nullopt: none is named so
+
+// Of a primary whose history is this; nullopt: the history is not known, or it is the first timeline's.
+std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, const std::vector<Departure>& history);
+
+// One that has the same number and was begun in another epoch: another promotion's, also where it began at the same
+// position. What it stored is not this database's. One of an earlier epoch that was noted late, after this one, is
+// none.
+std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector<LineageEntry>& noted);
+
+// Whether what is stored under this number is of a database whose log is of these epochs, oldest first; of those before
+// them nobody can tell, and they count. False too where nobody noted it.
+bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<uint64_t>& epochs);
+
+// The timelines before its own that are others' in the repository: what is left here of the database's log under these
+// numbers can't be stored.
+std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const std::vector<Departure>& history,
+                                   const std::vector<uint64_t>& epochs);
+
+// Of the timelines that are stored, that of the newest epoch; nullopt: none of them is noted, as before there were
+// notes.
+std::optional<Timeline> newest_of(const std::vector<LineageEntry>& noted, const std::set<Timeline>& stored);
+
+// Whether a restore may follow it: it is noted, or the newest one came from it, or it is older than the first note.
+bool is_of_lineage(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<Departure>& history);
+
+// For people: "1 (epoch 1), 3 (from 0/5000148, epoch 5)".
+std::string words_of(const std::vector<LineageEntry>& noted);
+
+}  // namespace twinspan::backup

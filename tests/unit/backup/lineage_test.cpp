@@ -1,0 +1,94 @@
+#include "backup/lineage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace twinspan::backup {
+namespace {
+
+TEST(Lineage, ItsNameReadsBackAndNothingElseDoes) {
+  for (const LineageEntry& one : {LineageEntry{1, 1, 0}, {5, 3, 0x5000148}, {UINT64_MAX, UINT32_MAX, UINT64_MAX}})
+    EXPECT_EQ(parse_lineage_entry(to_string(one)), one) << to_string(one);
+  EXPECT_EQ(to_string(LineageEntry{5, 3, 0x5000148}), "0000000000000005-00000003-0000000005000148");
+  for (const char* text :
+       {"", "0000000000000005-00000000-0000000005000148", "0000000000000005_00000003-0000000005000148",
+        "0000000000000005-00000003-000000000500014", "0000000000000005-00000003-0000000005000148x",
+        "000000000000000a-00000003-0000000005000148", "notes.txt"})
+    EXPECT_EQ(parse_lineage_entry(text), std::nullopt) << text;
+}
+
+TEST(Lineage, ATimelineBeginsWhereItsHistoryEnds) {
+  EXPECT_EQ(lineage_entry(1, 1, {}), (LineageEntry{1, 1, 0}));
+  EXPECT_EQ(lineage_entry(7, 4, {{1, 100}, {3, 900}}), (LineageEntry{7, 4, 900}));
+  EXPECT_EQ(lineage_entry(7, 4, {}), std::nullopt) << "its history is not known yet";
+  EXPECT_EQ(lineage_entry(7, 1, {{1, 100}}), std::nullopt);
+  EXPECT_EQ(lineage_entry(7, 0, {}), std::nullopt);
+}
+
+// Two promotions that never heard of each other take the same number, also at the same position; a primary that starts
+// again in another epoch keeps its own.
+TEST(Lineage, ARivalIsWhoeverBeganTheSameNumberInAnotherEpoch) {
+  const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, 900}};
+  EXPECT_EQ(rival_of({5, 2, 900}, noted), std::nullopt);
+  EXPECT_EQ(rival_of({6, 3, 900}, noted), std::nullopt) << "another number";
+  EXPECT_EQ(rival_of({6, 2, 800}, noted), (LineageEntry{5, 2, 900}));
+  EXPECT_EQ(rival_of({6, 2, 900}, noted), (LineageEntry{5, 2, 900})) << "from where both had all";
+  EXPECT_EQ(rival_of({4, 2, 900}, noted), (LineageEntry{5, 2, 900})) << "whoever comes late";
+  // Who was held up noted it after this one had.
+  EXPECT_EQ(rival_of({6, 2, 800}, {{5, 2, 900}, {6, 2, 800}}), std::nullopt);
+  EXPECT_EQ(rival_of({5, 2, 900}, {{5, 2, 900}, {6, 2, 800}}), (LineageEntry{6, 2, 800}));
+  // Of data that don't remember in which epoch they began.
+  EXPECT_EQ(rival_of({0, 2, 900}, noted), std::nullopt);
+  EXPECT_EQ(rival_of({0, 2, 800}, noted), (LineageEntry{5, 2, 900}));
+  EXPECT_EQ(rival_of({5, 2, 900}, {{0, 2, 900}}), std::nullopt);
+  EXPECT_EQ(rival_of({5, 2, 900}, {{0, 2, 700}}), (LineageEntry{0, 2, 700}));
+}
+
+TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochIs) {
+  const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, 900}, {7, 3, 950}, {0, 8, 10}};
+  EXPECT_TRUE(is_ours(2, noted, {1, 5}));
+  EXPECT_FALSE(is_ours(2, noted, {1, 6})) << "another promotion's";
+  EXPECT_FALSE(is_ours(4, noted, {1, 5})) << "nobody's";
+  EXPECT_TRUE(is_ours(2, noted, {6, 7})) << "of before all that is remembered";
+  EXPECT_TRUE(is_ours(2, noted, {}));
+  EXPECT_TRUE(is_ours(8, noted, {1, 5}));
+  // A primary of epoch 8 on timeline 4, which came from an epoch 6 that had the number 2, and was refused.
+  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, {1, 6, 8}), (std::set<Timeline>{2}));
+  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, {1, 5, 8}), std::set<Timeline>{});
+  EXPECT_EQ(taken_by_others({}, {{1, 800}, {2, 990}}, {1, 6, 8}), std::set<Timeline>{}) << "before there were notes";
+}
+
+// By a model: promotions, of which some fail after they stored their history or some log. Whatever is stored, the
+// timeline of the last one that noted itself is followed, and never one that did not.
+TEST(Lineage, TheNewestEpochsTimelineIsFollowedWhateverElseIsStored) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<LineageEntry> noted;
+    std::set<Timeline> stored;
+    std::optional<Timeline> expected;
+    Timeline timeline = 0;
+    for (uint64_t epoch = 1; epoch < 2 + random() % 8; ++epoch) {
+      timeline += 1 + random() % 2;
+      const bool notes = random() % 3 != 0, stores = random() % 3 != 0;
+      if (notes) noted.push_back({epoch, timeline, epoch * 100});
+      if (stores) stored.insert(timeline);
+      if (notes && stores) expected = timeline;
+    }
+    std::ranges::shuffle(noted, random);
+    EXPECT_EQ(newest_of(noted, stored), expected);
+  }
+}
+
+TEST(Lineage, ATimelineIsTheLinksWhereItIsNotedOrTheNewestCameFromIt) {
+  const std::vector<LineageEntry> noted{{5, 4, 900}, {7, 6, 2000}};
+  const std::vector<Departure> history{{1, 500}, {4, 2000}};
+  for (const auto& [timeline, its] :
+       {std::pair{1, true}, {2, true}, {3, true}, {4, true}, {5, false}, {6, true}, {7, false}})
+    EXPECT_EQ(is_of_lineage(static_cast<Timeline>(timeline), noted, history), its)
+        << timeline << ": of those before the first note nothing is known";
+  EXPECT_EQ(words_of({noted[1], noted[0]}), "4 (from 0/384, epoch 5), 6 (from 0/7D0, epoch 7)");
+}
+
+}  // namespace
+}  // namespace twinspan::backup
