@@ -14,6 +14,10 @@ bool read(std::string_view text, Number& number) {
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
 }
 
+bool is_before_notes(Timeline timeline, const std::vector<LineageEntry>& noted) {
+  return std::ranges::all_of(noted, [&](const LineageEntry& one) { return timeline < one.timeline; });
+}
+
 }  // namespace
 
 std::string lineage_folder(std::string_view stanza) { return fmt::format("lineage/{}/", stanza); }
@@ -30,6 +34,22 @@ std::optional<LineageEntry> parse_lineage_entry(std::string_view text) {
       !read(text.substr(kEpoch + kTimeline + 2), entry.from) || entry.timeline == 0 || to_string(entry) != text)
     return std::nullopt;
   return entry;
+}
+
+LineageNotes lineage_in(const std::vector<std::string>& names) {
+  LineageNotes noted;
+  for (const std::string_view name : names) {
+    const size_t slash = name.find('/');
+    const auto entry = parse_lineage_entry(slash == name.npos ? name : name.substr(slash + 1));
+    if (!entry) continue;
+    if (slash == name.npos)
+      noted.begun.push_back(*entry);
+    else if (name.starts_with("resumed/"))
+      noted.resumed.push_back(*entry);
+    else if (name.starts_with("taken/"))
+      noted.taken.push_back(*entry);
+  }
+  return noted;
 }
 
 std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, const std::vector<Departure>& history) {
@@ -50,7 +70,7 @@ bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const st
   std::optional<LineageEntry> latest;
   for (const LineageEntry& one : noted)
     if (one.timeline == timeline && (!latest || *latest < one)) latest = one;
-  if (!latest) return false;
+  if (!latest) return !noted.empty() && is_before_notes(timeline, noted);
   return epochs.empty() || latest->epoch < epochs.front() || std::ranges::find(epochs, latest->epoch) != epochs.end();
 }
 
@@ -64,21 +84,61 @@ std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const
   return taken;
 }
 
-std::optional<Timeline> newest_of(const std::vector<LineageEntry>& noted, const std::set<Timeline>& stored) {
+std::vector<std::string> names_to_note(const OwnLineage& own, const LineageNotes& noted) {
+  std::vector<std::string> names;
+  const auto note = [&](const std::vector<LineageEntry>& there, const char* folder, const LineageEntry& entry) {
+    if (std::ranges::find(there, entry) == there.end()) names.push_back(folder + to_string(entry));
+  };
+  for (const Timeline taken : taken_by_others(noted.begun, own.history, own.epochs)) {
+    LineageEntry entry{own.begun.epoch, taken, 0};
+    for (const Departure& one : own.history)
+      if (one.timeline < taken) entry.from = one.position;
+    note(noted.taken, "taken/", entry);
+  }
+  note(noted.begun, "", own.begun);
+  const auto later = later_than(own.begun.timeline, noted);
+  if (later && own.epoch > own.begun.epoch)
+    note(noted.resumed, "resumed/", {own.epoch, own.begun.timeline, own.begun.from});
+  return names;
+}
+
+std::optional<Timeline> newest_of(const LineageNotes& noted, const std::set<Timeline>& stored) {
   std::optional<LineageEntry> newest;
-  for (const LineageEntry& one : noted)
-    if (stored.contains(one.timeline) && (!newest || *newest < one)) newest = one;
+  for (const auto* some : {&noted.begun, &noted.resumed})
+    for (const LineageEntry& one : *some)
+      if (stored.contains(one.timeline) && (!newest || *newest < one)) newest = one;
   return newest ? std::optional(newest->timeline) : std::nullopt;
 }
 
-bool is_of_lineage(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<Departure>& history) {
-  return std::ranges::find(noted, timeline, &LineageEntry::timeline) != noted.end() ||
-         std::ranges::find(history, timeline, &Departure::timeline) != history.end() ||
-         std::ranges::all_of(noted, [&](const LineageEntry& one) { return timeline < one.timeline; });
+std::optional<Timeline> later_than(Timeline timeline, const LineageNotes& noted) {
+  std::optional<LineageEntry> its, newest;
+  for (const auto* some : {&noted.begun, &noted.resumed})
+    for (const LineageEntry& one : *some) {
+      if (one.timeline == timeline && (!its || *its < one)) its = one;
+      if (!newest || *newest < one) newest = one;
+    }
+  return its && newest->timeline != timeline && newest->epoch > its->epoch ? std::optional(newest->timeline)
+                                                                           : std::nullopt;
 }
 
-std::string words_of(const std::vector<LineageEntry>& noted) {
-  std::vector<LineageEntry> sorted = noted;
+std::optional<Position> taken_from(const std::vector<Departure>& history, Position backup_stop,
+                                   const LineageNotes& noted) {
+  std::optional<Position> first;
+  for (const LineageEntry& one : noted.taken)
+    if (std::ranges::find(history, one.timeline, &Departure::timeline) != history.end() &&
+        Position{one.from} >= backup_stop && (!first || Position{one.from} < *first))
+      first = Position{one.from};
+  return first;
+}
+
+bool is_of_lineage(Timeline timeline, const LineageNotes& noted, const std::vector<Departure>& history) {
+  return std::ranges::find(noted.begun, timeline, &LineageEntry::timeline) != noted.begun.end() ||
+         std::ranges::find(history, timeline, &Departure::timeline) != history.end() ||
+         is_before_notes(timeline, noted.begun);
+}
+
+std::string words_of(const LineageNotes& noted) {
+  std::vector<LineageEntry> sorted = noted.begun;
   std::ranges::sort(sorted);
   std::string text;
   for (const LineageEntry& one : sorted)

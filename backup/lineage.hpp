@@ -23,11 +23,22 @@ struct LineageEntry {
   auto operator<=>(const LineageEntry&) const = default;
 };
 
-// "lineage/STANZA/", below the repository's prefix.
+struct LineageNotes {
+  std::vector<LineageEntry> begun;
+  // Of a primary that went on with its own timeline after another had begun a later one: the epoch in which it did.
+  std::vector<LineageEntry> resumed;
+  // Numbers in the history of a primary, under which another promotion's log is stored: its epoch, the number, and
+  // where its own timeline of that number began. What it had from there on is nowhere.
+  std::vector<LineageEntry> taken;
+  bool operator==(const LineageNotes&) const = default;
+};
+
+// "lineage/STANZA/", below the repository's prefix. In it the first, and below resumed/ and taken/ the others.
 std::string lineage_folder(std::string_view stanza);
 // "0000000000000005-00000003-0000000005000148": epoch, timeline and position.
 std::string to_string(const LineageEntry& entry);
 std::optional<LineageEntry> parse_lineage_entry(std::string_view text);  // nullopt: none is named so
+LineageNotes lineage_in(const std::vector<std::string>& names);          // of that folder
 
 // Of a primary whose history is this; nullopt: the history is not known, or it is the first timeline's.
 std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, const std::vector<Departure>& history);
@@ -38,7 +49,7 @@ std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, con
 std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector<LineageEntry>& noted);
 
 // Whether what is stored under this number is of a database whose log is of these epochs, oldest first; of those before
-// them nobody can tell, and they count. False too where nobody noted it.
+// them nobody can tell, and they count, as do timelines of before the first note. False too where nobody noted it.
 bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<uint64_t>& epochs);
 
 // The timelines before its own that are others' in the repository: what is left here of the database's log under these
@@ -46,14 +57,32 @@ bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const st
 std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const std::vector<Departure>& history,
                                    const std::vector<uint64_t>& epochs);
 
+// What a primary is to note.
+struct OwnLineage {
+  LineageEntry begun;
+  uint64_t epoch = 0;              // of the lease that it holds
+  std::vector<Departure> history;  // of its timeline
+  std::vector<uint64_t> epochs;    // its log is of, oldest first
+};
+// Names of the objects that are not there, in the order in which they are made. `begun` has no rival.
+std::vector<std::string> names_to_note(const OwnLineage& own, const LineageNotes& noted);
+
 // Of the timelines that are stored, that of the newest epoch; nullopt: none of them is noted, as before there were
 // notes.
-std::optional<Timeline> newest_of(const std::vector<LineageEntry>& noted, const std::set<Timeline>& stored);
+std::optional<Timeline> newest_of(const LineageNotes& noted, const std::set<Timeline>& stored);
+
+// The timeline that a primary of a later epoch wrote than any that wrote this one; nullopt: nobody did, or it is not
+// noted at all.
+std::optional<Timeline> later_than(Timeline timeline, const LineageNotes& noted);
+
+// Where a restore that follows a history from a backup on has to end: the log behind it is another's under its number.
+std::optional<Position> taken_from(const std::vector<Departure>& history, Position backup_stop,
+                                   const LineageNotes& noted);
 
 // Whether a restore may follow it: it is noted, or the newest one came from it, or it is older than the first note.
-bool is_of_lineage(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<Departure>& history);
+bool is_of_lineage(Timeline timeline, const LineageNotes& noted, const std::vector<Departure>& history);
 
 // For people: "1 (epoch 1), 3 (from 0/5000148, epoch 5)".
-std::string words_of(const std::vector<LineageEntry>& noted);
+std::string words_of(const LineageNotes& noted);
 
 }  // namespace twinspan::backup

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <utility>
+#include <tuple>
 
 namespace twinspan::backup {
 
@@ -34,11 +34,14 @@ std::optional<Mark> parse_mark(std::string_view text) {
   return mark;
 }
 
+bool is_newer(const Mark& one, const Mark& other) {
+  return std::tuple(one.epoch, one.position, one.at) > std::tuple(other.epoch, other.position, other.at);
+}
+
 std::optional<Mark> newest_mark(const std::vector<Mark>& marks, Timeline timeline) {
   std::optional<Mark> newest;
   for (const Mark& one : marks)
-    if (one.timeline == timeline && (!newest || std::pair(newest->epoch, newest->at) < std::pair(one.epoch, one.at)))
-      newest = one;
+    if (one.timeline == timeline && (!newest || is_newer(one, *newest))) newest = one;
   return newest;
 }
 

@@ -28,6 +28,8 @@ std::string mark_folder(std::string_view stanza);
 std::string to_string(const Mark& mark);
 std::optional<Mark> parse_mark(std::string_view text);  // nullopt: none is named so
 
+// By the log, and not by the clock alone, which may have been wrong for a moment.
+bool is_newer(const Mark& one, const Mark& other);
 // Of that timeline: what the latest epoch said last.
 std::optional<Mark> newest_mark(const std::vector<Mark>& marks, Timeline timeline);
 

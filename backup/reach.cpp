@@ -35,15 +35,17 @@ Position end_of_stored(const ReachSeen& seen) {
   return std::max(whole, seen.tail_end.value_or(Position{}));
 }
 
-// That everything of before the moment is stored, and lies before this position; nullopt: nobody says so. `read`: an
-// attempt has read the log to its present end, and found no commit after the moment.
-std::optional<Position> whole_before(const ReachSeen& seen, bool read) {
+bool covers(const ReachSeen& seen) {
   const int64_t moment = std::chrono::ceil<std::chrono::seconds>(seen.goal.moment).time_since_epoch().count();
-  if (const auto& mark = seen.mark; mark && mark->timeline == seen.timeline && mark->at >= moment &&
-                                    Position{mark->position} <= end_of_stored(seen) && (read || mark->since < moment))
-    return Position{mark->position};
-  if (read && seen.tail_at && *seen.tail_at > seen.goal.moment) return seen.tail_end;
-  return std::nullopt;
+  return seen.mark && seen.mark->timeline == seen.timeline && seen.mark->at >= moment &&
+         Position{seen.mark->position} <= end_of_stored(seen);
+}
+
+// Nothing was written from before the moment on, by a mark behind which nothing is stored: where there is more, the log
+// itself has the word.
+bool is_idle_then(const ReachSeen& seen) {
+  const int64_t moment = std::chrono::floor<std::chrono::seconds>(seen.goal.moment).time_since_epoch().count();
+  return covers(seen) && seen.mark->since <= moment && end_of_stored(seen) <= Position{seen.mark->position};
 }
 
 }  // namespace
@@ -52,28 +54,33 @@ std::string frontier_of(const std::string& newest_segment, std::optional<Positio
   return tail_end ? fmt::format("{} {}", newest_segment, to_string(*tail_end)) : newest_segment;
 }
 
+std::optional<Position> whole_if_read(const ReachSeen& seen) {
+  if (seen.goal.kind != Goal::Kind::kTime) return std::nullopt;
+  if (covers(seen)) return end_of_stored(seen);
+  return seen.tail_at && *seen.tail_at > seen.goal.moment ? seen.tail_end : std::nullopt;
+}
+
 ReachVerdict judge_reach(const ReachSeen& seen) {
   const std::string goal = words_of(seen.goal);
   const auto never_for = [&](const std::string& why) {
     return ReachVerdict{Reach::kNever, never(seen.goal, why).message};
   };
   const bool tried = !seen.exhausted.empty();
-  const bool read = tried && seen.exhausted == frontier_of(seen.newest_segment, seen.tail_end);
-  if (seen.goal.kind == Goal::Kind::kTime)
-    if (const auto end = whole_before(seen, read)) return {Reach::kTry, "", end};
-  const Timeline newest = is_segment(seen.newest_segment) ? timeline_of(seen.newest_segment) : 0;
+  if (seen.goal.kind == Goal::Kind::kTime && tried && seen.whole_until) return {Reach::kTry, "", seen.whole_until};
+  if (seen.goal.kind == Goal::Kind::kTime && is_idle_then(seen))
+    return {Reach::kTry, "", Position{seen.mark->position}};
   if (seen.goal.kind == Goal::Kind::kImmediate) return {};
   if (seen.goal.kind == Goal::Kind::kLatest)
-    return seen.waits && newest > seen.timeline
+    return seen.waits && seen.later != 0
                ? never_for(fmt::format("timeline {} is stored by now, of a primary after the one of timeline {}: "
                                        "restore again",
-                                       newest, seen.timeline))
+                                       seen.later, seen.timeline))
                : ReachVerdict{};
-  if (tried && newest > seen.timeline)
+  if (tried && seen.later != 0)
     return never_for(
         fmt::format("the log of timeline {} ended before it, and timeline {} is stored by now: restore "
                     "again",
-                    seen.timeline, newest));
+                    seen.timeline, seen.later));
   // The bucket's clock may be wrong: once there is no more time, recovery itself has the last word.
   const bool beyond = seen.goal.kind == Goal::Kind::kLsn && !may_be_stored(seen);
   if (seen.now >= seen.until)

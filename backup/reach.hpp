@@ -18,9 +18,11 @@ struct ReachSeen {
   std::optional<WallTime> tail_at;
   std::optional<Mark> mark;  // of that timeline, of an idle database
   std::string exhausted;     // what was the newest when an earlier attempt came to the end of the log before the goal
-  Timeline timeline = 0;     // that is followed
-  bool waits = true;         // for what is not stored yet; false: what is stored of that timeline is all that is wanted
-  WallTime now{}, until{};   // nothing is waited for after `until`
+  std::optional<Position> whole_until;  // that attempt's whole_if_read()
+  Timeline timeline = 0;                // that is followed
+  Timeline later = 0;                   // that a later primary than the one of `timeline` wrote by now; 0: none did
+  bool waits = true;        // for what is not stored yet; false: what is stored of that timeline is all that is wanted
+  WallTime now{}, until{};  // nothing is waited for after `until`
 };
 
 enum class Reach { kTry, kWait, kNever };
@@ -35,6 +37,10 @@ struct ReachVerdict {
 
 // What is stored so far, as `exhausted` has it.
 std::string frontier_of(const std::string& newest_segment, std::optional<Position> tail_end);
+
+// Of an attempt that will have read all that is stored, and found no commit after the moment: up to where that is all
+// there was before it. nullopt: nobody says that all of before the moment is stored.
+std::optional<Position> whole_if_read(const ReachSeen& seen);
 
 ReachVerdict judge_reach(const ReachSeen& seen);
 

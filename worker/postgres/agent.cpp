@@ -116,8 +116,9 @@ BackupKeeper::Standing Agent::standing() const {
     standing.desired = desired_;
   }
   const Local local = local_.copy();
-  standing.may_store =
-      local.writable && keeper_.view(local.memory ? local.memory->lease : seconds(0)).tenure.has_value();
+  const auto tenure = keeper_.view(local.memory ? local.memory->lease : seconds(0)).tenure;
+  standing.may_store = local.writable && tenure.has_value();
+  standing.epoch = tenure ? tenure->value : 0;
   standing.follows =
       !local.writable && local.process == ProcessState::kReplicaRunning && local.seen && local.seen->in_recovery;
   standing.ending = postmaster_.ending();

@@ -195,7 +195,7 @@ Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
   if (!desired.restore || desired.restore->name != desired.restored_by)
     return fail(Code::kUnavailable,
                 fmt::format("Restore {} has not said yet what to restore, or has ended", desired.restored_by));
-  if (std::exchange(restoring_, desired.restore->name) != desired.restore->name) restore_exhausted_.clear();
+  if (std::exchange(restoring_, desired.restore->name) != desired.restore->name) restore_exhausted_ = {};
   BackupReport::Restored said{desired.restore->name, BackupReport::Step::kFetching, ""};
   const auto tell = [&](const BackupReport::Restored& now) {
     said = now;

@@ -18,6 +18,7 @@
 #include "failover/log/member.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
+#include "worker/postgres/backup/restore_plan.hpp"
 #include "worker/postgres/desired.hpp"
 #include "worker/postgres/guard.hpp"
 #include "worker/postgres/hba_keeper.hpp"
@@ -155,8 +156,9 @@ class Jobs {
   std::string declared_digest_;  // as it was after that
   BootTime declared_at_{};       // looked at
   RestartTurn restart_turn_;
-  std::string restoring_, restore_exhausted_;  // the Restore that was last at work, and its RestoreNeeds::exhausted
-  struct Idle {                                // a replica that receives nothing, and since when it is where it is
+  std::string restoring_;        // the Restore that was last at work
+  Exhausted restore_exhausted_;  // its
+  struct Idle {                  // a replica that receives nothing, and since when it is where it is
     uint64_t life = 0;
     Position received;
     BootTime since;

@@ -149,7 +149,7 @@ Result<bool> Jobs::is_our_log(const PgBackRest& archive, const postgres::Followe
   if (!noted) return std::unexpected(noted.error());
   std::vector<uint64_t> numbers;
   for (const EpochStart& one : epochs) numbers.push_back(one.epoch.value);
-  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, *noted, numbers); };
+  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, noted->begun, numbers); };
   return ours(followed.timeline) && std::ranges::all_of(followed.history, [&](const backup::Departure& one) {
            return one.timeline < first || ours(one.timeline);
          });

@@ -1,11 +1,14 @@
 // The lineage of a link's timelines, beside its repository (backup/lineage.hpp).
 #pragma once
+#include <fmt/format.h>
+
 #include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "backup/lineage.hpp"
+#include "backup/tail.hpp"
 #include "engines/postgres/archive/repository_bucket.hpp"
 
 namespace twinspan::postgres {
@@ -14,17 +17,22 @@ namespace twinspan::postgres {
 class LineageStore {
  public:
   LineageStore(RepositoryBucket repository, const std::string& stanza)
-      : bucket_(std::move(repository.bucket)), folder_(repository.prefix + backup::lineage_folder(stanza)) {}
+      : bucket_(std::move(repository.bucket)),
+        folder_(repository.prefix + backup::lineage_folder(stanza)),
+        archive_(fmt::format("{}archive/{}/{}/", repository.prefix, stanza, backup::kArchiveId)),
+        tails_(repository.prefix + backup::tail_folder(stanza)) {}
 
-  Result<std::vector<backup::LineageEntry>> list(const std::stop_token& stop);
-  // All that is noted then. kConflict: the same timeline is another promotion's; nothing is noted. kUnavailable:
-  // `still`, asked around the note, says that this is no primary any more; its note is taken back.
-  Result<std::vector<backup::LineageEntry>> note(const backup::LineageEntry& entry, const std::function<bool()>& still,
-                                                 const std::stop_token& stop);
+  Result<backup::LineageNotes> list(const std::stop_token& stop);
+  // All that is noted then. kConflict: the same timeline is another promotion's, of which something is stored; nothing
+  // is noted. kUnavailable: `still`, asked around the notes, says that this is no primary any more.
+  Result<backup::LineageNotes> note(const backup::OwnLineage& own, const std::function<bool()>& still,
+                                    const std::stop_token& stop);
 
  private:
+  Result<bool> has_anything_of(backup::Timeline timeline, const std::stop_token& stop);
+
   std::unique_ptr<s3::Bucket> bucket_;
-  std::string folder_;
+  std::string folder_, archive_, tails_;
 };
 
 }  // namespace twinspan::postgres

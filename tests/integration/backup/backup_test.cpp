@@ -535,7 +535,8 @@ TEST_F(BackupTest, UnderATimelineThatIsAnothersNothingIsStored) {
   ASSERT_TRUE(std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
     return key.starts_with(lineage) && key.find("-00000001-") != key.npos;
   }));
-  bucket_->add(kBucket, lineage + "0000000000000099-00000002-0000000001000148", "");
+  const std::string rival = lineage + "0000000000000099-00000002-0000000001000148";
+  bucket_->add(kBucket, rival, "");
   const auto move_to = [&](const char* endpoint) {
     ASSERT_TRUE(
         cluster_->client().merge_patch(kube::kFailoverPolicies, kLink, {{"spec", {{"desiredPrimary", endpoint}}}}));
@@ -568,6 +569,13 @@ TEST_F(BackupTest, UnderATimelineThatIsAnothersNothingIsStored) {
   const std::string rows = value(target_, kRows);
   ASSERT_TRUE(rows.starts_with("3000 ")) << rows;
   await_stored();
+  // Members keep nothing of it, neither the former primary nor who followed it.
+  for (const char* endpoint : {"east", "west", "west-2"})
+    EXPECT_TRUE(eventually([&] { return kept(endpoint) == 0; })) << endpoint;
+  EXPECT_TRUE(std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
+    return key.starts_with(lineage + "taken/") && key.find("-00000002-") != key.npos;
+  }));
+  bucket_->remove(kBucket, rival);  // its epoch is none that this link ever had, and would be the latest
   restore("after", {{"latest", true}});
   EXPECT_EQ(value(restored("after"), kRows), rows);
 }

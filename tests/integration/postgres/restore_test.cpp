@@ -128,7 +128,7 @@ class RestoreTest : public postgres::testing::Pair {
   std::string restored(const api::RestoreAssignment& from) {
     Member member(children, authority, scratch.path(), from.name, 2);
     said_ = {};
-    std::string exhausted;
+    Exhausted exhausted;
     const Status done = restore_data({children, member.layout, access_, member.settings,
                                       [this](const BackupReport::Restored& said) { said_ = said; }, clock_, exhausted},
                                      from, {});

@@ -50,6 +50,8 @@ TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochIs) {
   EXPECT_TRUE(is_ours(2, noted, {1, 5}));
   EXPECT_FALSE(is_ours(2, noted, {1, 6})) << "another promotion's";
   EXPECT_FALSE(is_ours(4, noted, {1, 5})) << "nobody's";
+  EXPECT_TRUE(is_ours(2, {{7, 3, 950}}, {1, 7})) << "of before the first note";
+  EXPECT_FALSE(is_ours(1, {}, {1}));
   EXPECT_TRUE(is_ours(2, noted, {6, 7})) << "of before all that is remembered";
   EXPECT_TRUE(is_ours(2, noted, {}));
   EXPECT_TRUE(is_ours(8, noted, {1, 5}));
@@ -64,30 +66,66 @@ TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochIs) {
 TEST(Lineage, TheNewestEpochsTimelineIsFollowedWhateverElseIsStored) {
   std::mt19937 random(7);
   for (int round = 0; round < 2000; ++round) {
-    std::vector<LineageEntry> noted;
+    LineageNotes noted;
     std::set<Timeline> stored;
     std::optional<Timeline> expected;
     Timeline timeline = 0;
     for (uint64_t epoch = 1; epoch < 2 + random() % 8; ++epoch) {
       timeline += 1 + random() % 2;
       const bool notes = random() % 3 != 0, stores = random() % 3 != 0;
-      if (notes) noted.push_back({epoch, timeline, epoch * 100});
+      if (notes) noted.begun.push_back({epoch, timeline, epoch * 100});
       if (stores) stored.insert(timeline);
       if (notes && stores) expected = timeline;
     }
-    std::ranges::shuffle(noted, random);
+    std::ranges::shuffle(noted.begun, random);
     EXPECT_EQ(newest_of(noted, stored), expected);
   }
 }
 
 TEST(Lineage, ATimelineIsTheLinksWhereItIsNotedOrTheNewestCameFromIt) {
-  const std::vector<LineageEntry> noted{{5, 4, 900}, {7, 6, 2000}};
+  const LineageNotes noted{{{5, 4, 900}, {7, 6, 2000}}, {}, {}};
   const std::vector<Departure> history{{1, 500}, {4, 2000}};
   for (const auto& [timeline, its] :
        {std::pair{1, true}, {2, true}, {3, true}, {4, true}, {5, false}, {6, true}, {7, false}})
     EXPECT_EQ(is_of_lineage(static_cast<Timeline>(timeline), noted, history), its)
         << timeline << ": of those before the first note nothing is known";
-  EXPECT_EQ(words_of({noted[1], noted[0]}), "4 (from 0/384, epoch 5), 6 (from 0/7D0, epoch 7)");
+  EXPECT_EQ(words_of({{noted.begun[1], noted.begun[0]}, {}, {}}), "4 (from 0/384, epoch 5), 6 (from 0/7D0, epoch 7)");
+}
+
+// A primary that was taken back in place after another had begun a later timeline.
+TEST(Lineage, WhoGoesOnAfterALaterOneSaysSo) {
+  LineageNotes noted{{{1, 1, 0}, {5, 3, 500}}, {}, {}};
+  const OwnLineage before{{5, 3, 500}, 5, {{1, 500}}, {1, 5}}, again{{5, 3, 500}, 7, {{1, 500}}, {1, 5}};
+  EXPECT_EQ(names_to_note(before, noted), std::vector<std::string>{});
+  EXPECT_EQ(names_to_note(again, noted), std::vector<std::string>{}) << "nobody came in between";
+  noted.begun.push_back({6, 4, 600});
+  EXPECT_EQ(newest_of(noted, {1, 3, 4}), 4u);
+  EXPECT_EQ(later_than(3, noted), 4u);
+  EXPECT_EQ(later_than(4, noted), std::nullopt);
+  EXPECT_EQ(later_than(2, noted), std::nullopt) << "nothing is known of it";
+  const auto names = names_to_note(again, noted);
+  ASSERT_EQ(names, (std::vector<std::string>{"resumed/" + to_string(LineageEntry{7, 3, 500})}));
+  noted.resumed.push_back({7, 3, 500});
+  EXPECT_EQ(newest_of(noted, {1, 3, 4}), 3u);
+  EXPECT_EQ(later_than(3, noted), std::nullopt);
+  EXPECT_EQ(later_than(4, noted), 3u);
+  EXPECT_EQ(names_to_note(again, noted), std::vector<std::string>{});
+  EXPECT_EQ(lineage_in({to_string(LineageEntry{1, 1, 0}), to_string(LineageEntry{5, 3, 500}),
+                        to_string(LineageEntry{6, 4, 600}), names[0], "notes.txt", "resumed/x", "other/" + names[0]}),
+            noted);
+}
+
+// Epoch 5 had number 3 and stored under it, epoch 6 had it too and was refused, epoch 7 came from that one.
+TEST(Lineage, WhatIsAnothersUnderANumberIsToldAndNothingBehindItsBeginningIsUsed) {
+  LineageNotes noted{{{1, 1, 0}, {5, 3, 500}}, {}, {}};
+  const OwnLineage own{{7, 4, 990}, 7, {{1, 450}, {3, 990}}, {1, 6, 7}};
+  const LineageEntry taken{7, 3, 450};
+  EXPECT_EQ(names_to_note(own, noted), (std::vector<std::string>{"taken/" + to_string(taken), to_string(own.begun)}));
+  noted.taken.push_back(taken);
+  EXPECT_EQ(taken_from(own.history, {400}, noted), Position{450});
+  EXPECT_EQ(taken_from(own.history, {450}, noted), Position{450});
+  EXPECT_EQ(taken_from(own.history, {995}, noted), std::nullopt) << "a backup of after it";
+  EXPECT_EQ(taken_from({{1, 500}}, {400}, noted), std::nullopt) << "whoever follows the other";
 }
 
 }  // namespace

@@ -23,6 +23,11 @@ TEST(Marks, TheLatestEpochsLastWordCounts) {
   EXPECT_EQ(newest_mark({next, late, other, early}, 2), next) << "by the epoch first";
   EXPECT_EQ(newest_mark({next, late, other}, 3), other);
   EXPECT_EQ(newest_mark({next, late}, 1), std::nullopt);
+  // A clock that was a day ahead for a second: what was written since has the word.
+  const Mark ahead{5, 2, 950, 20, 99999}, honest{5, 2, 980, 1000, 1300};
+  EXPECT_EQ(newest_mark({ahead, honest}, 2), honest);
+  EXPECT_TRUE(is_newer(honest, ahead));
+  EXPECT_FALSE(is_newer(ahead, honest));
 }
 
 }  // namespace

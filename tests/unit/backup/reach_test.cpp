@@ -34,6 +34,7 @@ TEST(Reach, WaitsWithinItsTimeForWhatMayComeAndNeverForWhatCanNot) {
           if (stored && !newest.empty()) seen.newest_stored_at = kMoment + seconds(*stored);
           seen.exhausted = exhausted;
           seen.timeline = 3;
+          seen.later = newest == kLater ? 4 : 0;
           seen.until = kMoment + minutes(10);
           seen.now = seen.until - seconds(late ? 0 : 1);
           const ReachVerdict verdict = judge_reach(seen);
@@ -63,6 +64,7 @@ TEST(Reach, APositionIsThereOnceItsSegmentIs) {
           seen.newest_segment = newest;
           seen.exhausted = exhausted;
           seen.timeline = 3;
+          seen.later = newest == kLater ? 4 : 0;
           seen.until = kMoment;
           seen.now = kMoment - seconds(late ? 0 : 1);
           SCOPED_TRACE(testing::Message() << newest << ' ' << number << " '" << exhausted << "' " << late);
@@ -96,7 +98,7 @@ TEST(Reach, TheTailReachesBeyondTheLastSegment) {
         seen.now = kMoment;
         const ReachVerdict verdict = judge_reach(seen);
         SCOPED_TRACE(testing::Message() << tail.value_or(-9) << ' ' << exhausted);
-        EXPECT_EQ(verdict.reach, tail == 1 && (!exhausted || kind == Goal::Kind::kTime) ? Reach::kTry : Reach::kWait);
+        EXPECT_EQ(verdict.reach, tail == 1 && !exhausted ? Reach::kTry : Reach::kWait);
         if (tail && verdict.reach == Reach::kWait) {
           EXPECT_NE(verdict.words.find(to_string(*seen.tail_end)), std::string::npos) << verdict.words;
         }
@@ -107,14 +109,16 @@ TEST(Reach, TheTailReachesBeyondTheLastSegment) {
 }
 
 // A time after the last commit is reached where the mark of an idle database says that all before it is stored: at once
-// where nothing was written any more by then, else once an attempt has found no commit after it.
+// where nothing was written any more by then and nothing is stored behind it, else once an attempt has found no commit
+// after it.
 TEST(Reach, ATimeAfterTheLastCommitIsReachedByAMark) {
   const int64_t moment = kMoment.time_since_epoch() / seconds(1);
-  for (const int since : {-100, -1, 0, 50})
+  constexpr uint64_t kEnd = 5u << 24;  // of kOld
+  for (const int since : {-100, -1, 0, 1, 50})
     for (const int said_at : {-1, 0, 100})
-      for (const bool stored : {false, true})
+      for (const int64_t beyond : {-100, 0, 100})  // how far the mark goes beyond what is stored
         for (const Timeline timeline : {2u, 3u})
-          for (const bool read : {false, true})
+          for (const bool tail : {false, true})
             for (const bool late : {false, true}) {
               if (since > said_at) continue;
               ReachSeen seen;
@@ -122,39 +126,50 @@ TEST(Reach, ATimeAfterTheLastCommitIsReachedByAMark) {
               seen.newest_segment = kOld;
               seen.newest_stored_at = kMoment - seconds(200);
               seen.timeline = 3;
-              const uint64_t position = (5u << 24) - (stored ? 0 : 100) + 100;
-              seen.tail_end = Position{(5u << 24) + (stored ? 100u : 0u)};
-              if (!stored) seen.tail_end.reset();
-              seen.mark = Mark{7, timeline, stored ? position : (5u << 24) + 1, moment + since, moment + said_at};
-              if (read) seen.exhausted = frontier_of(kOld, seen.tail_end);
+              const uint64_t stored = kEnd + (tail ? 500 : 0);
+              if (tail) seen.tail_end = Position{stored};
+              seen.mark = Mark{7, timeline, stored + static_cast<uint64_t>(beyond), moment + since, moment + said_at};
               seen.until = kMoment + minutes(10);
               seen.now = seen.until - seconds(late ? 0 : 1);
+              const bool covers = timeline == 3 && beyond <= 0 && said_at >= 0;
+              SCOPED_TRACE(testing::Message()
+                           << since << ' ' << said_at << ' ' << beyond << ' ' << timeline << tail << late);
               const ReachVerdict verdict = judge_reach(seen);
-              const bool proven = timeline == 3 && stored && said_at >= 0 && (read || since < 0);
-              SCOPED_TRACE(testing::Message() << since << ' ' << said_at << ' ' << stored << timeline << read << late);
-              EXPECT_EQ(verdict.end.has_value(), proven);
-              if (proven) {
+              EXPECT_EQ(verdict.end,
+                        covers && beyond == 0 && since <= 0 ? std::optional(Position{stored}) : std::nullopt);
+              if (verdict.end) {
                 EXPECT_EQ(verdict.reach, Reach::kTry);
-                EXPECT_EQ(verdict.end->value, position);
               }
+              EXPECT_EQ(whole_if_read(seen), covers ? std::optional(Position{stored}) : std::nullopt)
+                  << "all that was read has no commit after it";
             }
 }
 
-// What flushes log without committing anything, such as vacuum, leaves no idle database, but tails.
-TEST(Reach, ATailProvesItOnceAllOfItWasRead) {
-  for (const bool read : {false, true})
-    for (const int at : {-1, 0, 1}) {
-      ReachSeen seen;
-      seen.goal = at_moment();
-      seen.newest_segment = kOld;
-      seen.tail_end = Position{(5u << 24) + 100};
-      seen.tail_at = kMoment + seconds(at);
-      seen.timeline = 3;
-      if (read) seen.exhausted = frontier_of(kOld, seen.tail_end);
-      seen.until = kMoment + minutes(10);
-      seen.now = kMoment;
-      EXPECT_EQ(judge_reach(seen).end, read && at > 0 ? seen.tail_end : std::nullopt);
-    }
+// What writes log without committing anything, such as vacuum, leaves no idle database, but tails. An attempt that read
+// one is worth the same however much is stored meanwhile.
+TEST(Reach, ATailProvesItOnceItWasRead) {
+  for (const int at : {-1, 0, 1}) {
+    ReachSeen seen;
+    seen.goal = at_moment();
+    seen.newest_segment = kOld;
+    seen.tail_end = Position{(5u << 24) + 100};
+    seen.tail_at = kMoment + seconds(at);
+    seen.timeline = 3;
+    seen.until = kMoment + minutes(10);
+    seen.now = kMoment;
+    EXPECT_EQ(judge_reach(seen).end, std::nullopt);
+    const auto whole = whole_if_read(seen);
+    EXPECT_EQ(whole, at > 0 ? seen.tail_end : std::nullopt);
+    if (!whole) continue;
+    seen.exhausted = frontier_of(kOld, seen.tail_end);
+    seen.whole_until = whole;
+    seen.tail_end = Position{(5u << 24) + 900};
+    seen.later = 4;
+    EXPECT_EQ(judge_reach(seen).reach, Reach::kTry);
+    EXPECT_EQ(judge_reach(seen).end, whole);
+    seen.goal.kind = Goal::Kind::kLsn;
+    EXPECT_EQ(whole_if_read(seen), std::nullopt);
+  }
 }
 
 TEST(Reach, TheLatestIsNotThatOfATimelineThatWasLeftMeanwhile) {
@@ -163,6 +178,7 @@ TEST(Reach, TheLatestIsNotThatOfATimelineThatWasLeftMeanwhile) {
       ReachSeen seen;
       seen.newest_segment = newest;
       seen.timeline = 3;
+      seen.later = newest == kLater ? 4 : 0;
       seen.waits = waits;
       EXPECT_EQ(judge_reach(seen).reach, newest == kLater && waits ? Reach::kNever : Reach::kTry);
       seen.goal.kind = Goal::Kind::kImmediate;

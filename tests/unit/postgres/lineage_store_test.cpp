@@ -25,13 +25,13 @@ class LineageStoreTest : public ::testing::Test {
     auto credentials = std::make_shared<s3::StaticCredentials>(s3::Credentials{"test", "test-secret"});
     return {{std::make_unique<s3::Client>(config, credentials, clock_), "orders/", "not told"}, stanza};
   }
-  Result<std::vector<LineageEntry>> note(const LineageEntry& entry) {
-    return store().note(entry, [] { return true; }, {});
+  Result<backup::LineageNotes> note(const LineageEntry& entry) {
+    return store().note({entry, entry.epoch, {}, {1, entry.epoch}}, [] { return true; }, {});
   }
   std::vector<LineageEntry> noted(const char* stanza = "orders-1234-77") {
     const auto listed = store(stanza).list({});
     EXPECT_TRUE(listed) << listed.error().message;
-    return listed.value_or(std::vector<LineageEntry>{});
+    return listed.value_or(backup::LineageNotes{}).begun;
   }
 
   SystemClock clock_;
@@ -44,6 +44,7 @@ TEST_F(LineageStoreTest, EachIsNotedOnceAndAnotherPromotionsIsRefused) {
   ASSERT_TRUE(note({1, 1, 0}));
   EXPECT_EQ(stub_.requests("PUT"), puts) << "it is there";
   ASSERT_TRUE(note({3, 2, 900}));
+  stub_.add("bkp", "orders/archive/orders-1234-77/15-1/00000002.history", "1\t0/384\tno\n");
   const auto refused = note({4, 2, 900});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kConflict);
@@ -51,16 +52,30 @@ TEST_F(LineageStoreTest, EachIsNotedOnceAndAnotherPromotionsIsRefused) {
       << refused.error().message;
   const auto all = note({5, 3, 950});
   ASSERT_TRUE(all);
-  EXPECT_EQ(*all, (std::vector<LineageEntry>{{1, 1, 0}, {3, 2, 900}, {5, 3, 950}}));
-  EXPECT_EQ(noted(), *all);
+  EXPECT_EQ(all->begun, (std::vector<LineageEntry>{{1, 1, 0}, {3, 2, 900}, {5, 3, 950}}));
+  EXPECT_EQ(noted(), all->begun);
   EXPECT_TRUE(noted("orders-1234-78").empty()) << "another link's";
+}
+
+// Who fell between its note and the first thing that it stored is in nobody's way; who comes late is.
+TEST_F(LineageStoreTest, ANoteBehindWhichNothingIsStoredHoldsUpNobody) {
+  for (const char* stored : {"orders/archive/orders-1234-77/15-1/0000000200000000/000000020000000000000005-abc.gz",
+                             "orders/tail/orders-1234-77/000000020000000000000005.0000000005000100.0000000000000003"}) {
+    ASSERT_TRUE(note({3, 2, 900}));
+    stub_.add("bkp", stored, "something");
+    EXPECT_EQ(note({4, 2, 800}).error().code, Code::kConflict) << stored;
+    stub_.remove("bkp", stored);
+  }
+  ASSERT_TRUE(note({4, 2, 800}));
+  EXPECT_TRUE(note({4, 2, 800})) << "again, beside the other's note";
+  EXPECT_EQ(note({3, 2, 900}).error().code, Code::kConflict);
 }
 
 // A primary that is frozen anywhere in between and wakes as none leaves no note.
 TEST_F(LineageStoreTest, WhoIsPrimaryNoMoreNotesNothing) {
   for (const int answers : {0, 1}) {
     int asked = 0;
-    const auto late = store().note({2, 2, 70}, [&] { return asked++ < answers; }, {});
+    const auto late = store().note({{2, 2, 70}, 2, {}, {1, 2}}, [&] { return asked++ < answers; }, {});
     ASSERT_FALSE(late);
     EXPECT_TRUE(late.error().retryable);
     EXPECT_TRUE(noted().empty()) << answers;

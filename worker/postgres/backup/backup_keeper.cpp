@@ -264,39 +264,40 @@ Status BackupKeeper::reach(const api::BackupAssignment& wanted, bool may_store, 
   return {};
 }
 
-std::optional<backup::LineageEntry> BackupKeeper::own_entry() const {
+std::optional<BackupKeeper::OwnTimeline> BackupKeeper::own_entry() const {
   const Standing now = c_.standing();
   const Local local = c_.local.copy();
   if (!now.may_store || !local.memory || !local.seen || local.seen->in_recovery || !local.timeline ||
       *local.timeline != local.seen->timeline)
     return std::nullopt;
   const EpochHistory& epochs = local.memory->epochs;
-  return backup::lineage_entry(epochs.empty() ? 0 : epochs.back().epoch.value, *local.timeline,
-                               backup::departures_of(local.history));
+  const auto begun = backup::lineage_entry(epochs.empty() ? 0 : epochs.back().epoch.value, *local.timeline,
+                                           backup::departures_of(local.history));
+  return begun ? std::optional(OwnTimeline{*begun, now.epoch}) : std::nullopt;
 }
 
 Status BackupKeeper::note_lineage(const Ready& ready, const std::stop_token& stop) {
-  const auto entry = own_entry();
-  if (!entry) return fail(Code::kUnavailable, "the timeline that this primary writes is not known yet");
+  const auto own = own_entry();
+  if (!own) return fail(Code::kUnavailable, "the timeline that this primary writes is not known yet");
   {
     MutexLock lock(mutex_);
-    if (noted_ == entry) return {};
+    if (noted_ == own) return {};
   }
   auto repository = postgres::open_repository(ready.config, c_.clock);
   if (!repository) return std::unexpected(repository.error());
   postgres::LineageStore lineage(std::move(*repository), ready.assignment.stanza);
+  const Local local = c_.local.copy();
+  backup::OwnLineage mine{own->begun, own->epoch, backup::departures_of(local.history), {}};
+  if (local.memory)
+    for (const EpochStart& one : local.memory->epochs) mine.epochs.push_back(one.epoch.value);
   const auto noted = lineage.note(
-      *entry, [&] { return own_entry() == entry; }, stop);
+      mine, [&] { return own_entry() == own; }, stop);
   if (!noted)
     return std::unexpected(
         Error{noted.error().code, "lineage of timelines: " + noted.error().message, noted.error().retryable});
-  const Local local = c_.local.copy();
-  std::vector<uint64_t> epochs;
-  if (local.memory)
-    for (const EpochStart& one : local.memory->epochs) epochs.push_back(one.epoch.value);
-  std::set<backup::Timeline> others = backup::taken_by_others(*noted, backup::departures_of(local.history), epochs);
+  std::set<backup::Timeline> others = backup::taken_by_others(noted->begun, mine.history, mine.epochs);
   MutexLock lock(mutex_);
-  noted_ = entry;
+  noted_ = own;
   others_ = std::move(others);
   return {};
 }
@@ -318,7 +319,7 @@ std::optional<TailKeeper::Place> BackupKeeper::tail_place() const {
       noted_ != entry)
     return std::nullopt;
   return TailKeeper::Place{ready_->config, wanted.stanza, api::repository_of(wanted.destination.s3),
-                           std::chrono::seconds(wanted.max_delay_seconds), entry->epoch};
+                           std::chrono::seconds(wanted.max_delay_seconds), entry->begun.epoch};
 }
 
 // Each second something else: others hear of it when it matters, and every ten seconds.

@@ -43,6 +43,7 @@ class BackupKeeper {
     std::shared_ptr<const Desired> desired;  // nullptr: the link is not known yet
     bool may_store = false;                  // it holds the lease, and accepts writes
     bool follows = false;                    // it is a replica, and runs
+    uint64_t epoch = 0;                      // of the lease that it holds; 0: it holds none
     bool ending = false;                     // PostgreSQL is being stopped
     uint64_t life = 0;                       // of the database
   };
@@ -82,7 +83,12 @@ class BackupKeeper {
   // The timeline that this primary writes is said beside the repository to be the link's before anything of it is
   // there.
   Status note_lineage(const Ready& ready, const std::stop_token& stop);
-  std::optional<backup::LineageEntry> own_entry() const;  // nullopt: it is no primary, or it is not known yet
+  struct OwnTimeline {
+    backup::LineageEntry begun;
+    uint64_t epoch = 0;  // of the lease
+    bool operator==(const OwnTimeline&) const = default;
+  };
+  std::optional<OwnTimeline> own_entry() const;  // nullopt: it is no primary, or it is not known yet
   void tell_reached(const api::BackupAssignment& wanted, bool ready);
   std::optional<TailKeeper::Place> tail_place() const;
   void tell_tail(const std::optional<BackupReport::Continuous>& said, const std::string& trouble);
@@ -116,6 +122,7 @@ class BackupKeeper {
                                                     const std::string& file, const std::stop_token& stop);
   bool is_left_behind(const std::string& name) const;
   bool is_of_before(const std::string& history) const;
+  Result<bool> is_taken(const PgBackRest& program, const std::string& segment, const std::stop_token& stop) const;
   Status store_histories(const PgBackRest& program, const std::stop_token& stop);
   Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
   Result<bool> archived(const TailKeeper::Place& place, const std::string& segment, const std::stop_token& stop) const;
@@ -137,9 +144,9 @@ class BackupKeeper {
   BackupReport report_ GUARDED_BY(mutex_);
   LastingTrouble reaching_ GUARDED_BY(mutex_), storing_ GUARDED_BY(mutex_);
   std::string tail_trouble_ GUARDED_BY(mutex_);
-  std::set<backup::Timeline> others_ GUARDED_BY(mutex_);          // numbers before noted_ that are others' there
-  std::optional<backup::LineageEntry> noted_ GUARDED_BY(mutex_);  // beside the repository of ready_
-  bool histories_owed_ GUARDED_BY(mutex_) = false;  // PostgreSQL was told of one that it is stored, and it is not
+  std::set<backup::Timeline> others_ GUARDED_BY(mutex_);  // numbers before noted_ that are others' there
+  std::optional<OwnTimeline> noted_ GUARDED_BY(mutex_);   // beside the repository of ready_
+  bool histories_owed_ GUARDED_BY(mutex_) = false;        // PostgreSQL was told of one that it is stored, and it is not
   std::optional<BootTime> unstored_since_ GUARDED_BY(mutex_), unstored_at_ GUARDED_BY(mutex_);  // LetGoView; last
   uint64_t let_go_bytes_ GUARDED_BY(mutex_) = 0, free_then_ GUARDED_BY(mutex_) = 0;             // when the last went
   Mutex dropped_mutex_;  // of the file that read_dropped reads: held before mutex_

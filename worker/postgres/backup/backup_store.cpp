@@ -195,11 +195,30 @@ Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string&
   }
   const auto there = stored_digest(program, name, stop);
   if (!there) return std::unexpected(there.error());
-  if (!*there) return is_from_before(program, stanza, name, stop);
+  if (!*there) {
+    const auto before = is_from_before(program, stanza, name, stop);
+    return before && !*before ? is_taken(program, name, stop) : before;
+  }
   const auto own = digest_of(path);
   if (!own) return std::unexpected(own.error());
-  if (**there != *own) return std::unexpected(conflict(name));
-  return true;
+  if (**there == *own) return true;
+  const auto taken = is_taken(program, name, stop);
+  if (!taken) return taken;
+  return *taken ? Result<bool>(true) : std::unexpected(conflict(name));
+}
+
+// Of a timeline before the present one, under whose number the repository has another promotion's log: the primary let
+// go of it and told so.
+Result<bool> BackupKeeper::is_taken(const PgBackRest& program, const std::string& segment,
+                                    const std::stop_token& stop) const {
+  const auto timeline = c_.local.copy().timeline;
+  if (!backup::is_whole_segment(segment) || !timeline || backup::timeline_of(segment) >= *timeline) return false;
+  auto repository = postgres::open_repository(program.config(), c_.clock);
+  if (!repository) return std::unexpected(repository.error());
+  const auto noted = postgres::LineageStore(std::move(*repository), program.stanza()).list(stop);
+  if (!noted) return std::unexpected(noted.error());
+  return std::ranges::find(noted->taken, backup::timeline_of(segment), &backup::LineageEntry::timeline) !=
+         noted->taken.end();
 }
 
 Result<bool> BackupKeeper::archived(const TailKeeper::Place& place, const std::string& segment,

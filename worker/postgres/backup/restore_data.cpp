@@ -185,6 +185,14 @@ bool is_final(const Error& error) {
   return error.message.find(kNever) != std::string::npos || error.message.find(kEndsEarly) != std::string::npos;
 }
 
+namespace {
+
+std::optional<Position> nearest(std::optional<Position> one, std::optional<Position> other) {
+  return one && other ? std::min(*one, *other) : one ? one : other;
+}
+
+}  // namespace
+
 Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
   using Step = BackupReport::Step;
   BackupReport::Restored said;
@@ -217,15 +225,15 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   // To the end of the log, where it is known to be all that there was.
   const backup::Goal goal = plan->end ? backup::Goal{} : plan->goal;
   if (auto fetched = fetch_backup(program, place, tablespaces_of(needs.layout),
-                                  backup::options_of(goal, plan->timeline, first.label), plan->timeline, plan->end,
-                                  kLongest, stop);
+                                  backup::options_of(goal, plan->timeline, first.label), plan->timeline,
+                                  nearest(plan->end, plan->cut), kLongest, stop);
       !fetched)
     return fetched;
   tell(Step::kRecovering);
   if (auto configured = configure(needs, place, stop); !configured) return configured;
   if (auto recovered = recover(needs, place, stop); !recovered) {
     if (recovered.error().message.find(kUnreachable) == std::string::npos) return recovered;
-    needs.exhausted = plan->frontier;
+    needs.exhausted = {plan->frontier, plan->whole_if_read};
     const auto again = plan_restore({needs.children, program, place, needs.clock}, from, needs.exhausted, stop);
     return again ? recovered : std::unexpected(again.error());
   }

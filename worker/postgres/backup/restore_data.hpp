@@ -15,6 +15,7 @@
 #include "failover/report.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
+#include "worker/postgres/backup/restore_plan.hpp"
 
 namespace twinspan::worker {
 
@@ -41,8 +42,7 @@ struct RestoreNeeds {
   const postgres::Settings& settings;                          // as they will be, without upstream
   std::function<void(const BackupReport::Restored&)> on_step;  // all but the name
   const Clock& clock;
-  std::string&
-      exhausted;  // the newest segment that was stored when an attempt ended before its moment; empty: none did
+  Exhausted& exhausted;
 };
 
 // A target that is out of reach for good: trying again would not help.

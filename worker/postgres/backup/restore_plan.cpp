@@ -61,8 +61,8 @@ Result<std::vector<backup::Departure>> history_of(const PgBackRest& program, con
   return backup::departures_of(*history);
 }
 
-Result<std::vector<backup::LineageEntry>> lineage_of(const PgBackRest& program, const std::string& stanza,
-                                                     const Clock& clock, const std::stop_token& stop) {
+Result<backup::LineageNotes> lineage_of(const PgBackRest& program, const std::string& stanza, const Clock& clock,
+                                        const std::stop_token& stop) {
   auto repository = postgres::open_repository(program.config(), clock);
   if (!repository) return std::unexpected(repository.error());
   return postgres::LineageStore(std::move(*repository), stanza).list(stop);
@@ -71,10 +71,9 @@ Result<std::vector<backup::LineageEntry>> lineage_of(const PgBackRest& program, 
 // A later timeline that came from the newest noted one, and that nobody noted, is a failed promotion's, or that of a
 // primary whose agent was older: a person has to say.
 Status no_later_one(const PgBackRest& program, const std::string& folder, const Archive& archive, const Goal& goal,
-                    backup::Timeline newest, const std::vector<backup::LineageEntry>& noted,
-                    const std::stop_token& stop) {
+                    backup::Timeline newest, const backup::LineageNotes& noted, const std::stop_token& stop) {
   for (const backup::Timeline one : archive.timelines) {
-    if (one <= newest || std::ranges::find(noted, one, &backup::LineageEntry::timeline) != noted.end() ||
+    if (one <= newest || std::ranges::find(noted.begun, one, &backup::LineageEntry::timeline) != noted.begun.end() ||
         backup::newest_folder(archive.listing, one).empty())
       continue;
     const auto history = history_of(program, folder, archive, one, stop);
@@ -100,7 +99,8 @@ Result<std::optional<postgres::TailHead>> newest_tail(const std::string& config,
 }
 
 Status within_reach(const PgBackRest& program, const Clock& clock, const api::RestoreAssignment& from,
-                    RestorePlan& plan, const std::string& exhausted, const std::stop_token& stop) {
+                    RestorePlan& plan, backup::Timeline later, const Exhausted& exhausted,
+                    const std::stop_token& stop) {
   backup::ReachSeen seen;
   seen.goal = plan.goal;
   seen.newest_segment = plan.newest_segment;
@@ -128,11 +128,14 @@ Status within_reach(const PgBackRest& program, const Clock& clock, const api::Re
     seen.mark = *mark;
   }
   plan.frontier = backup::frontier_of(seen.newest_segment, seen.tail_end);
-  seen.exhausted = exhausted;
+  seen.exhausted = exhausted.frontier;
+  seen.whole_until = exhausted.whole_until;
+  seen.later = later;
   seen.timeline = plan.timeline;
   seen.waits = from.until.has_value();
   seen.now = clock.wall_now();
   seen.until = parse_rfc3339(from.until.value_or("")).value_or(seen.now);  // an operator that knows of no waiting
+  plan.whole_if_read = backup::whole_if_read(seen);
   const backup::ReachVerdict verdict = backup::judge_reach(seen);
   switch (verdict.reach) {
     case backup::Reach::kTry: break;
@@ -212,8 +215,8 @@ Result<Goal> goal_of(const api::RestoreAssignment& from) {
   return goal;
 }
 
-Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssignment& from,
-                                 const std::string& exhausted, const std::stop_token& stop) {
+Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssignment& from, const Exhausted& exhausted,
+                                 const std::stop_token& stop) {
   const PgBackRest& program = needs.program;
   const auto goal = goal_of(from);
   if (!goal) return std::unexpected(goal.error());
@@ -252,6 +255,14 @@ Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssig
                              *timeline, backup::words_of(*noted))));
   }
   plan.timeline = *timeline;
+  const auto its_newest = newest_of(program, folder, archive, {*timeline, *history}, stop);
+  if (!its_newest) return std::unexpected(its_newest.error());
+  // Before there were notes the higher number was the later one.
+  const backup::Timeline highest =
+      backup::is_segment(info->newest_segment) ? backup::timeline_of(info->newest_segment) : 0;
+  const backup::Timeline later =
+      noted->begun.empty() ? (highest > *timeline ? highest : 0) : backup::later_than(*timeline, *noted).value_or(0);
+  plan.newest_segment = *its_newest;
   backup::Choice choice{info->backups, *timeline, *history, std::nullopt};
   auto chosen = backup::choose_backup(*goal, choice);
   if (chosen && (goal->kind == Goal::Kind::kTransaction || goal->kind == Goal::Kind::kRestorePoint)) {
@@ -263,8 +274,9 @@ Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssig
   }
   if (!chosen) return std::unexpected(chosen.error());
   plan.backup = *chosen;
+  plan.cut = backup::taken_from(*history, chosen->stop, *noted);
   if (goal->kind == Goal::Kind::kImmediate) plan.timeline = chosen->timeline;
-  if (auto reached = within_reach(program, needs.clock, from, plan, exhausted, stop); !reached)
+  if (auto reached = within_reach(program, needs.clock, from, plan, later, exhausted, stop); !reached)
     return std::unexpected(reached.error());
   return plan;
 }

@@ -18,9 +18,17 @@ struct RestorePlan {
   backup::Goal goal;
   backup::BackupSet backup;
   backup::Timeline timeline = 0;
-  std::string newest_segment;                  // of the log that was stored then
-  std::string frontier;                        // ReachSeen::exhausted, should recovery end before the goal
-  std::optional<Position> end = std::nullopt;  // ReachVerdict::end
+  std::string newest_segment;                            // of the log that was stored then
+  std::string frontier;                                  // ReachSeen::exhausted, should recovery end before the goal
+  std::optional<Position> end = std::nullopt;            // ReachVerdict::end
+  std::optional<Position> whole_if_read = std::nullopt;  // should recovery end before the goal
+  std::optional<Position> cut = std::nullopt;            // what lies behind is another's log under the same number
+};
+
+// What an attempt that came to the end of the log before its goal tells the next one.
+struct Exhausted {
+  std::string frontier;  // the newest that was stored then; empty: none came there
+  std::optional<Position> whole_until;
 };
 
 Result<backup::Goal> goal_of(const api::RestoreAssignment& from);
@@ -32,9 +40,8 @@ struct PlanNeeds {
   const Clock& clock;
 };
 
-// kUnavailable: the goal is not stored yet, and waited for. `exhausted`: the newest segment that was stored when an
-// attempt came to the end of the log before its goal; empty: none did.
-Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssignment& from,
-                                 const std::string& exhausted, const std::stop_token& stop);
+// kUnavailable: the goal is not stored yet, and waited for.
+Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssignment& from, const Exhausted& exhausted,
+                                 const std::stop_token& stop);
 
 }  // namespace twinspan::worker

@@ -15,7 +15,7 @@
 namespace twinspan::worker {
 namespace {
 
-constexpr std::chrono::seconds kLookAround{1};
+constexpr std::chrono::seconds kLookAround{1}, kClockSet{2};
 
 std::string segment_path(const postgres::Layout& layout, const std::string& segment) {
   return layout.pgdata() + "/pg_wal/" + segment;
@@ -115,7 +115,12 @@ void TailKeeper::look(const std::stop_token& stop) {
 
   const BootTime now = c_.clock.boot_now();
   const WallTime seen_at = c_.clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(now - local.seen_at);
-  if (std::exchange(still_at_, flushed) != flushed) still_since_ = seen_at;
+  // A clock that is set by somebody makes nobody idle.
+  const auto elapsed = [&] { return (seen_at - still_since_) - (local.seen_at - still_since_boot_); };
+  if (std::exchange(still_at_, flushed) != flushed || std::chrono::abs(elapsed()) > kClockSet) {
+    still_since_ = seen_at;
+    still_since_boot_ = local.seen_at;
+  }
   if (now >= trouble_.again_at()) {
     Status done;
     if (const auto next = next_tail({timeline_, flushed, place->epoch, stored_, began_at_, now, place->max_delay})) {

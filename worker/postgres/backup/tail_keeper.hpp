@@ -60,6 +60,7 @@ class TailKeeper {
   std::optional<BootTime> began_at_;
   std::optional<uint64_t> still_at_;  // up to where the log was flushed at the last look, and since when
   WallTime still_since_{};
+  BootTime still_since_boot_{};
   std::optional<backup::Mark> marked_;
   BootTime mark_again_at_{};
   std::string last_segment_;  // that was unfinished at the last look
