@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "contract/names.hpp"
 #include "controllers/backup/backup_reconciler.hpp"
 #include "link_rig.hpp"
 
@@ -57,8 +58,11 @@ class BackupSchedules : public ::testing::Test {
     Json destination;
     destination["s3"] = {
         {"endpoint", "https://s3.example"}, {"bucket", "backups"}, {"credentialsSecretRef", {{"name", "s3"}}}};
-    const Json assigned = {
-        {"schedule", "nightly"}, {"stanza", "orders-1-77"}, {"archiver", "east"}, {"destination", destination}};
+    const std::string uid = rig.get(kube::kReplicationLinks, "orders")["metadata"].value("uid", "");
+    const Json assigned = {{"schedule", "nightly"},
+                           {"stanza", stanza_prefix("orders", uid) + "77"},
+                           {"archiver", "east"},
+                           {"destination", destination}};
     EXPECT_TRUE(rig.client->merge_patch(kube::kReplicationLinks, LinkRig::key("orders"),
                                         {{"status", {{"primary", "east"}, {"backup", assigned}}}},
                                         kube::Subresource::kStatus));
