@@ -914,6 +914,11 @@ TEST_F(BackupTest, AReplicaIsBackedUpAndAFailoverInBetweenBeginsItAnew) {
   EXPECT_EQ(one.value("attempts", 0), 1) << one.dump(1);
   EXPECT_TRUE(one.value("label", "").ends_with("F")) << one.dump(1);
   EXPECT_TRUE(eventually([&] { return servers() == 0; })) << "only while one runs";
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Restorable").value("status", "") == "True" &&
+           status(kube::kBackupSchedules, "orders")["repository"].value("backups", 0) == 1;
+  })) << "the primary lists what the replica stored: "
+      << status(kube::kBackupSchedules, "orders").dump(1);
 
   writer_ = std::make_unique<Writer>(target_, clock_);
   writer_->start();

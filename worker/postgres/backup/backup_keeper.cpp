@@ -122,6 +122,10 @@ void BackupKeeper::run(const std::stop_token& stop) {
     const Standing now = c_.standing();
     const bool serves = now.desired && helps(now.desired->backup, self(now));
     server_.want(serves ? std::optional(now.desired->backup->stanza) : std::nullopt);
+    // What a replica stored meanwhile is in no listing of this member's, which is the one that counts.
+    const std::string helped = serves ? now.desired->backup->run->uid : "";
+    if (const std::string before = std::exchange(helped_, helped); !before.empty() && before != helped)
+      repository_.look_again();
     look_after(now, stop);
     repository_.end_what_may_not_go_on();
     wake_.wait(kLookAround, stop);

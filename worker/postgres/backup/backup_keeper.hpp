@@ -156,6 +156,7 @@ class BackupKeeper {
   // Of the keeper's thread: what it asks for, when the Secrets are read again, and when what failed is tried again.
   std::optional<api::BackupAssignment> asked_for_;
   bool asked_to_store_ = false, usable_ = false;
+  std::string helped_;            // uid of the Backup that a replica takes
   std::string dropped_of_;        // the stanza whose let go log was told
   bool dropped_checked_ = false;  // and compared with the archive
   BootTime refresh_at_{}, again_at_{};
