@@ -191,6 +191,8 @@ def test_what_is_added_to_pods_is_rolled_out_and_a_refused_pod_goes_back(changin
     def everywhere():
         for name in changing.endpoint_names():
             pod = changing.pod(name)
+            if not pod:  # it is being made anew
+                return f"{name} has no pod"
             variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
             if pod["metadata"]["labels"].get("team") != "shop" or pod["metadata"]["annotations"].get("example.com/scrape") != "true" or variables.get("MALLOC_ARENA_MAX") != "2":
                 return f"{name} is without it"
