@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/text.hpp"
 
 namespace twinspan::backup {
 namespace {
-
-template <class Number>
-bool read(std::string_view text, Number& number) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, 16);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-}
 
 bool is_before_notes(Timeline timeline, const std::vector<LineageEntry>& noted) {
   return std::ranges::all_of(noted, [&](const LineageEntry& one) { return timeline < one.timeline; });
@@ -29,9 +24,10 @@ std::string to_string(const LineageEntry& entry) {
 std::optional<LineageEntry> parse_lineage_entry(std::string_view text) {
   constexpr size_t kEpoch = 16, kTimeline = 8;
   LineageEntry entry;
-  if (text.size() < kEpoch + kTimeline + 2 || !read(text.substr(0, kEpoch), entry.epoch) ||
-      !read(text.substr(kEpoch + 1, kTimeline), entry.timeline) ||
-      !read(text.substr(kEpoch + kTimeline + 2), entry.from) || entry.timeline == 0 || to_string(entry) != text)
+  if (text.size() < kEpoch + kTimeline + 2 || !read_number(text.substr(0, kEpoch), entry.epoch, 16) ||
+      !read_number(text.substr(kEpoch + 1, kTimeline), entry.timeline, 16) ||
+      !read_number(text.substr(kEpoch + kTimeline + 2), entry.from, 16) || entry.timeline == 0 ||
+      to_string(entry) != text)
     return std::nullopt;
   return entry;
 }
@@ -66,16 +62,18 @@ std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector
   return rival == noted.end() ? std::nullopt : std::optional(*rival);
 }
 
-bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<uint64_t>& epochs) {
+bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const EpochHistory& epochs) {
   std::optional<LineageEntry> latest;
   for (const LineageEntry& one : noted)
     if (one.timeline == timeline && (!latest || *latest < one)) latest = one;
   if (!latest) return !noted.empty() && is_before_notes(timeline, noted);
-  return epochs.empty() || latest->epoch < epochs.front() || std::ranges::find(epochs, latest->epoch) != epochs.end();
+  const Epoch epoch{static_cast<int64_t>(latest->epoch)};
+  return epochs.empty() || epoch < epochs.front().epoch ||
+         std::ranges::find(epochs, epoch, &EpochStart::epoch) != epochs.end();
 }
 
 std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const std::vector<Departure>& history,
-                                   const std::vector<uint64_t>& epochs) {
+                                   const EpochHistory& epochs) {
   std::set<Timeline> taken;
   for (const Departure& one : history)
     if (std::ranges::find(noted, one.timeline, &LineageEntry::timeline) != noted.end() &&

@@ -11,6 +11,7 @@
 
 #include "backup/archive.hpp"
 #include "backup/types.hpp"
+#include "failover/epochs.hpp"
 
 namespace twinspan::backup {
 
@@ -48,21 +49,21 @@ std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, con
 // none.
 std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector<LineageEntry>& noted);
 
-// Whether what is stored under this number is of a database whose log is of these epochs, oldest first; of those before
+// Whether what is stored under this number is of a database whose log is of these epochs; of those before
 // them nobody can tell, and they count, as do timelines of before the first note. False too where nobody noted it.
-bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const std::vector<uint64_t>& epochs);
+bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const EpochHistory& epochs);
 
 // The timelines before its own that are others' in the repository: what is left here of the database's log under these
 // numbers can't be stored.
 std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const std::vector<Departure>& history,
-                                   const std::vector<uint64_t>& epochs);
+                                   const EpochHistory& epochs);
 
 // What a primary is to note.
 struct OwnLineage {
   LineageEntry begun;
   uint64_t epoch = 0;              // of the lease that it holds
   std::vector<Departure> history;  // of its timeline
-  std::vector<uint64_t> epochs;    // its log is of, oldest first
+  EpochHistory epochs;             // its log is of
 };
 // Names of the objects that are not there, in the order in which they are made. `begun` has no rival.
 std::vector<std::string> names_to_note(const OwnLineage& own, const LineageNotes& noted);

@@ -27,21 +27,9 @@ bool is_folder(std::string_view name) {
   return name.size() == kFolderName && name.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;
 }
 
-// Words that a space parts.
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  while (!line.empty()) {
-    const size_t end = std::min(line.find(' '), line.size());
-    words.push_back(line.substr(0, end));
-    line.remove_prefix(std::min(end + 1, line.size()));
-  }
-  return words;
-}
-
 template <class Number>
 bool read(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
+  return read_number(text, number);
 }
 
 bool read(std::string_view text, WallTime& time) {
@@ -189,7 +177,7 @@ std::vector<std::string> lines_of(const std::vector<BackupSet>& backups) {
 }
 
 std::optional<BackupSet> backup_of_line(std::string_view line) {
-  const auto words = words_of(line);
+  const auto words = split_ended(line, ' ');
   BackupSet backup;
   int kind = 0;
   if (words.size() != 12 || words[0].empty() || !read(words[1], kind) || kind < 0 || kind > 2 ||
@@ -212,7 +200,7 @@ std::optional<BackupSet> backup_of_line(std::string_view line) {
 std::string line_of(const SegmentRun& run) { return fmt::format("{} {} {}", run.timeline, run.first, run.last); }
 
 std::optional<SegmentRun> run_of_line(std::string_view line) {
-  const auto words = words_of(line);
+  const auto words = split_ended(line, ' ');
   SegmentRun run;
   if (words.size() != 3 || !read(words[0], run.timeline) || !read(words[1], run.first) || !read(words[2], run.last) ||
       run.last < run.first)
@@ -225,7 +213,7 @@ std::string line_of(const Line& line) {
 }
 
 std::optional<Line> lineage_of_line(std::string_view text) {
-  const auto words = words_of(text);
+  const auto words = split_ended(text, ' ');
   Line line;
   if (words.size() != 4 || !read(words[0], line.epoch.value) || !read(words[1], line.timeline) ||
       !read(words[2], line.parent) || !read(words[3], line.fork))

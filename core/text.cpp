@@ -13,14 +13,20 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
-std::vector<std::string_view> split_lines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (size_t at = 0;;) {
+    const size_t end = text.find(separator, at);
+    parts.push_back(text.substr(at, end - at));
+    if (end == std::string_view::npos) return parts;
+    at = end + 1;
   }
-  return lines;
+}
+
+std::vector<std::string_view> split_ended(std::string_view text, char end) {
+  if (text.empty()) return {};
+  if (text.back() == end) text.remove_suffix(1);
+  return split(text, end);
 }
 
 namespace {

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "core/text.hpp"
+
 namespace twinspan::postgres {
 namespace {
 
@@ -128,18 +130,14 @@ Result<Place> ask_place(const Layout& layout, const Upstream& upstream, const st
 }
 
 Result<Place> place_in(const std::string& postmaster_pid) {
-  std::vector<std::string> lines;
-  for (size_t at = 0; at <= postmaster_pid.size();) {
-    const size_t end = std::min(postmaster_pid.find('\n', at), postmaster_pid.size());
-    lines.push_back(postmaster_pid.substr(at, end - at));
-    at = end + 1;
-  }
+  const auto lines = split_lines(postmaster_pid);
   constexpr size_t kData = 1, kPort = 3, kSocket = 4;
   if (lines.size() <= kSocket || lines[kData].empty() || lines[kSocket].empty())
     return fail(Code::kInvalid, "postmaster.pid: expected the data directory, the port and a socket's directory");
-  const int port = std::atoi(lines[kPort].c_str());
-  if (port <= 0) return fail(Code::kInvalid, "postmaster.pid: expected a port, got \"" + lines[kPort] + "\"");
-  return Place{lines[kData], lines[kSocket], port};
+  const std::string port(lines[kPort]);
+  if (std::atoi(port.c_str()) <= 0)
+    return fail(Code::kInvalid, "postmaster.pid: expected a port, got \"" + port + "\"");
+  return Place{std::string(lines[kData]), std::string(lines[kSocket]), std::atoi(port.c_str())};
 }
 
 }  // namespace twinspan::postgres

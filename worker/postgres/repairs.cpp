@@ -143,13 +143,11 @@ Result<std::string> Jobs::from_archive(const Desired& desired, const Local& loca
 // what another promotion stored under the same number is not.
 Result<bool> Jobs::is_our_log(const PgBackRest& archive, const postgres::Followed& followed, uint32_t first,
                               const EpochHistory& epochs, const std::stop_token& stop) const {
-  auto repository = postgres::open_repository(archive.config(), c_.clock);
-  if (!repository) return std::unexpected(repository.error());
-  const auto noted = postgres::LineageStore(std::move(*repository), archive.stanza()).list(stop);
+  auto lineage = postgres::LineageStore::open(archive.config(), archive.stanza(), c_.clock);
+  if (!lineage) return std::unexpected(lineage.error());
+  const auto noted = lineage->list(stop);
   if (!noted) return std::unexpected(noted.error());
-  std::vector<uint64_t> numbers;
-  for (const EpochStart& one : epochs) numbers.push_back(one.epoch.value);
-  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, noted->begun, numbers); };
+  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, noted->begun, epochs); };
   return ours(followed.timeline) && std::ranges::all_of(followed.history, [&](const backup::Departure& one) {
            return one.timeline < first || ours(one.timeline);
          });

@@ -2,22 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdio>
 
 #include "backup/tail.hpp"
+#include "core/text.hpp"
 
 namespace twinspan::postgres {
-namespace {
-
-template <class Number>
-bool read(std::string_view text, Number& number, int base) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return !text.empty() && parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-}
-
-}  // namespace
-
 std::string to_string(const Followed& followed) {
   std::string text;
   for (const backup::Departure& one : followed.history) text += fmt::format("{}@{:016X},", one.timeline, one.position);
@@ -31,12 +21,12 @@ std::optional<Followed> parse_followed(std::string_view text) {
     text.remove_prefix(comma + 1);
     const size_t at = one.find('@');
     backup::Departure departure;
-    if (at == std::string_view::npos || !read(one.substr(0, at), departure.timeline, 10) ||
-        !read(one.substr(at + 1), departure.position, 16))
+    if (at == std::string_view::npos || !read_number(one.substr(0, at), departure.timeline) ||
+        !read_number(one.substr(at + 1), departure.position, 16))
       return std::nullopt;
     followed.history.push_back(departure);
   }
-  if (!read(text, followed.timeline, 10) || followed.timeline == 0) return std::nullopt;
+  if (!read_number(text, followed.timeline) || followed.timeline == 0) return std::nullopt;
   return followed;
 }
 

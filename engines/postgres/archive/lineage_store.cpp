@@ -44,9 +44,9 @@ Result<backup::LineageNotes> LineageStore::note(const backup::OwnLineage& own, c
   const std::vector<std::string> names = backup::names_to_note(own, *noted);
   if (names.empty()) return noted;
   const Error gone{Code::kUnavailable, "another may be primary by now", true};
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (const std::string& name : names) {
     if (!still()) return std::unexpected(gone);
-    if (auto put = put_name(*bucket_, folder_, names[i], stop); !put) return std::unexpected(put.error());
+    if (auto put = put_name(*bucket_, folder_, name, stop); !put) return std::unexpected(put.error());
   }
   // Whoever was held up in between noted it after its successor had looked.
   if (!still()) {

@@ -16,6 +16,10 @@ namespace twinspan::postgres {
 // Errors that are retryable may pass by themselves. One thread.
 class LineageStore {
  public:
+  // Of the repository that a configuration of pgBackRest names. kInvalid: that can't be read.
+  static Result<LineageStore> open(const std::string& config_path, const std::string& stanza, const Clock& clock) {
+    return open_store<LineageStore>(config_path, stanza, clock);
+  }
   LineageStore(RepositoryBucket repository, const std::string& stanza)
       : bucket_(std::move(repository.bucket)),
         folder_(repository.prefix + backup::lineage_folder(stanza)),

@@ -12,6 +12,10 @@ namespace twinspan::postgres {
 // Errors that are retryable may pass by themselves. One thread.
 class MarkStore {
  public:
+  // Of the repository that a configuration of pgBackRest names. kInvalid: that can't be read.
+  static Result<MarkStore> open(const std::string& config_path, const std::string& stanza, const Clock& clock) {
+    return open_store<MarkStore>(config_path, stanza, clock);
+  }
   MarkStore(RepositoryBucket repository, const std::string& stanza)
       : bucket_(std::move(repository.bucket)), folder_(repository.prefix + backup::mark_folder(stanza)) {}
 

@@ -16,4 +16,12 @@ struct RepositoryBucket {
 // That a configuration of pgBackRest names. kInvalid: that can't be read.
 Result<RepositoryBucket> open_repository(const std::string& config_path, const Clock& clock);
 
+// Something of a stanza's that is kept there.
+template <class Store>
+Result<Store> open_store(const std::string& config_path, const std::string& stanza, const Clock& clock) {
+  auto repository = open_repository(config_path, clock);
+  if (!repository) return std::unexpected(repository.error());
+  return Store(std::move(*repository), stanza);
+}
+
 }  // namespace twinspan::postgres

@@ -108,6 +108,14 @@ class BackupTest : public testing::Test {
     expect(scenario_->wait_streaming(kSettles));
   }
 
+  void take_first() {
+    create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
+    ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  }
+  void store_each(int seconds) {
+    ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
+                                               {{"spec", {{"continuous", {{"maxDelaySeconds", seconds}}}}}}));
+  }
   Json status(const kube::Resource& kind, const std::string& name) {
     const auto object = cluster_->client().get(kind, {"shop", name});
     return object ? object->value("status", Json::object()) : Json::object();
@@ -267,8 +275,7 @@ TEST_F(BackupTest, WhatWasThereASecondBeforeATableWasDroppedIsThereAgainAcrossAF
          static_cast<long long>(with->pause.count()));
 
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 100000) i");
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  ASSERT_NO_FATAL_FAILURE(take_first());
   const Json backup = status(kube::kBackups, "first");
   EXPECT_TRUE(backup.value("label", "").ends_with("F")) << backup.dump();
   EXPECT_GT(backup.value("storedBytes", 0), 1 << 20);
@@ -475,10 +482,8 @@ TEST_F(BackupTest, ADifferentialAndAnIncrementAreStoredAsSuchAndRestored) {
 // Seconds before the region is lost: nothing of it is in a whole segment.
 TEST_F(BackupTest, WhatWasWrittenSecondsBeforeEverythingIsLostIsThereAgain) {
   back_up();
-  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
-                                             {{"spec", {{"continuous", {{"maxDelaySeconds", 6}}}}}}));
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  ASSERT_NO_FATAL_FAILURE(store_each(6));
+  ASSERT_NO_FATAL_FAILURE(take_first());
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
   fill();  // these are in whole segments, the next are not
   for (int i = 20; i < 40; ++i)
@@ -528,8 +533,7 @@ TEST_F(BackupTest, WhatWasWrittenSecondsBeforeEverythingIsLostIsThereAgain) {
 TEST_F(BackupTest, UnderATimelineThatIsAnothersNothingIsStored) {
   back_up();
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  ASSERT_NO_FATAL_FAILURE(take_first());
   const auto now = [&] { return status(kube::kBackupSchedules, "orders"); };
   const std::string lineage = fmt::format("orders/lineage/{}/", now().value("stanza", ""));
   ASSERT_TRUE(std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
@@ -583,10 +587,8 @@ TEST_F(BackupTest, UnderATimelineThatIsAnothersNothingIsStored) {
 // An idle database says in the repository that it is: nobody waits for a commit that tells when the last one was.
 TEST_F(BackupTest, ATimeAfterTheLastCommitIsReached) {
   back_up();
-  ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
-                                             {{"spec", {{"continuous", {{"maxDelaySeconds", 2}}}}}}));
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  ASSERT_NO_FATAL_FAILURE(store_each(2));
+  ASSERT_NO_FATAL_FAILURE(take_first());
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
   const std::string rows = value(target_, kRows);
   wait_for(2s, {});
@@ -622,8 +624,7 @@ TEST_F(BackupTest, LogThatWouldFillAVolumeIsLetGoAndToldAndAFullBackupFollows) {
     ASSERT_TRUE(cluster_->client().merge_patch(kube::kBackupSchedules, {"shop", "orders"},
                                                {{"spec", {{"continuous", {{"keepFreePercent", percent}}}}}}));
   };
-  create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-  ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+  ASSERT_NO_FATAL_FAILURE(take_first());
   bucket_->inject({.kind = s3_stub::FaultKind::kDenied, .count = 1 << 30, .method = "PUT"});
   keep_free(90);
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
@@ -712,8 +713,7 @@ class VerificationTest : public BackupTest {
     back_up();
     run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");
     run(target_, "CREATE INDEX ON rows (text)");
-    create(kube::kBackups, "first", {{"spec", {{"scheduleRef", {{"name", "orders"}}}}}});
-    ASSERT_TRUE(reaches(kube::kBackups, "first", "Completed")) << status(kube::kBackups, "first").dump(1);
+    ASSERT_NO_FATAL_FAILURE(take_first());
     run(target_, "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(1001, 2000) i");
     await_stored();
   }

@@ -7,6 +7,12 @@
 namespace twinspan::backup {
 namespace {
 
+EpochHistory epochs(std::initializer_list<int64_t> numbers) {
+  EpochHistory history;
+  for (const int64_t number : numbers) history.push_back({Epoch{number}, {}});
+  return history;
+}
+
 TEST(Lineage, ItsNameReadsBackAndNothingElseDoes) {
   for (const LineageEntry& one : {LineageEntry{1, 1, 0}, {5, 3, 0x5000148}, {UINT64_MAX, UINT32_MAX, UINT64_MAX}})
     EXPECT_EQ(parse_lineage_entry(to_string(one)), one) << to_string(one);
@@ -47,18 +53,19 @@ TEST(Lineage, ARivalIsWhoeverBeganTheSameNumberInAnotherEpoch) {
 
 TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochIs) {
   const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, 900}, {7, 3, 950}, {0, 8, 10}};
-  EXPECT_TRUE(is_ours(2, noted, {1, 5}));
-  EXPECT_FALSE(is_ours(2, noted, {1, 6})) << "another promotion's";
-  EXPECT_FALSE(is_ours(4, noted, {1, 5})) << "nobody's";
-  EXPECT_TRUE(is_ours(2, {{7, 3, 950}}, {1, 7})) << "of before the first note";
-  EXPECT_FALSE(is_ours(1, {}, {1}));
-  EXPECT_TRUE(is_ours(2, noted, {6, 7})) << "of before all that is remembered";
-  EXPECT_TRUE(is_ours(2, noted, {}));
-  EXPECT_TRUE(is_ours(8, noted, {1, 5}));
+  EXPECT_TRUE(is_ours(2, noted, epochs({1, 5})));
+  EXPECT_FALSE(is_ours(2, noted, epochs({1, 6}))) << "another promotion's";
+  EXPECT_FALSE(is_ours(4, noted, epochs({1, 5}))) << "nobody's";
+  EXPECT_TRUE(is_ours(2, {{7, 3, 950}}, epochs({1, 7}))) << "of before the first note";
+  EXPECT_FALSE(is_ours(1, {}, epochs({1})));
+  EXPECT_TRUE(is_ours(2, noted, epochs({6, 7}))) << "of before all that is remembered";
+  EXPECT_TRUE(is_ours(2, noted, epochs({})));
+  EXPECT_TRUE(is_ours(8, noted, epochs({1, 5})));
   // A primary of epoch 8 on timeline 4, which came from an epoch 6 that had the number 2, and was refused.
-  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, {1, 6, 8}), (std::set<Timeline>{2}));
-  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, {1, 5, 8}), std::set<Timeline>{});
-  EXPECT_EQ(taken_by_others({}, {{1, 800}, {2, 990}}, {1, 6, 8}), std::set<Timeline>{}) << "before there were notes";
+  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, epochs({1, 6, 8})), (std::set<Timeline>{2}));
+  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, epochs({1, 5, 8})), std::set<Timeline>{});
+  EXPECT_EQ(taken_by_others({}, {{1, 800}, {2, 990}}, epochs({1, 6, 8})), std::set<Timeline>{})
+      << "before there were notes";
 }
 
 // By a model: promotions, of which some fail after they stored their history or some log. Whatever is stored, the
@@ -95,7 +102,8 @@ TEST(Lineage, ATimelineIsTheLinksWhereItIsNotedOrTheNewestCameFromIt) {
 // A primary that was taken back in place after another had begun a later timeline.
 TEST(Lineage, WhoGoesOnAfterALaterOneSaysSo) {
   LineageNotes noted{{{1, 1, 0}, {5, 3, 500}}, {}, {}};
-  const OwnLineage before{{5, 3, 500}, 5, {{1, 500}}, {1, 5}}, again{{5, 3, 500}, 7, {{1, 500}}, {1, 5}};
+  const OwnLineage before{{5, 3, 500}, 5, {{1, 500}}, epochs({1, 5})},
+      again{{5, 3, 500}, 7, {{1, 500}}, epochs({1, 5})};
   EXPECT_EQ(names_to_note(before, noted), std::vector<std::string>{});
   EXPECT_EQ(names_to_note(again, noted), std::vector<std::string>{}) << "nobody came in between";
   noted.begun.push_back({6, 4, 600});
@@ -118,7 +126,7 @@ TEST(Lineage, WhoGoesOnAfterALaterOneSaysSo) {
 // Epoch 5 had number 3 and stored under it, epoch 6 had it too and was refused, epoch 7 came from that one.
 TEST(Lineage, WhatIsAnothersUnderANumberIsToldAndNothingBehindItsBeginningIsUsed) {
   LineageNotes noted{{{1, 1, 0}, {5, 3, 500}}, {}, {}};
-  const OwnLineage own{{7, 4, 990}, 7, {{1, 450}, {3, 990}}, {1, 6, 7}};
+  const OwnLineage own{{7, 4, 990}, 7, {{1, 450}, {3, 990}}, epochs({1, 6, 7})};
   const LineageEntry taken{7, 3, 450};
   EXPECT_EQ(names_to_note(own, noted), (std::vector<std::string>{"taken/" + to_string(taken), to_string(own.begun)}));
   noted.taken.push_back(taken);

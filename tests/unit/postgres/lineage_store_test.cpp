@@ -26,7 +26,8 @@ class LineageStoreTest : public ::testing::Test {
     return {{std::make_unique<s3::Client>(config, credentials, clock_), "orders/", "not told"}, stanza};
   }
   Result<backup::LineageNotes> note(const LineageEntry& entry) {
-    return store().note({entry, entry.epoch, {}, {1, entry.epoch}}, [] { return true; }, {});
+    return store().note({entry, entry.epoch, {}, {{Epoch{1}, {}}, {Epoch{static_cast<int64_t>(entry.epoch)}, {}}}},
+                        [] { return true; }, {});
   }
   std::vector<LineageEntry> noted(const char* stanza = "orders-1234-77") {
     const auto listed = store(stanza).list({});
@@ -75,7 +76,8 @@ TEST_F(LineageStoreTest, ANoteBehindWhichNothingIsStoredHoldsUpNobody) {
 TEST_F(LineageStoreTest, WhoIsPrimaryNoMoreNotesNothing) {
   for (const int answers : {0, 1}) {
     int asked = 0;
-    const auto late = store().note({{2, 2, 70}, 2, {}, {1, 2}}, [&] { return asked++ < answers; }, {});
+    const auto late =
+        store().note({{2, 2, 70}, 2, {}, {{Epoch{1}, {}}, {Epoch{2}, {}}}}, [&] { return asked++ < answers; }, {});
     ASSERT_FALSE(late);
     EXPECT_TRUE(late.error().retryable);
     EXPECT_TRUE(noted().empty()) << answers;

@@ -11,10 +11,10 @@ constexpr const char* kLabel = "000000010000000000000002.00000028.backup";
 
 // Everything that can be the case, against what must hold.
 TEST(StoreRules, AFileIsForgottenOnlyWhereNobodyWantsIt) {
-  for (int bits = 0; bits < 128; ++bits)
+  for (int bits = 0; bits < 256; ++bits)
     for (const char* name : {kSegment, kHistory, kLabel}) {
       const auto is = [&](int bit) { return (bits >> bit & 1) != 0; };
-      const StoreView view{is(0), is(1), is(2), is(3), is(4), is(5), is(6)};
+      const StoreView view{is(0), is(1), is(2), is(3), is(4), is(5), is(6), is(7)};
       const StoreStep step = decide_store(view, name);
       SCOPED_TRACE(testing::Message() << bits << " " << name);
       if (view.ending) {
@@ -24,8 +24,10 @@ TEST(StoreRules, AFileIsForgottenOnlyWhereNobodyWantsIt) {
       const bool other_needs_none = view.backed_up && ((!view.archiver && name == kLabel) || view.left_behind);
       EXPECT_EQ(step == StoreStep::kForget, view.link_known && (!view.backed_up || other_needs_none));
       // Only the primary stores, and only with its lease in hand.
-      EXPECT_EQ(step == StoreStep::kPush, view.link_known && view.backed_up && !view.left_behind && view.ready &&
-                                              view.archiver && view.may_store);
+      const bool stores =
+          view.link_known && view.backed_up && !view.left_behind && view.ready && view.archiver && view.may_store;
+      EXPECT_EQ(step == StoreStep::kPush, stores && !view.others);
+      EXPECT_EQ(step == StoreStep::kLetGo, stores && view.others) << "and tells so";
       EXPECT_EQ(step == StoreStep::kCompare, view.link_known && view.backed_up && !view.left_behind && view.ready &&
                                                  !view.archiver && name != kLabel);
     }

@@ -96,11 +96,9 @@ std::optional<PgBackRest> BackupKeeper::program() const {
 std::optional<PgBackRest> BackupKeeper::archive() const {
   const Standing now = c_.standing();
   if (!now.desired || !now.desired->backup) return std::nullopt;
-  {
-    MutexLock lock(mutex_);
-    if (!ready_ || !same_place(ready_->assignment, *now.desired->backup)) return std::nullopt;
-  }
-  return program();
+  MutexLock lock(mutex_);
+  if (!ready_ || !same_place(ready_->assignment, *now.desired->backup)) return std::nullopt;
+  return PgBackRest(c_.children, ready_->config, ready_->assignment.stanza);
 }
 
 // Of the archiver while it may store, and of nobody else.
@@ -287,14 +285,12 @@ Status BackupKeeper::note_lineage(const Ready& ready, const std::stop_token& sto
     MutexLock lock(mutex_);
     if (noted_ == own) return {};
   }
-  auto repository = postgres::open_repository(ready.config, c_.clock);
-  if (!repository) return std::unexpected(repository.error());
-  postgres::LineageStore lineage(std::move(*repository), ready.assignment.stanza);
+  auto lineage = postgres::LineageStore::open(ready.config, ready.assignment.stanza, c_.clock);
+  if (!lineage) return std::unexpected(lineage.error());
   const Local local = c_.local.copy();
-  backup::OwnLineage mine{own->begun, own->epoch, backup::departures_of(local.history), {}};
-  if (local.memory)
-    for (const EpochStart& one : local.memory->epochs) mine.epochs.push_back(one.epoch.value);
-  const auto noted = lineage.note(
+  const backup::OwnLineage mine{own->begun, own->epoch, backup::departures_of(local.history),
+                                local.memory ? local.memory->epochs : EpochHistory{}};
+  const auto noted = lineage->note(
       mine, [&] { return own_entry() == own; }, stop);
   if (!noted)
     return std::unexpected(

@@ -109,7 +109,8 @@ class BackupKeeper {
   // backup_let_go.cpp
   bool let_go(const Standing& now, const std::string& name);
   bool record_dropped(const std::string& stanza, const std::string& name, const std::string& cause, bool conflict);
-  bool let_go_of_others(const Standing& now, const std::string& name);
+  bool is_others(const std::string& name) const REQUIRES(mutex_);
+  bool record_others(const std::string& stanza, const std::string& name);
   void stored_something();
   Result<std::vector<DroppedLog>> dropped_on_disk(const std::string& stanza);
   Result<std::vector<DroppedLog>> replace_dropped(const std::string& stanza, const std::vector<DroppedLog>& before,
@@ -121,7 +122,8 @@ class BackupKeeper {
   std::optional<postgres::StoreAnswer> try_to_store(StoreStep step, const api::BackupAssignment& wanted,
                                                     const std::string& file, const std::stop_token& stop);
   bool is_left_behind(const std::string& name) const;
-  bool is_of_before(const std::string& history) const;
+  Result<bool> has_history(const PgBackRest& program, const std::string& name, const std::string& path,
+                           const std::stop_token& stop) const;
   Result<bool> is_taken(const PgBackRest& program, const std::string& segment, const std::stop_token& stop) const;
   Status store_histories(const PgBackRest& program, const std::stop_token& stop);
   Result<bool> push(const PgBackRest& program, const std::string& file, const std::stop_token& stop);
@@ -131,7 +133,7 @@ class BackupKeeper {
   Result<bool> is_from_before(const PgBackRest& program, const std::string& stanza, const std::string& name,
                               const std::stop_token& stop);
   Result<std::optional<std::string>> stored_history(const PgBackRest& program, const std::string& name,
-                                                    const std::stop_token& stop);
+                                                    const std::stop_token& stop) const;
 
   std::string trouble() const REQUIRES(mutex_);  // empty: there is nothing to tell
   std::optional<PgBackRest> program() const;

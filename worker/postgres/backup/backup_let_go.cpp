@@ -92,18 +92,12 @@ bool BackupKeeper::record_dropped(const std::string& stanza, const std::string& 
 
 // Under the number of its timeline the repository has another promotion's log: it would be taken for that, and can
 // never be stored. The timeline after it is free.
-bool BackupKeeper::let_go_of_others(const Standing& now, const std::string& name) {
-  if (!now.desired || !now.desired->backup || now.desired->backup_of_another || !now.may_store ||
-      !backup::is_whole_segment(name))
-    return false;
-  const auto entry = own_entry();
-  {
-    MutexLock lock(mutex_);
-    if (!ready_ || !same_place(ready_->assignment, *now.desired->backup) || !entry || noted_ != entry ||
-        !others_.contains(backup::timeline_of(name)))
-      return false;
-  }
-  return record_dropped(now.desired->backup->stanza, name,
+bool BackupKeeper::is_others(const std::string& name) const {
+  return backup::is_whole_segment(name) && others_.contains(backup::timeline_of(name));
+}
+
+bool BackupKeeper::record_others(const std::string& stanza, const std::string& name) {
+  return record_dropped(stanza, name,
                         fmt::format("timeline {} is another promotion's in the repository", backup::timeline_of(name)),
                         true);
 }

@@ -64,12 +64,14 @@ std::optional<postgres::StoreAnswer> BackupKeeper::store(const std::string& file
       MutexLock lock(mutex_);
       view.ready = ready_ && same_place(ready_->assignment, *now.desired->backup) &&
                    (!view.archiver || (ready_->there && !histories_owed_ && entry && noted_ == entry));
+      view.others = is_others(name_of_file(file));
     }
-    if (let_go_of_others(now, name_of_file(file))) return postgres::StoreAnswer::kStored;
     const StoreStep step = decide_store(view, name_of_file(file));
     if (step == StoreStep::kEnd) return postgres::StoreAnswer::kEnding;
     if (step == StoreStep::kForget) return postgres::StoreAnswer::kStored;
-    if (step == StoreStep::kWait)
+    if (step == StoreStep::kLetGo && record_others(now.desired->backup->stanza, name_of_file(file)))
+      return postgres::StoreAnswer::kStored;
+    if (step == StoreStep::kWait || step == StoreStep::kLetGo)
       tell([&](BackupReport& report) { report.waiting = name_of_file(file); });
     else if (const auto answer = try_to_store(step, *now.desired->backup, file, stop))
       return answer;
@@ -151,13 +153,8 @@ Status BackupKeeper::store_histories(const PgBackRest& program, const std::stop_
 Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& file, const std::stop_token& stop) {
   const std::string name = name_of_file(file);
   if (backup::is_history(name)) {
-    const auto there = stored_history(program, name, stop);
-    if (!there) return std::unexpected(there.error());
-    const auto own = postgres::read_file(c_.layout.pgdata() + "/" + file);
-    if (!own) return std::unexpected(own.error());
-    if (*there && **there != *own && is_of_before(name)) return true;
-    if (*there && **there != *own) return std::unexpected(conflict(name));
-    if (*there) return true;
+    const auto there = has_history(program, name, c_.layout.pgdata() + "/" + file, stop);
+    if (!there || *there) return there;
   }
   // Asked at the very last: a lease that is gone by now may belong to somebody else.
   if (!c_.standing().may_store) return false;
@@ -174,24 +171,27 @@ Result<bool> BackupKeeper::push(const PgBackRest& program, const std::string& fi
   return std::unexpected(failure_of(*pushed, "archive-push"));
 }
 
-// Of a timeline before the present one, whose own history has all that this one has: nobody follows it any more.
-bool BackupKeeper::is_of_before(const std::string& history) const {
+// Whether the repository has this member's history. Of a timeline before the present one, whose own history has all
+// that it has, nobody follows it any more: another's does as well.
+Result<bool> BackupKeeper::has_history(const PgBackRest& program, const std::string& name, const std::string& path,
+                                       const std::stop_token& stop) const {
+  const auto there = stored_history(program, name, stop);
+  if (!there) return std::unexpected(there.error());
+  const auto own = postgres::read_file(path);
+  if (!own) return std::unexpected(own.error());
+  if (!*there || **there == *own) return there->has_value();
   const Local local = c_.local.copy();
-  return std::ranges::any_of(
-      local.history, [&](const TimelineSwitch& one) { return history == postgres::history_file_name(one.timeline); });
+  const bool of_before = std::ranges::any_of(
+      local.history, [&](const TimelineSwitch& one) { return name == postgres::history_file_name(one.timeline); });
+  return of_before ? Result<bool>(true) : std::unexpected(conflict(name));
 }
 
 Result<bool> BackupKeeper::compare(const PgBackRest& program, const std::string& stanza, const std::string& file,
                                    const std::stop_token& stop) {
   const std::string name = name_of_file(file), path = c_.layout.pgdata() + "/" + file;
   if (backup::is_history(name)) {
-    const auto there = stored_history(program, name, stop);
-    if (!there) return std::unexpected(there.error());
-    const auto own = postgres::read_file(path);
-    if (!own) return std::unexpected(own.error());
-    if (*there && **there != *own && is_of_before(name)) return true;
-    if (*there && **there != *own) return std::unexpected(conflict(name));
-    return *there ? Result<bool>(true) : is_from_before(program, stanza, name, stop);
+    const auto there = has_history(program, name, path, stop);
+    return !there || *there ? there : is_from_before(program, stanza, name, stop);
   }
   const auto there = stored_digest(program, name, stop);
   if (!there) return std::unexpected(there.error());
@@ -213,9 +213,9 @@ Result<bool> BackupKeeper::is_taken(const PgBackRest& program, const std::string
                                     const std::stop_token& stop) const {
   const auto timeline = c_.local.copy().timeline;
   if (!backup::is_whole_segment(segment) || !timeline || backup::timeline_of(segment) >= *timeline) return false;
-  auto repository = postgres::open_repository(program.config(), c_.clock);
-  if (!repository) return std::unexpected(repository.error());
-  const auto noted = postgres::LineageStore(std::move(*repository), program.stanza()).list(stop);
+  auto lineage = postgres::LineageStore::open(program.config(), program.stanza(), c_.clock);
+  if (!lineage) return std::unexpected(lineage.error());
+  const auto noted = lineage->list(stop);
   if (!noted) return std::unexpected(noted.error());
   return std::ranges::find(noted->taken, backup::timeline_of(segment), &backup::LineageEntry::timeline) !=
          noted->taken.end();
@@ -239,7 +239,7 @@ Result<bool> BackupKeeper::is_from_before(const PgBackRest& program, const std::
 }
 
 Result<std::optional<std::string>> BackupKeeper::stored_history(const PgBackRest& program, const std::string& name,
-                                                                const std::stop_token& stop) {
+                                                                const std::stop_token& stop) const {
   constexpr int kAbsent = 1;
   // The keeper's thread and PostgreSQL's request may ask for the same one.
   static std::atomic<uint64_t> number{0};

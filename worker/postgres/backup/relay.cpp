@@ -1,21 +1,17 @@
 #include "worker/postgres/backup/relay.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <utility>
+#include <optional>
 
 #include "core/wait.hpp"
+#include "net/stream.hpp"
 
 namespace twinspan::worker {
 namespace {
@@ -26,47 +22,12 @@ constexpr int kLookAround = 200;  // milliseconds
 constexpr milliseconds kConnect{3000};
 
 struct Descriptor {
-  int fd = -1;
-  Descriptor() = default;
-  explicit Descriptor(int from) : fd(from) {}
-  Descriptor(Descriptor&& from) noexcept : fd(std::exchange(from.fd, -1)) {}
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
+  const int fd;
+  ~Descriptor() { close(fd); }
 };
 
-void set(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
-
-// A side that vanished without a word is noticed within about 15 s.
-void watch_peer(int fd) {
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 5);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 3);
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 15000);
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-}
-
-Descriptor connect_to(const std::string& address, int port) {
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return {};
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
-  Descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.fd < 0) return {};
-  if (connect(socket.fd, found->ai_addr, found->ai_addrlen) != 0) {
-    if (errno != EINPROGRESS) return {};
-    pollfd ready{socket.fd, POLLOUT, 0};
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (poll(&ready, 1, static_cast<int>(kConnect.count())) <= 0 ||
-        getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
-      return {};
-  }
-  watch_peer(socket.fd);
-  return socket;
+Result<net::Stream> connect_to(const std::string& address, int port, const std::stop_token& stop) {
+  return net::Stream::open(address, port, std::nullopt, kConnect, stop);
 }
 
 // False: that side is gone.
@@ -96,21 +57,23 @@ bool copy_some(int from, int to, const std::stop_token& stop) {
 }
 
 void hand_on(int near, const std::string& address, int port, const std::stop_token& stop) {
-  const Descriptor one(near), other(connect_to(address, port));
-  if (other.fd < 0) return;
+  const Descriptor one{near};
+  const auto other = connect_to(address, port, stop);
+  if (!other) return;
   bool from_near = true, from_far = true;
   while ((from_near || from_far) && !stop.stop_requested()) {
-    pollfd ready[] = {{from_near ? one.fd : -1, POLLIN, 0}, {from_far ? other.fd : -1, POLLIN, 0}};
+    pollfd ready[] = {{from_near ? one.fd : -1, POLLIN, 0}, {from_far ? other->fd() : -1, POLLIN, 0}};
     if (poll(ready, 2, kLookAround) <= 0) continue;
-    if (ready[0].revents != 0) from_near = copy_some(one.fd, other.fd, stop);
-    if (ready[1].revents != 0) from_far = copy_some(other.fd, one.fd, stop);
+    if (ready[0].revents != 0) from_near = copy_some(one.fd, other->fd(), stop);
+    if (ready[1].revents != 0) from_far = copy_some(other->fd(), one.fd, stop);
   }
 }
 
 int listen_at(const sockaddr* address, socklen_t size) {
   const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
-  if (address->sa_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  const int on = 1;
+  if (address->sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (bind(fd, address, size) == 0 && listen(fd, 16) == 0) return fd;
   close(fd);
   return -1;
@@ -130,7 +93,7 @@ Relay::~Relay() {
 
 Status Relay::await(milliseconds patience, const std::stop_token& stop) const {
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (connect_to(address_, target_).fd < 0) {
+  while (!connect_to(address_, target_, stop)) {
     if (std::chrono::steady_clock::now() > deadline)
       return fail(Code::kUnavailable,
                   fmt::format("pgbackrest server of the primary does not answer at {} port {}", address_, target_));

@@ -8,6 +8,7 @@
 
 #include "backup/pgbackrest.hpp"
 #include "backup/reach.hpp"
+#include "engines/postgres/archive/follow.hpp"
 #include "engines/postgres/archive/lineage_store.hpp"
 #include "engines/postgres/archive/mark_store.hpp"
 #include "engines/postgres/archive/tail_store.hpp"
@@ -22,11 +23,6 @@ using backup::Goal;
 struct Archive {
   std::set<backup::Timeline> timelines;
   std::string listing;
-};
-
-struct Lineage {
-  backup::Timeline timeline = 0;
-  std::vector<backup::Departure> history;
 };
 
 Result<std::string> list(const PgBackRest& program, std::vector<std::string> arguments, const std::stop_token& stop) {
@@ -63,9 +59,8 @@ Result<std::vector<backup::Departure>> history_of(const PgBackRest& program, con
 
 Result<backup::LineageNotes> lineage_of(const PgBackRest& program, const std::string& stanza, const Clock& clock,
                                         const std::stop_token& stop) {
-  auto repository = postgres::open_repository(program.config(), clock);
-  if (!repository) return std::unexpected(repository.error());
-  return postgres::LineageStore(std::move(*repository), stanza).list(stop);
+  auto lineage = postgres::LineageStore::open(program.config(), stanza, clock);
+  return lineage ? lineage->list(stop) : std::unexpected(lineage.error());
 }
 
 // A later timeline that came from the newest noted one, and that nobody noted, is a failed promotion's, or that of a
@@ -121,9 +116,9 @@ Status within_reach(const PgBackRest& program, const Clock& clock, const api::Re
     }
   }
   if (plan.goal.kind == Goal::Kind::kTime) {
-    auto repository = postgres::open_repository(program.config(), clock);
-    if (!repository) return std::unexpected(repository.error());
-    auto mark = postgres::MarkStore(std::move(*repository), from.stanza).newest(plan.timeline, stop);
+    auto marks = postgres::MarkStore::open(program.config(), from.stanza, clock);
+    if (!marks) return std::unexpected(marks.error());
+    const auto mark = marks->newest(plan.timeline, stop);
     if (!mark) return std::unexpected(mark.error());
     seen.mark = *mark;
   }
@@ -149,7 +144,7 @@ Status within_reach(const PgBackRest& program, const Clock& clock, const api::Re
 
 // The newest segment that is stored of a timeline; where there is none, the one before it was left for it.
 Result<std::string> newest_of(const PgBackRest& program, const std::string& folder, const Archive& archive,
-                              const Lineage& lineage, const std::stop_token& stop) {
+                              const postgres::Followed& lineage, const std::stop_token& stop) {
   const std::string newest = backup::newest_folder(archive.listing, lineage.timeline);
   if (newest.empty()) {
     const uint64_t left = lineage.history.empty() ? 0 : backup::segment_number(lineage.history.back().position);
@@ -162,7 +157,7 @@ Result<std::string> newest_of(const PgBackRest& program, const std::string& fold
 
 // Of a transaction or a restore point: PostgreSQL would replay all the log before it finds that it is not there.
 Result<backup::Found> look_for(const PlanNeeds& needs, const Goal& goal, const std::string& folder,
-                               const Archive& archive, const Lineage& lineage,
+                               const Archive& archive, const postgres::Followed& lineage,
                                const std::vector<backup::BackupSet>& backups, const std::stop_token& stop) {
   const auto newest = newest_of(needs.program, folder, archive, lineage, stop);
   if (!newest) return std::unexpected(newest.error());

@@ -178,9 +178,8 @@ void TailKeeper::mark(const Place& place, uint64_t flushed, uint64_t safe, WallT
                       const std::stop_token& stop) {
   const auto next = next_mark({place.epoch, timeline_, flushed, safe, still_since_, seen_at, marked_, place.max_delay});
   if (!next || c_.clock.boot_now() < mark_again_at_ || c_.place() != place) return;
-  auto repository = postgres::open_repository(place.config, c_.clock);
-  const Status done = repository ? postgres::MarkStore(std::move(*repository), place.stanza).put(*next, stop)
-                                 : std::unexpected(repository.error());
+  auto marks = postgres::MarkStore::open(place.config, place.stanza, c_.clock);
+  const Status done = marks ? marks->put(*next, stop) : std::unexpected(marks.error());
   if (done)
     marked_ = next;
   else if (!stop.stop_requested()) {
