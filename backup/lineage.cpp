@@ -9,6 +9,14 @@
 namespace twinspan::backup {
 namespace {
 
+// 0: of the first timeline, or nobody knows.
+uint64_t beginning_of(Timeline timeline, const std::vector<Departure>& history) {
+  uint64_t from = 0;
+  for (const Departure& one : history)
+    if (one.timeline < timeline) from = one.position;
+  return from;
+}
+
 bool is_before_notes(Timeline timeline, const std::vector<LineageEntry>& noted) {
   return std::ranges::all_of(noted, [&](const LineageEntry& one) { return timeline < one.timeline; });
 }
@@ -57,28 +65,32 @@ std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector
   const bool own = std::ranges::find(noted, mine) != noted.end();
   const auto rival = std::ranges::find_if(noted, [&](const LineageEntry& one) {
     if (one.timeline != mine.timeline || (own && one.epoch < mine.epoch)) return false;
-    return one.epoch == 0 || mine.epoch == 0 ? one.from != mine.from : one.epoch != mine.epoch;
+    return one.from != mine.from || (one.epoch != 0 && mine.epoch != 0 && one.epoch != mine.epoch);
   });
   return rival == noted.end() ? std::nullopt : std::optional(*rival);
 }
 
-bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const EpochHistory& epochs) {
+bool is_ours(Timeline timeline, const std::vector<Departure>& history, const std::vector<LineageEntry>& noted,
+             const EpochHistory& epochs) {
   std::optional<LineageEntry> latest;
   for (const LineageEntry& one : noted)
     if (one.timeline == timeline && (!latest || *latest < one)) latest = one;
   if (!latest) return !noted.empty() && is_before_notes(timeline, noted);
+  if (latest->from != beginning_of(timeline, history)) return false;
   const Epoch epoch{static_cast<int64_t>(latest->epoch)};
-  return epochs.empty() || epoch < epochs.front().epoch ||
+  return epoch.value == 0 || epochs.empty() || epoch < epochs.front().epoch ||
          std::ranges::find(epochs, epoch, &EpochStart::epoch) != epochs.end();
 }
 
 std::set<Timeline> taken_by_others(const std::vector<LineageEntry>& noted, const std::vector<Departure>& history,
                                    const EpochHistory& epochs) {
   std::set<Timeline> taken;
-  for (const Departure& one : history)
-    if (std::ranges::find(noted, one.timeline, &LineageEntry::timeline) != noted.end() &&
-        !is_ours(one.timeline, noted, epochs))
-      taken.insert(one.timeline);
+  for (const Departure& one : history) {
+    const bool is_noted = std::ranges::find(noted, one.timeline, &LineageEntry::timeline) != noted.end();
+    // The timeline after it has all of a segment in which both began.
+    const bool has_own = segment_number(one.position) > segment_number(beginning_of(one.timeline, history));
+    if (is_noted && has_own && !is_ours(one.timeline, history, noted, epochs)) taken.insert(one.timeline);
+  }
   return taken;
 }
 
@@ -87,12 +99,8 @@ std::vector<std::string> names_to_note(const OwnLineage& own, const LineageNotes
   const auto note = [&](const std::vector<LineageEntry>& there, const char* folder, const LineageEntry& entry) {
     if (std::ranges::find(there, entry) == there.end()) names.push_back(folder + to_string(entry));
   };
-  for (const Timeline taken : taken_by_others(noted.begun, own.history, own.epochs)) {
-    LineageEntry entry{own.begun.epoch, taken, 0};
-    for (const Departure& one : own.history)
-      if (one.timeline < taken) entry.from = one.position;
-    note(noted.taken, "taken/", entry);
-  }
+  for (const Timeline taken : taken_by_others(noted.begun, own.history, own.epochs))
+    note(noted.taken, "taken/", {own.begun.epoch, taken, beginning_of(taken, own.history)});
   note(noted.begun, "", own.begun);
   const auto later = later_than(own.begun.timeline, noted);
   if (later && own.epoch > own.begun.epoch)
@@ -127,6 +135,18 @@ std::optional<Position> taken_from(const std::vector<Departure>& history, Positi
         Position{one.from} >= backup_stop && (!first || Position{one.from} < *first))
       first = Position{one.from};
   return first;
+}
+
+std::vector<SegmentRun> without_taken(std::vector<SegmentRun> log, const LineageNotes& noted) {
+  for (const LineageEntry& one : noted.taken) log = without(log, {one.timeline, segment_number(one.from), UINT64_MAX});
+  return log;
+}
+
+bool needs_a_word(Timeline timeline, const std::optional<std::vector<Departure>>& history, Timeline newest,
+                  const LineageNotes& noted) {
+  if (timeline <= newest || std::ranges::find(noted.begun, timeline, &LineageEntry::timeline) != noted.begun.end())
+    return false;
+  return !history || std::ranges::find(*history, newest, &Departure::timeline) != history->end();
 }
 
 bool is_of_lineage(Timeline timeline, const LineageNotes& noted, const std::vector<Departure>& history) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backup/archive.hpp"
+#include "backup/listing.hpp"
 #include "backup/types.hpp"
 #include "failover/epochs.hpp"
 
@@ -44,14 +45,16 @@ LineageNotes lineage_in(const std::vector<std::string>& names);          // of t
 // Of a primary whose history is this; nullopt: the history is not known, or it is the first timeline's.
 std::optional<LineageEntry> lineage_entry(uint64_t epoch, Timeline timeline, const std::vector<Departure>& history);
 
-// One that has the same number and was begun in another epoch: another promotion's, also where it began at the same
-// position. What it stored is not this database's. One of an earlier epoch that was noted late, after this one, is
-// none.
+// One that has the same number and was begun in another epoch or elsewhere: another promotion's, or that of another
+// life of a cluster that went back. What it stored is not this database's. One of an earlier epoch that was noted late,
+// after this one, is none.
 std::optional<LineageEntry> rival_of(const LineageEntry& mine, const std::vector<LineageEntry>& noted);
 
-// Whether what is stored under this number is of a database whose log is of these epochs; of those before
-// them nobody can tell, and they count, as do timelines of before the first note. False too where nobody noted it.
-bool is_ours(Timeline timeline, const std::vector<LineageEntry>& noted, const EpochHistory& epochs);
+// Whether what is stored under this number is of a database with this history, whose log is of these epochs: begun
+// where its own was, in one of them. Of epochs before them nobody can tell, and they count, as do timelines of before
+// the first note. False too where nobody noted it.
+bool is_ours(Timeline timeline, const std::vector<Departure>& history, const std::vector<LineageEntry>& noted,
+             const EpochHistory& epochs);
 
 // The timelines before its own that are others' in the repository: what is left here of the database's log under these
 // numbers can't be stored.
@@ -79,6 +82,14 @@ std::optional<Timeline> later_than(Timeline timeline, const LineageNotes& noted)
 // Where a restore that follows a history from a backup on has to end: the log behind it is another's under its number.
 std::optional<Position> taken_from(const std::vector<Departure>& history, Position backup_stop,
                                    const LineageNotes& noted);
+
+// The log of a listing but for what is another's under a number of the link's.
+std::vector<SegmentRun> without_taken(std::vector<SegmentRun> log, const LineageNotes& noted);
+
+// Whether a person has to say if a stored timeline is meant, or the newest that is noted: nobody noted it, and it came
+// from there, of a primary whose agent was older or of a promotion that failed. nullopt: its history is not stored.
+bool needs_a_word(Timeline timeline, const std::optional<std::vector<Departure>>& history, Timeline newest,
+                  const LineageNotes& noted);
 
 // Whether a restore may follow it: it is noted, or the newest one came from it, or it is older than the first note.
 bool is_of_lineage(Timeline timeline, const LineageNotes& noted, const std::vector<Departure>& history);

@@ -16,19 +16,21 @@ constexpr size_t kSegmentName = 24, kDigits = 16, kEpochAt = kSegmentName + 1 + 
 std::string tail_folder(std::string_view stanza) { return fmt::format("tail/{}/", stanza); }
 
 std::string to_string(const TailName& name) {
-  return fmt::format("{}.{:016X}.{:016X}", name.segment, name.end, name.epoch);
+  const std::string before = fmt::format("{}.{:016X}", name.segment, name.end);
+  return name.epoch == 0 ? before : fmt::format("{}.{:016X}", before, name.epoch);
 }
 
 std::optional<TailName> parse_tail_name(std::string_view text) {
-  if (text.size() != kEpochAt + 1 + kDigits || text[kSegmentName] != '.' || text[kEpochAt] != '.') return std::nullopt;
+  const bool says_epoch = text.size() == kEpochAt + 1 + kDigits && text[kEpochAt] == '.';
+  if ((text.size() != kEpochAt && !says_epoch) || text[kSegmentName] != '.') return std::nullopt;
   TailName name{std::string(text.substr(0, kSegmentName))};
   const auto number = [&](size_t at, uint64_t& to) {
     const std::string_view digits = text.substr(at, kDigits);
     std::from_chars(digits.data(), digits.data() + digits.size(), to, 16);
     return digits.find_first_not_of("0123456789ABCDEF") == digits.npos;
   };
-  if (!is_whole_segment(name.segment) || !number(kSegmentName + 1, name.end) || !number(kEpochAt + 1, name.epoch))
-    return std::nullopt;
+  if (!is_whole_segment(name.segment) || !number(kSegmentName + 1, name.end)) return std::nullopt;
+  if (says_epoch && (!number(kEpochAt + 1, name.epoch) || name.epoch == 0)) return std::nullopt;
   const uint64_t start = start_of(name.segment);
   if (name.end <= start || name.end - start > kSegmentBytes) return std::nullopt;
   return name;

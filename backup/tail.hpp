@@ -15,7 +15,7 @@ namespace twinspan::backup {
 struct TailName {
   std::string segment;  // "000000010000000A000000FF"
   uint64_t end = 0;     // position in the log up to which it goes; within the segment, its end included
-  uint64_t epoch = 0;   // in which its timeline was begun
+  uint64_t epoch = 0;   // in which its timeline was begun; 0: it is of an agent that did not say so
   auto operator<=>(const TailName&) const = default;
 };
 

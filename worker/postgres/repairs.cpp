@@ -147,7 +147,9 @@ Result<bool> Jobs::is_our_log(const PgBackRest& archive, const postgres::Followe
   if (!lineage) return std::unexpected(lineage.error());
   const auto noted = lineage->list(stop);
   if (!noted) return std::unexpected(noted.error());
-  const auto ours = [&](uint32_t timeline) { return backup::is_ours(timeline, noted->begun, epochs); };
+  const auto ours = [&](uint32_t timeline) {
+    return backup::is_ours(timeline, followed.history, noted->begun, epochs);
+  };
   return ours(followed.timeline) && std::ranges::all_of(followed.history, [&](const backup::Departure& one) {
            return one.timeline < first || ours(one.timeline);
          });

@@ -26,9 +26,11 @@ Status MarkStore::put(const backup::Mark& mark, const std::stop_token& stop) {
   if (!marks) return std::unexpected(marks.error());
   for (const backup::Mark& one : *marks) {
     if (one.timeline != mark.timeline || !backup::is_newer(mark, one)) continue;
-    // A bucket that lets nobody remove anything has them all: the newest counts.
-    if (auto removed = bucket_->remove(folder_ + to_string(one), stop); !removed)
-      log::warn("a mark that is of no use stays", {{"error", removed.error().message}});
+    if (auto removed = bucket_->remove(folder_ + to_string(one), stop); !removed) {
+      // A bucket that lets nobody remove anything has them all, and refuses each: the newest counts.
+      log::warn("marks that are of no use stay", {{"error", removed.error().message}});
+      break;
+    }
   }
   return {};
 }

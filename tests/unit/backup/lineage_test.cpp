@@ -41,6 +41,7 @@ TEST(Lineage, ARivalIsWhoeverBeganTheSameNumberInAnotherEpoch) {
   EXPECT_EQ(rival_of({6, 2, 800}, noted), (LineageEntry{5, 2, 900}));
   EXPECT_EQ(rival_of({6, 2, 900}, noted), (LineageEntry{5, 2, 900})) << "from where both had all";
   EXPECT_EQ(rival_of({4, 2, 900}, noted), (LineageEntry{5, 2, 900})) << "whoever comes late";
+  EXPECT_EQ(rival_of({5, 2, 800}, noted), (LineageEntry{5, 2, 900})) << "a cluster that went back: epochs repeat";
   // Who was held up noted it after this one had.
   EXPECT_EQ(rival_of({6, 2, 800}, {{5, 2, 900}, {6, 2, 800}}), std::nullopt);
   EXPECT_EQ(rival_of({5, 2, 900}, {{5, 2, 900}, {6, 2, 800}}), (LineageEntry{6, 2, 800}));
@@ -51,21 +52,34 @@ TEST(Lineage, ARivalIsWhoeverBeganTheSameNumberInAnotherEpoch) {
   EXPECT_EQ(rival_of({5, 2, 900}, {{0, 2, 700}}), (LineageEntry{0, 2, 700}));
 }
 
-TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochIs) {
-  const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, 900}, {7, 3, 950}, {0, 8, 10}};
-  EXPECT_TRUE(is_ours(2, noted, epochs({1, 5})));
-  EXPECT_FALSE(is_ours(2, noted, epochs({1, 6}))) << "another promotion's";
-  EXPECT_FALSE(is_ours(4, noted, epochs({1, 5}))) << "nobody's";
-  EXPECT_TRUE(is_ours(2, {{7, 3, 950}}, epochs({1, 7}))) << "of before the first note";
-  EXPECT_FALSE(is_ours(1, {}, epochs({1})));
-  EXPECT_TRUE(is_ours(2, noted, epochs({6, 7}))) << "of before all that is remembered";
-  EXPECT_TRUE(is_ours(2, noted, epochs({})));
-  EXPECT_TRUE(is_ours(8, noted, epochs({1, 5})));
+TEST(Lineage, WhatIsStoredUnderANumberIsOursWhereItsEpochAndItsBeginningAre) {
+  const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, 900}, {7, 3, 950}, {0, 8, 990}};
+  const std::vector<Departure> history{{1, 900}, {2, 950}, {3, 990}};
+  EXPECT_TRUE(is_ours(2, history, noted, epochs({1, 5})));
+  EXPECT_FALSE(is_ours(2, history, noted, epochs({1, 6}))) << "another promotion's";
+  EXPECT_FALSE(is_ours(2, {{1, 800}}, noted, epochs({1, 5}))) << "of another life of the cluster, where epochs repeat";
+  EXPECT_FALSE(is_ours(4, history, noted, epochs({1, 5}))) << "nobody's";
+  EXPECT_TRUE(is_ours(2, {}, {{7, 3, 950}}, epochs({1, 7}))) << "of before the first note";
+  EXPECT_FALSE(is_ours(1, {}, {}, epochs({1})));
+  EXPECT_TRUE(is_ours(2, history, noted, epochs({6, 7}))) << "of before all that is remembered";
+  EXPECT_FALSE(is_ours(2, {{1, 800}}, noted, epochs({6, 7})));
+  EXPECT_TRUE(is_ours(2, history, noted, {}));
+  EXPECT_TRUE(is_ours(8, history, noted, epochs({1, 5})));
+}
+
+TEST(Lineage, ANumberIsTakenWhereAnothersLogMayLieInTheWayOfThePresentOne) {
+  constexpr uint64_t kSegment = kSegmentBytes;
+  const std::vector<LineageEntry> noted{{1, 1, 0}, {5, 2, kSegment + 900}};
   // A primary of epoch 8 on timeline 4, which came from an epoch 6 that had the number 2, and was refused.
-  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, epochs({1, 6, 8})), (std::set<Timeline>{2}));
-  EXPECT_EQ(taken_by_others(noted, {{1, 800}, {2, 990}}, epochs({1, 5, 8})), std::set<Timeline>{});
-  EXPECT_EQ(taken_by_others({}, {{1, 800}, {2, 990}}, epochs({1, 6, 8})), std::set<Timeline>{})
-      << "before there were notes";
+  const std::vector<Departure> history{{1, kSegment + 900}, {2, 5 * kSegment}};
+  EXPECT_EQ(taken_by_others(noted, history, epochs({1, 6, 8})), (std::set<Timeline>{2}));
+  EXPECT_EQ(taken_by_others(noted, history, epochs({1, 5, 8})), std::set<Timeline>{});
+  EXPECT_EQ(taken_by_others({}, history, epochs({1, 6, 8})), std::set<Timeline>{}) << "before there were notes";
+  EXPECT_EQ(taken_by_others(noted, {{1, kSegment + 800}, {2, 5 * kSegment}}, epochs({1, 5, 8})),
+            (std::set<Timeline>{2}))
+      << "begun elsewhere: of another life of the cluster";
+  // It was left in the segment in which it began: its epoch may be forgotten, and the next timeline has all of it.
+  EXPECT_EQ(taken_by_others(noted, {{1, kSegment + 900}, {2, kSegment + 950}}, epochs({1, 8})), std::set<Timeline>{});
 }
 
 // By a model: promotions, of which some fail after they stored their history or some log. Whatever is stored, the
@@ -125,15 +139,33 @@ TEST(Lineage, WhoGoesOnAfterALaterOneSaysSo) {
 
 // Epoch 5 had number 3 and stored under it, epoch 6 had it too and was refused, epoch 7 came from that one.
 TEST(Lineage, WhatIsAnothersUnderANumberIsToldAndNothingBehindItsBeginningIsUsed) {
-  LineageNotes noted{{{1, 1, 0}, {5, 3, 500}}, {}, {}};
-  const OwnLineage own{{7, 4, 990}, 7, {{1, 450}, {3, 990}}, epochs({1, 6, 7})};
-  const LineageEntry taken{7, 3, 450};
+  constexpr uint64_t kSegment = kSegmentBytes;
+  LineageNotes noted{{{1, 1, 0}, {5, 3, 2 * kSegment}}, {}, {}};
+  const OwnLineage own{{7, 4, 9 * kSegment}, 7, {{1, 2 * kSegment + 450}, {3, 9 * kSegment}}, epochs({1, 6, 7})};
+  const LineageEntry taken{7, 3, 2 * kSegment + 450};
   EXPECT_EQ(names_to_note(own, noted), (std::vector<std::string>{"taken/" + to_string(taken), to_string(own.begun)}));
   noted.taken.push_back(taken);
-  EXPECT_EQ(taken_from(own.history, {400}, noted), Position{450});
-  EXPECT_EQ(taken_from(own.history, {450}, noted), Position{450});
-  EXPECT_EQ(taken_from(own.history, {995}, noted), std::nullopt) << "a backup of after it";
+  EXPECT_EQ(taken_from(own.history, {400}, noted), Position{taken.from});
+  EXPECT_EQ(taken_from(own.history, {taken.from}, noted), Position{taken.from});
+  EXPECT_EQ(taken_from(own.history, {9 * kSegment}, noted), std::nullopt) << "a backup of after it";
   EXPECT_EQ(taken_from({{1, 500}}, {400}, noted), std::nullopt) << "whoever follows the other";
+  // Nor is it there for those who say what can be restored.
+  const std::vector<SegmentRun> log{{1, 0, 2}, {3, 1, 8}, {4, 9, 12}};
+  EXPECT_EQ(without_taken(log, noted), (std::vector<SegmentRun>{{1, 0, 2}, {3, 1, 1}, {4, 9, 12}}));
+  EXPECT_EQ(without_taken(log, {noted.begun, {}, {}}), log);
+}
+
+// Of a timeline above the newest that is noted, of which log is stored.
+TEST(Lineage, WhetherALaterTimelineCameFromTheNewestIsNotGuessed) {
+  const LineageNotes noted{{{1, 1, 0}, {5, 3, 900}}, {}, {}};
+  using History = std::optional<std::vector<Departure>>;
+  for (const auto& [timeline, history, asks] :
+       {std::tuple{4u, History(std::vector<Departure>{{1, 900}, {3, 990}}), true},
+        {4u, History(std::vector<Departure>{{1, 900}}), false},  // a promotion that failed: it left before
+        {4u, History(), true},                                   // nobody can tell
+        {3u, History(std::vector<Departure>{{1, 900}}), false},
+        {2u, History(), false}})
+    EXPECT_EQ(needs_a_word(timeline, history, 3, noted), asks) << timeline << ' ' << history.has_value();
 }
 
 }  // namespace

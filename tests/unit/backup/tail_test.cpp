@@ -17,6 +17,16 @@ TEST(TailNames, SayWhichSegmentAndHowFar) {
   EXPECT_EQ(start_of(name.segment), 0xA'FF00'0000u);
 }
 
+// An agent of before stores, and sealed, under a name that says no epoch.
+TEST(TailNames, OneOfBeforeKeepsItsName) {
+  const std::string before = "000000010000000A000000FF.0000000AFF0139A0";
+  const auto name = parse_tail_name(before);
+  ASSERT_TRUE(name);
+  EXPECT_EQ(*name, (TailName{"000000010000000A000000FF", 0xA'FF00'0000 + 0x139A0}));
+  EXPECT_EQ(to_string(*name), before);
+  EXPECT_EQ(parse_tail_name(before + ".0000000000000000"), std::nullopt) << "one name for one tail";
+}
+
 TEST(TailNames, NothingElseIsOne) {
   for (const char* other : {
            "",
@@ -30,7 +40,6 @@ TEST(TailNames, NothingElseIsOne) {
            "000000010000000A000000FF.0000000AFF0139A0.000000000000000x",
            "000000010000000A000000FF.0000000AFF0139A0.000000000000001",    // too short
            "000000010000000A000000FF.0000000AFF0139A0.00000000000000001",  // too long
-           "000000010000000A000000FF.0000000AFF0139A0",                    // whose it is is not said
            "000000010000000A000000FF-0000000AFF0139A0.0000000000000001",
            "000000010000000A000000FF.0000000AFF0139A0-0000000000000001",
            "000000010000000a000000ff.0000000AFF0139A0.0000000000000001",

@@ -294,7 +294,9 @@ Status BackupKeeper::note_lineage(const Ready& ready, const std::stop_token& sto
       mine, [&] { return own_entry() == own; }, stop);
   if (!noted)
     return std::unexpected(
-        Error{noted.error().code, "lineage of timelines: " + noted.error().message, noted.error().retryable});
+        Error{noted.error().code,
+              fmt::format("{}: {}", backup::lineage_folder(ready.assignment.stanza), noted.error().message),
+              noted.error().retryable});
   std::set<backup::Timeline> others = backup::taken_by_others(noted->begun, mine.history, mine.epochs);
   MutexLock lock(mutex_);
   noted_ = own;

@@ -7,8 +7,10 @@
 #include <algorithm>
 
 #include "backup/archive.hpp"
+#include "backup/lineage.hpp"
 #include "backup/pgbackrest.hpp"
 #include "core/log.hpp"
+#include "engines/postgres/archive/lineage_store.hpp"
 #include "engines/postgres/command.hpp"
 #include "engines/postgres/files.hpp"
 #include "engines/postgres/timeline.hpp"
@@ -110,7 +112,11 @@ Result<backup::Listing> RepositoryKeeper::list(const Turn& turn, const std::stop
   listing.backups = std::move(stored->backups);
   auto log = list_log(turn, stop);
   if (!log) return std::unexpected(log.error());
-  listing.log = std::move(*log);
+  auto notes = postgres::LineageStore::open(turn.program.config(), turn.stanza, c_.clock);
+  if (!notes) return std::unexpected(notes.error());
+  const auto noted = notes->list(stop);
+  if (!noted) return std::unexpected(noted.error());
+  listing.log = backup::without_taken(std::move(*log), *noted);
   listing.lineage = lineage();
   listing.commit = find_commit(turn, listing, stop);
   if (clock_) listing.clock_ahead = backup::ahead_now(*clock_, c_.clock.wall_now(), c_.clock.boot_now());

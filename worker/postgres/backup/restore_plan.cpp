@@ -68,16 +68,19 @@ Result<backup::LineageNotes> lineage_of(const PgBackRest& program, const std::st
 Status no_later_one(const PgBackRest& program, const std::string& folder, const Archive& archive, const Goal& goal,
                     backup::Timeline newest, const backup::LineageNotes& noted, const std::stop_token& stop) {
   for (const backup::Timeline one : archive.timelines) {
-    if (one <= newest || std::ranges::find(noted.begun, one, &backup::LineageEntry::timeline) != noted.begun.end() ||
-        backup::newest_folder(archive.listing, one).empty())
-      continue;
-    const auto history = history_of(program, folder, archive, one, stop);
-    if (!history) return std::unexpected(history.error());
-    if (std::ranges::find(*history, newest, &backup::Departure::timeline) == history->end()) continue;
+    if (one <= newest || backup::newest_folder(archive.listing, one).empty()) continue;
+    std::optional<std::vector<backup::Departure>> known;
+    if (archive.listing.find(postgres::history_file_name(one)) != std::string::npos) {
+      auto history = history_of(program, folder, archive, one, stop);
+      if (!history) return std::unexpected(history.error());
+      known = std::move(*history);
+    }
+    if (!backup::needs_a_word(one, known, newest, noted)) continue;
     return std::unexpected(backup::never(
-        goal, fmt::format("timeline {} came from {}, log of it is stored, and nobody noted whose it is: name the one "
-                          "that is meant, target.timeline: {} or {}. Noted are: {}",
-                          one, newest, one, newest, backup::words_of(noted))));
+        goal, fmt::format("log of timeline {} is stored, {} {}, and nobody noted whose it is: name the one that is "
+                          "meant, target.timeline: {} or {}. Noted are: {}",
+                          one, known ? "it came from" : "its history is not, so that it may have come from", newest,
+                          one, newest, backup::words_of(noted))));
   }
   return {};
 }
