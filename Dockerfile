@@ -20,7 +20,7 @@ RUN printf '%s\n' '#!/bin/sh' 'set -e' 'cd /; root=$1; shift' \
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq >/dev/null \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates tzdata \
-      libfmt9 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libsimdjson14 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
+      libfmt9 liblz4-1 libpq5 libprometheus-cpp-core1.0 libpugixml1v5 libre2-9 libsimdjson14 libsnappy1v5 libspdlog1.10 libssl3 libyaml-cpp0.7 libzstd1 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /root-fs/etc/ssl/certs /root-fs/usr/lib/locale /root-fs/usr/lib/ssl /root-fs/usr/share /root-fs/tmp /root-fs/run/twinspan \
       /root-fs/var/lib/twinspan /root-fs/usr/bin \
@@ -38,7 +38,7 @@ FROM ${DEBIAN} AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates ccache cmake g++ libcli11-dev \
       libfmt-dev libpq-dev libspdlog-dev libssl-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev ninja-build nlohmann-json3-dev \
-      prometheus-cpp-dev python3 python3-yaml zlib1g-dev libzstd-dev libcurl4-openssl-dev >/dev/null \
+      prometheus-cpp-dev python3 python3-yaml zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libre2-dev libcurl4-openssl-dev >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -61,24 +61,24 @@ COPY webhooks webhooks
 COPY operator operator
 COPY sandbox sandbox
 RUN cmake --preset release -DTWINSPAN_TESTS=OFF \
- && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-archive twinspan-s3-worker twinspan-s3-open \
- && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/ && strip /out/*
+ && cmake --build build/release --target twinspan-operator twinspan-worker twinspan-archive twinspan-s3-worker twinspan-s3-open twinspan-kafka-worker \
+ && mkdir /out && cp build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open build/release/bin/twinspan-kafka-worker /out/ && strip /out/*
 
 FROM scratch AS prebuilt
-COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open /out/
+COPY build/release/bin/twinspan-operator build/release/bin/twinspan-worker build/release/bin/twinspan-archive build/release/bin/twinspan-s3-worker build/release/bin/twinspan-s3-open build/release/bin/twinspan-kafka-worker /out/
 
 FROM ${BINARIES} AS binaries
 
 FROM debian AS operator-root
-COPY --from=binaries /out/twinspan-operator /out/twinspan-s3-worker /out/twinspan-s3-open /usr/bin/
-RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker /usr/bin/twinspan-s3-open
+COPY --from=binaries /out/twinspan-operator /out/twinspan-s3-worker /out/twinspan-s3-open /out/twinspan-kafka-worker /usr/bin/
+RUN closure /root-fs /usr/bin/twinspan-operator /usr/bin/twinspan-s3-worker /usr/bin/twinspan-s3-open /usr/bin/twinspan-kafka-worker
 
 FROM scratch AS operator
 COPY --from=operator-root /root-fs /
 ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="twinspan-operator" \
-      org.opencontainers.image.description="Replication links and failover for PostgreSQL and S3, declared as Kubernetes resources: the operator" \
+      org.opencontainers.image.description="Replication links and failover for PostgreSQL, S3 and Kafka, declared as Kubernetes resources: the operator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"

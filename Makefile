@@ -6,17 +6,19 @@ SUDO := $(shell [ $$(id -u) = 0 ] || echo sudo)
 SEEDS ?= 30000
 DOCKER ?= docker
 VERSION := $(shell sed -n 's/^appVersion: //p' charts/twinspan/Chart.yaml)
-DEMO = $(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,$(if $(BACKUP),twinspan-demo-backup,twinspan-demo))
+KAFKA = $(filter kafka Kafka,$(ENGINE))
+DEMO = $(if $(KAFKA),twinspan-kafka-worker,$(if $(filter s3 S3,$(ENGINE)),twinspan-demo-s3 twinspan-s3-worker,$(if $(BACKUP),twinspan-demo-backup,twinspan-demo)))
 CACHE := $(HOME)/.cache/twinspan
 PACKAGES := build-essential ca-certificates cmake ninja-build ccache clang-format-14 clang-19 pkg-config git \
-  libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev libspdlog-dev libfmt-dev \
+  libcpp-httplib-dev libssl-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libre2-dev libbrotli-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev libsimdjson-dev libspdlog-dev libfmt-dev \
   prometheus-cpp-dev libgtest-dev libgmock-dev libcli11-dev libpq-dev postgresql-15 postgresql-client-15 pgbackrest \
   python3 python3-yaml python3-pytest python3-psycopg2 jq curl openssl
+JAVA := openjdk-17-jre-headless maven python3-pip
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_MAXSIZE := 5G
 SOURCES = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist images arm64 kind-demo e2e bench bench-s3 clean
+.PHONY: help deps packages build demo test format format-check unit simulation integration conformance sanitize fuzz chart-crds chart dist images arm64 kind-demo e2e bench bench-s3 bench-kafka bench-backup clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,10 +35,11 @@ packages: # their names, for tests/dockerfile.sh
 build: deps ## the programs, optimised, into build/release/bin
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS)
 
-demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; BACKUP=1: a dropped table comes back; KEEP=1 leaves it running)
+demo: ## a real failover on this machine, without a cluster (ENGINE=s3: two buckets; ENGINE=kafka: topics between two real brokers; BACKUP=1: a dropped table comes back; KEEP=1 leaves it running)
 	@$(MAKE) --no-print-directory deps
 	@cmake --preset release >/dev/null && ninja -C build/release -j $(JOBS) twinspan-operator twinspan-worker twinspan-archive twinspan-sandbox-shim twinspan-sandbox $(DEMO)
-	@build/release/bin/$(firstword $(DEMO)) $(if $(KEEP),--keep)
+	@$(if $(KAFKA),$(MAKE) --no-print-directory deps PACKAGES='$(JAVA)')
+	@$(if $(KAFKA),sandbox/demo/kafka,build/release/bin/$(firstword $(DEMO))) $(if $(KEEP),--keep)
 
 test: ## everything: format, build, locks, unit, simulation, integration, conformance, sanitizers, chart, real cluster
 	@tests/all
@@ -93,6 +96,15 @@ bench: build ## figures into bench/results, half an hour (etcd and kube-apiserve
 bench-s3: build ## S3 syncs beside rclone and mc, figures into bench/results, half an hour (what is missing is built)
 	@bench/prepare s3
 	@bench/run s3
+
+bench-kafka: build ## Kafka topics carried, beside MirrorMaker 2, figures into bench/results, an hour (brokers and MirrorMaker come by Maven where missing)
+	@$(MAKE) --no-print-directory deps PACKAGES='$(JAVA)'
+	@bench/prepare kafka
+	@bench/run kafka
+
+bench-backup: build ## backups, restores and log beside pgBackRest by hand, figures into bench/results, a quarter of an hour (MinIO is built where missing)
+	@bench/prepare s3
+	@bench/run backup
 
 clean: ## remove what was built
 	@rm -rf build

@@ -1,5 +1,6 @@
 #include "api/engine_rules.hpp"
 
+#include "api/validate_kafka.hpp"
 #include "api/validate_postgres.hpp"
 #include "api/validate_s3.hpp"
 
@@ -7,9 +8,11 @@ namespace twinspan::api {
 namespace {
 
 constexpr EngineRules kRules[] = {
-    {Engine::kPostgres, 1, false, true, postgres_pod_names, check_postgres, check_postgres_clients, warn_postgres,
+    {Engine::kPostgres, 1, false, true, true, postgres_pod_names, check_postgres, check_postgres_clients, warn_postgres,
      warn_postgres_policy},
-    {Engine::kS3, 300, true, false, s3_pod_names, check_s3, check_s3_clients, warn_s3, warn_s3_policy},
+    {Engine::kS3, 300, true, false, true, s3_pod_names, check_s3, check_s3_clients, warn_s3, warn_s3_policy},
+    {Engine::kKafka, 60, false, false, false, kafka_pod_names, check_kafka, check_kafka_clients, warn_kafka,
+     warn_kafka_policy},
 };
 
 }  // namespace

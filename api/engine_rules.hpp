@@ -18,6 +18,7 @@ struct EngineRules {
   int64_t lag_seconds;    // spec.lagThreshold.seconds, where it is absent
   bool may_go_both_ways;  // spec.topology may be ActiveActive
   bool has_backups;       // a BackupSchedule may name a link of it
+  bool fails_over;        // a FailoverPolicy may name a link of it: it has a PrimaryMover
   std::vector<PodName> (*pod_names)(const ReplicationLink& link);
   void (*check_link)(const ReplicationLink& link, std::vector<FieldError>& errors);
   // What a policy names for the clients of a link.

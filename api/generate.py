@@ -63,6 +63,17 @@ SHAPES = {
     "ReplicationLink.spec.postgres.databases[]": "DeclaredDatabase",
     "ReplicationLink.spec.postgres.databases[].extensions[]": "DeclaredExtension",
     "Restore.spec.from.repository.s3": "S3Destination",
+    "*.kafka": "KafkaEndpoint",
+    "*.kafka.tls": "KafkaTls",
+    "*.kafka.sasl": "KafkaSasl",
+    "ReplicationLink.spec.kafka": "KafkaSettings",
+    "ReplicationLink.spec.kafka.topics": "KafkaTopics",
+    "ReplicationLink.spec.kafka.filter": "KafkaFilter",
+    "ReplicationLink.spec.kafka.transform": "KafkaTransform",
+    "ReplicationLink.spec.kafka.throttle": "KafkaThrottle",
+    "ReplicationLink.spec.kafka.limits": "KafkaLimits",
+    "ReplicationLink.status.kafka": "KafkaStatus",
+    "ReplicationLink.status.kafka.troubled[]": "TroubledPartition",
     "*.s3": "S3Endpoint",
     "ReplicationLink.spec.s3": "S3Settings",
     "*.s3.objectsAtOnce": "ObjectsAtOnce",
@@ -157,6 +168,7 @@ SHAPES = {
     "*.ownerSecretRef": "SecretReference",
     "*.credentialsSecretRef": "SecretReference",
     "*.caSecretRef": "SecretReference",
+    "*.secretRef": "SecretReference",
     "*.clientSecretRef": "SecretReference",
 }
 ENUMS = {
@@ -186,6 +198,11 @@ ENUMS = {
     "*.nodeTaintsPolicy": "NodeInclusion",
     "*.standby": "Standby",
     "*.diverged": "Diverged",
+    "*.kafka.sasl.mechanism": "KafkaMechanism",
+    "*.kafka.delivery": "KafkaDelivery",
+    "*.kafka.compression": "KafkaCompression",
+    "*.kafka.start": "KafkaStart",
+    "*.kafka.intoExisting": "IntoExisting",
     "*.s3.detect": "Detect",
     "*.s3.versions": "ObjectVersions",
     "*.s3.deletes.mode": "DeletesMode",
@@ -227,6 +244,7 @@ CHECKED = {"affinity", "tolerations[]", "topologySpreadConstraints[]"}
 PLAIN = {
     "ReplicationLink.spec.postgres": None,
     "ReplicationLink.spec.s3": None,
+    "ReplicationLink.spec.kafka": None,
     "*.postgres.managed.version": 15,
     "*.postgres.managed.storage": None,
     "*.postgres.managed.storage.size": "10Gi",
@@ -244,6 +262,8 @@ PATTERNS = {
     r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$": ("is_size", "a size such as 10Gi"),
     r"^[A-Za-z0-9][-A-Za-z0-9_.@]*$": ("is_word", "letters, digits, '-', '_', '.' and '@', the first one a letter or a digit"),
     r"^[A-Za-z_][A-Za-z0-9_]*$": ("is_variable_name", "a variable's name: letters, digits and '_', the first one no digit"),
+    r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][-A-Za-z0-9._]*):[1-9][0-9]{0,4}$": ("is_broker", "HOST:PORT such as broker1.example:9092, without a scheme or a path"),
+    r"^[A-Za-z0-9._-]*$": ("is_topic_part", "letters, digits, '.', '_' and '-'"),
     r"^https?://[A-Za-z0-9.:_\[\]-]+$": ("is_origin", "scheme, host and port such as https://s3.example:9000, and nothing behind them"),
     r"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$": ("is_log_position", "a position of the log such as 0/5F000000"),
     r"^[1-9][0-9]{0,18}$": ("is_transaction_number", "a transaction's number such as 7421"),
@@ -252,6 +272,10 @@ PATTERNS = {
 
 
 KEYWORDS = {"import", "operator", "template"}
+
+
+def enumerator(value):
+    return "k" + value.replace("-", "_")
 
 
 def snake(name):
@@ -350,7 +374,7 @@ class Generator:
         if default is None or isinstance(default, (dict, list)):
             return ""
         if cpp_type in self.enums:
-            return f"{cpp_type}::k{default}"
+            return f"{cpp_type}::{enumerator(default)}"
         return json.dumps(default) if cpp_type == "std::string" else str(default).lower()
 
     def struct(self, schema, path):
@@ -372,7 +396,7 @@ class Generator:
             if need != "optional" and not initial:
                 initial = {"int64_t": "0", "double": "0", "bool": "false"}.get(cpp_type, "")
                 if cpp_type in self.enums:
-                    initial = f"{cpp_type}::k{self.enums[cpp_type][0]}"
+                    initial = f"{cpp_type}::{enumerator(self.enums[cpp_type][0])}"
             keys = part.get("x-kubernetes-list-map-keys", [])
             fields.append({
                 "key": key, "member": snake(key), "type": cpp_type, "rule": rule, "need": need, "initial": initial,
@@ -427,7 +451,7 @@ class Generator:
         for name, values in self.enums.items():
             if (name in self.names_apart) != apart:
                 continue
-            out += [f"enum class {name} {{ {', '.join('k' + value for value in values)} }};",
+            out += [f"enum class {name} {{ {', '.join(map(enumerator, values))} }};",
                     f"std::string_view to_string({name} value);",
                     f"std::optional<{name}> parse_{snake(name)}(std::string_view text);", ""]
         for name, struct in self.structs.items():
@@ -470,9 +494,9 @@ class Generator:
                '#include "api/reader.hpp"', "", "namespace twinspan::api {", ""]
         for name, values in self.enums.items():
             out += [f"std::string_view to_string({name} value) {{", "  switch (value) {"]
-            out += [f'    case {name}::k{value}: return "{value}";' for value in values]
+            out += [f'    case {name}::{enumerator(value)}: return "{value}";' for value in values]
             out += ["  }", '  return "Unknown";', "}", f"std::optional<{name}> parse_{snake(name)}(std::string_view text) {{"]
-            out += [f'  if (text == "{value}") return {name}::k{value};' for value in values]
+            out += [f'  if (text == "{value}") return {name}::{enumerator(value)};' for value in values]
             out += ["  return std::nullopt;", "}",
                     f"static Status read(const Json& json, const Path& at, {name}& out, const Rule&) {{",
                     f'  return read_enum(json, at, out, parse_{snake(name)}, "{", ".join(values)}");', "}", ""]
@@ -495,7 +519,11 @@ class Generator:
                     f"Json to_json(const {name}& value) {{", "  Json json = Json::object();"]
             # An empty list that its own schema would refuse stands for none: what is written can always be read again.
             write = lambda field: "write_unless_empty" if field["need"] == "defaulted" and "min_items = " in field["rule"].split(".items")[0] else "write"
-            out += [f'  {write(field)}(json, "{field["key"]}", value.{field["member"]});' for field in struct["fields"]]
+            # Nor can one of an object that was never asked for, where some of its fields are required: it is left out as well.
+            needy = lambda field: field["need"] == "defaulted" and any(
+                inner["need"] == "required" for inner in self.structs.get(field["type"], {"fields": []})["fields"])
+            unless = lambda field: f'if (value.{field["member"]} != {field["type"]}{{}}) ' if needy(field) else ""
+            out += [f'  {unless(field)}{write(field)}(json, "{field["key"]}", value.{field["member"]});' for field in struct["fields"]]
             out += ["  return json;", "}", ""]
         for kind, crd, spec, status, doc in self.roots:
             out += [f"Result<{kind}> parse_{snake(kind)}(const Json& json) {{ return parse_root<{kind}>(json); }}",

@@ -85,6 +85,26 @@ bool is_origin(std::string_view text) {
   return false;
 }
 
+bool is_broker(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.front() == '0' || !std::all_of(port.begin(), port.end(), is_digit))
+    return false;
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+      return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+    });
+  }
+  return !host.empty() && (is_letter(host.front()) || is_digit(host.front())) && is_topic_part(host);
+}
+
+bool is_topic_part(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || is_digit(c) || is_in(c, "._-"); });
+}
+
 bool is_reason(std::string_view text) {
   const auto inner = [](char c) { return is_letter(c) || is_digit(c) || c == '_'; };
   return !text.empty() && is_letter(text.front()) && inner(text.back()) &&

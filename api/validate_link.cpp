@@ -163,6 +163,9 @@ std::vector<FieldError> validate_change(const ReplicationLink& before, const Rep
   if (before.spec.source.name != after.spec.source.name)
     errors.push_back(
         {"spec.source.name", "is immutable; to move the primary set desiredPrimary in the FailoverPolicy"});
+  if (before.spec.kafka.topic_prefix != after.spec.kafka.topic_prefix)
+    errors.push_back({"spec.kafka.topicPrefix",
+                      "is immutable, what was carried is known by its names at the target; make a new link"});
   if (before.spec.postgres.database != after.spec.postgres.database)
     errors.push_back({"spec.postgres.database", "is immutable, renaming a database is not supported"});
   if (before.spec.postgres.initdb != after.spec.postgres.initdb)

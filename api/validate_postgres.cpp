@@ -13,6 +13,7 @@
 #include "api/postgres_parameters.hpp"
 #include "api/quantity.hpp"
 #include "api/update_settings.hpp"
+#include "api/validate_kafka.hpp"
 #include "api/validate_placement.hpp"
 #include "contract/names.hpp"
 #include "core/text.hpp"
@@ -122,6 +123,7 @@ void check_import(const ReplicationLink& link, Errors& errors) {
 
 void check_postgres(const ReplicationLink& link, Errors& errors) {
   check_durability(link, errors);
+  refuse_kafka(link, errors);
   for (const EndpointPlace& place : endpoint_places(link))
     if (place.endpoint->s3)
       errors.push_back({place.field + ".s3", "means nothing unless spec.engine is S3, leave it out"});

@@ -1,6 +1,7 @@
 #include "api/validate_s3.hpp"
 
 #include "api/pod_resources.hpp"
+#include "api/validate_kafka.hpp"
 #include "api/validate_placement.hpp"
 #include "core/cron.hpp"
 #include "core/text.hpp"
@@ -127,6 +128,7 @@ void check_versions(const LinkSpec& spec, Errors& errors) {
 
 void check_s3(const ReplicationLink& link, Errors& errors) {
   check_overlaps(check_endpoints(link, errors), errors);
+  refuse_kafka(link, errors);
   if (link.spec.postgres != PostgresSettings{})
     errors.push_back({"spec.postgres", "means nothing unless spec.engine is Postgres, leave it out"});
   check_settings(link.spec.s3, errors);

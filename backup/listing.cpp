@@ -163,7 +163,7 @@ Stored stored_of(const Listing& listing) {
     WalRange range{run.timeline, {run.first * kSegmentBytes}, {(run.last + 1) * kSegmentBytes}, std::nullopt};
     const auto& commit = listing.commit;
     if (commit && commit->timeline == run.timeline && run.first <= commit->segment && commit->segment <= run.last)
-      range.covers = commit->at;
+      range.covers = commit->at, range.seen = Position{commit->segment * kSegmentBytes};
     stored.wal->push_back(range);
   }
   return stored;

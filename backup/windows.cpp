@@ -26,6 +26,7 @@ size_t writer_of(const Path& path, Position position) {
 struct End {
   Position at;
   std::optional<WallTime> covers;
+  std::optional<Position> seen{};
 };
 
 // How far WAL goes without a gap from `from` on. A descendant's first segment begins with its parent's bytes: either
@@ -39,7 +40,7 @@ End reach(const Path& path, const std::vector<WalRange>& wal, Position from) {
       for (const WalRange& range : wal) {
         if (range.timeline != path[i].timeline || range.from > end.at || range.until <= end.at) continue;
         const bool forked = i + 1 < path.size() && path[i + 1].fork < range.until;
-        const End next = forked ? End{path[i + 1].fork, std::nullopt} : End{range.until, range.covers};
+        const End next = forked ? End{path[i + 1].fork, std::nullopt} : End{range.until, range.covers, range.seen};
         if (next.at <= end.at) continue;  // a history that goes back is no history
         end = next;
         further = true;
@@ -81,17 +82,17 @@ std::vector<Window> windows_on(const Path& path, const Stored& stored, const std
   for (const BackupSet& backup : stored.backups) {
     if (answers.at(backup.label) != Answer::kYes || !lies_on(backup, path)) continue;
     End end = reach(path, *stored.wal, backup.stop);
-    if (end.at == backup.stop) end.covers = backup.stopped_at;
+    // Recovery to a moment ends at a commit after it: one that the backup has already says nothing, whatever its clock
+    // said.
+    const bool had = end.covers && end.seen && *end.seen < backup.stop;
+    if (end.at == backup.stop || had) end.covers = backup.stopped_at;
     if (end.covers) end.covers = std::max(*end.covers, backup.stopped_at);
     // At a fork the parent's last byte was the last one: the timeline that wrote it is the one to name.
     const Position last{end.at.value - 1};
     const Window window{backup.stopped_at, end.covers, path[writer_of(path, last)].timeline, backup.stop, end.at};
     const auto [known, added] = by_end.emplace(end.at, window);
-    if (!added && window.start < known->second.start) {
-      known->second.from = window.from;
-      known->second.start = window.start;
-    }
-    if (!added && window.to && (!known->second.to || *known->second.to < *window.to)) known->second.to = window.to;
+    // Of the first: what a later one says of its own end is no commit at which recovery from an earlier one could stop.
+    if (!added && window.start < known->second.start) known->second = window;
   }
   std::vector<Window> windows;
   for (const auto& [end, window] : by_end) windows.push_back(window);
@@ -126,6 +127,14 @@ std::vector<Gap> gaps_on(const Path& path, const std::vector<WalRange>& wal, Pos
 }
 
 }  // namespace
+
+bool goes_on(const Window& window, const Lineage& lineage) {
+  if (lineage.empty()) return false;
+  const Path newest = path_to(lineage, lineage.size() - 1);
+  for (size_t i = 0; i < newest.size(); ++i)
+    if (newest[i].timeline == window.timeline) return i + 1 == newest.size() || window.end <= newest[i + 1].fork;
+  return false;
+}
 
 Restorable restorable(const Stored& stored) {
   Restorable found;

@@ -21,6 +21,7 @@ struct WalRange {
   Timeline timeline = 0;
   Position from, until;
   std::optional<WallTime> covers;  // all that was committed by then lies before `until`; nullopt: not known
+  std::optional<Position> seen{};  // behind which the commit lies that says so; nullopt: not known
   bool operator==(const WalRange&) const = default;
 };
 
@@ -65,5 +66,9 @@ struct Restorable {
 };
 
 Restorable restorable(const Stored& stored);
+
+// Whether what the newest timeline's primary writes follows the window: one of a timeline that the database left before
+// the window's end is over.
+bool goes_on(const Window& window, const Lineage& lineage);
 
 }  // namespace twinspan::backup

@@ -76,10 +76,10 @@ def tls_connection(host, port, trusted, timeout=60):
     return connection
 
 
-def call(connection, method, path, body=None, content_type="application/json"):
+def call(connection, method, path, body=None, content_type="application/json", headers=None):
     """The answer as JSON; raises RuntimeError with the server's own words."""
     data = None if body is None else json.dumps(body).encode()
-    connection.request(method, path, data, {"Content-Type": content_type, "Accept": "application/json"})
+    connection.request(method, path, data, {"Content-Type": content_type, "Accept": "application/json", **(headers or {})})
     answer = connection.getresponse()
     text = answer.read()
     if answer.status >= 300:

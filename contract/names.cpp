@@ -25,6 +25,7 @@ std::string stanza_prefix(std::string_view link, std::string_view uid) {
   return std::string(link) + "-" + std::string(uid.substr(0, 8)) + "-";
 }
 
+std::string kafka_set_name(std::string_view link) { return std::string(link) + "-" + std::string(kKafkaMember); }
 std::string s3_set_name(std::string_view link) { return std::string(link) + "-" + std::string(kS3Member); }
 std::string s3_lease_name(std::string_view link, int64_t share) {
   return s3_set_name(link) + "-" + std::to_string(share);

@@ -38,6 +38,8 @@ inline constexpr std::string_view kWantedByAnnotation = "twinspan.dev/wanted-by"
 // Workers of S3 links carry this where members of PostgreSQL links have their endpoint's name (pod LINK-s3-0, Secret
 // LINK-s3-tls, label twinspan.dev/endpoint).
 inline constexpr std::string_view kS3Member = "s3";
+// The same for the worker of a Kafka link (pod LINK-kafka-0, Secret LINK-kafka-tls).
+inline constexpr std::string_view kKafkaMember = "kafka";
 inline constexpr size_t kS3SharesMax = 32;                      // spec.s3.workers, at most
 inline constexpr std::chrono::seconds kShareLeaseDuration{15};  // that every holder of a share promises
 
@@ -53,6 +55,7 @@ std::string lease_name(std::string_view link);  // the primary lease
 // What the stanza of a link's database begins with: a link of the same name made anew, or brought to another cluster
 // with its status, is another's.
 std::string stanza_prefix(std::string_view link, std::string_view uid);
+std::string kafka_set_name(std::string_view link);                // of the StatefulSet
 std::string s3_set_name(std::string_view link);                   // of the StatefulSet
 std::string s3_lease_name(std::string_view link, int64_t share);  // named as the pod that it belongs to
 // The name of the ordinal-th worker of an S3 link among those whose reports are kept: kS3Member, then "s3-1".

@@ -58,7 +58,8 @@ def metrics():
             word, name, kind = match.groups()
             kind = (kind or word).split("::")[-1].removeprefix("k").lower()
             help_text = literal(text[match.end():])
-            kind = kind if kind in ("gauge", "counter", "histogram") else "gauge"
+            if kind not in ("gauge", "counter", "histogram"):  # of a function of the source's own: by the name, as Prometheus has them
+                kind = "counter" if name.endswith("_total") else "gauge"
             found.setdefault((name, path), Metric(name, kind, help_text, path))
         for name, help_text in re.findall(rf"# HELP ({METRIC}) (.*?)\\n", text):
             kind = re.search(rf"# TYPE {name} (\w+)", text).group(1)
@@ -88,12 +89,12 @@ def shown_by(metric):
         return "The operator: itself"
     if metric.source.startswith("operator/"):
         return "The operator: links and policies"
-    return "Workers of S3 links" if "s3" in metric.source else "Workers of PostgreSQL links"
+    return next((f"Workers of {name} links" for part, name in (("s3", "S3"), ("kafka", "Kafka")) if part in metric.source), "Workers of PostgreSQL links")
 
 
 def metrics_page():
     out = [GENERATED, "# Metrics\n", "What they are good for, and labels: [metrics](../metrics.md).\n"]
-    for head in ("The operator: links and policies", "The operator: itself", "Workers of PostgreSQL links", "Workers of S3 links"):
+    for head in ("The operator: links and policies", "The operator: itself", "Workers of PostgreSQL links", "Workers of S3 links", "Workers of Kafka links"):
         out += [f"\n## {head}\n", "| metric | type | meaning |\n|---|---|---|\n"]
         out += [f"| `{m.name}` | {m.kind} | {cell(m.help)} |\n" for m in sorted(metrics(), key=lambda m: m.name) if shown_by(m) == head]
     return "".join(out)
@@ -192,6 +193,7 @@ PROGRAMS = [
     ("twinspan-operator", "the operator; the chart sets these, `extraArgs` adds more", ["operator/options.cpp"]),
     ("twinspan-worker", "the agent of a PostgreSQL pod; the operator sets these", ["worker/pod_options.cpp", "worker/postgres/options.cpp"]),
     ("twinspan-s3-worker", "the worker of an S3 link; the operator sets these", ["worker/pod_options.cpp", "worker/s3/options.cpp"]),
+    ("twinspan-kafka-worker", "the worker of a Kafka link; the operator sets these", ["worker/pod_options.cpp", "worker/kafka/options.cpp"]),
     ("twinspan-s3-sync", "one sync of two buckets, without Kubernetes. SIDE is `source` or `target`", ["engines/s3/sync_main.cpp"]),
     ("twinspan-s3-open", "opens a compressed or encrypted copy", ["engines/s3/stored/main.cpp"]),
 ]

@@ -29,7 +29,8 @@ struct Access {
   std::optional<net::ClientTls> tls{};
   std::optional<Sasl> sasl{};
   std::string client_id = "twinspan";
-  std::chrono::milliseconds patience{5000};  // for connecting and signing in
+  std::chrono::milliseconds patience{5000};          // for connecting and signing in
+  std::chrono::milliseconds answer_patience{35000};  // for the answer of a call
 };
 
 }  // namespace twinspan::kafka

@@ -37,7 +37,7 @@ void Cluster::send(uint64_t ticket, int32_t broker, int line, AnyRequest request
 Result<Answer> Cluster::call(int32_t broker, AnyRequest request, const std::stop_token& stop) {
   constexpr uint64_t kTicket = ~uint64_t{0};
   send(kTicket, broker, 0, std::move(request), stop);
-  const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(35);
+  const SteadyTime deadline = std::chrono::steady_clock::now() + access_.answer_patience;
   while (true) {
     for (Arrived& one : advance())
       if (one.ticket == kTicket) return std::move(one.answer);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kafka/batch.hpp"
+#include "kafka/codec.hpp"
 
 namespace twinspan::kafka {
 
@@ -43,14 +44,21 @@ class Records {
   Record record_;
 };
 
-// A batch of our own, not compressed: CreateTime, offset deltas from 0 without a hole.
+// A batch of our own: CreateTime, offset deltas from 0 without a hole.
 class BatchBuilder {
  public:
   void add(const Record& record);  // its offset_delta is not looked at
   int32_t count() const { return count_; }
-  std::string finish(const ProducerMark& producer);  // with its checksum; nothing was added: empty. Begins anew
+  size_t body_bytes() const { return body_.size(); }  // before they are compressed
+  // With its checksum; nothing was added: empty. Begins anew.
+  std::string finish(const ProducerMark& producer) { return finish(producer, nullptr, kNoCodec); }
+  std::string finish(const ProducerMark& producer, Packer& packer, int codec) {
+    return finish(producer, &packer, codec);
+  }
 
  private:
+  std::string finish(const ProducerMark& producer, Packer* packer, int codec);
+
   std::string body_;
   int32_t count_ = 0;
   int64_t first_time_ = -1, last_time_ = -1;

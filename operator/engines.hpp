@@ -27,8 +27,8 @@ struct PrimaryMoverNeeds {
 };
 controllers::PrimaryMovers make_primary_movers(const PrimaryMoverNeeds& needs);
 
-// Every engine whose links are valid has its rows; else the operator must not start: it would accept what it never
-// carries out.
+// Every engine whose links are valid has its rows, a PrimaryMover where policies may name them; else the operator must
+// not start: it would accept what it never carries out.
 Status check_complete(const controllers::LinkEngines& links, const controllers::PrimaryMovers& movers);
 
 }  // namespace twinspan

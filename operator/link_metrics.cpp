@@ -41,6 +41,10 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
                      "Lag of a replica in seconds. Absent while it is not measured.");
   Family lag_bytes("twinspan_replication_lag_bytes",
                    "Lag of a replica in bytes of log. Absent while it is not measured.");
+  Family lag_records(
+      "twinspan_replication_lag_records",
+      "Lag of a Kafka link's target in records, of all partitions that are carried. Absent while it is not "
+      "measured.");
   Family streaming("twinspan_replica_streaming", "1 where a replica streams.");
   std::map<std::string, int> by_ready{{"True", 0}, {"False", 0}, {"Unknown", 0}};
   for (const auto& [key, link] : cluster.links.all()) {
@@ -56,6 +60,7 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
       streaming.add(of_endpoint(key, row.name), state_of(row) == MemberState::kStreaming);
       if (row.lag_seconds) lag_seconds.add(of_endpoint(key, row.name), *row.lag_seconds);
       if (row.lag_bytes) lag_bytes.add(of_endpoint(key, row.name), static_cast<double>(*row.lag_bytes));
+      if (row.lag_records) lag_records.add(of_endpoint(key, row.name), static_cast<double>(*row.lag_records));
     }
   }
   for (const auto& [word, count] : by_ready) links.add({{"ready", word}}, count);
@@ -78,8 +83,8 @@ std::vector<prometheus::MetricFamily> link_metrics(const controllers::Cluster& c
     if (last.lost_bytes) lost.add(labels, static_cast<double>(*last.lost_bytes));
   }
   std::vector<prometheus::MetricFamily> out;
-  for (Family* family :
-       {&links, &ready, &epoch, &primary, &lag_seconds, &lag_bytes, &streaming, &recovery, &lost, &running, &possible})
+  for (Family* family : {&links, &ready, &epoch, &primary, &lag_seconds, &lag_bytes, &lag_records, &streaming,
+                         &recovery, &lost, &running, &possible})
     out.push_back(family->take());
   return out;
 }

@@ -42,7 +42,7 @@ void add_workers_and_servers(CLI::App& app, Options& options, Texts& texts) {
       ->envname("TWINSPAN_WORKER_IMAGE")
       ->capture_default_str();
   app.add_option("--s3-worker-image", options.s3_worker_image,
-                 "Image of the workers of S3 links, where a link names none; the operator's own holds them")
+                 "Image of the workers of S3 and Kafka links, where a link names none; the operator's own holds them")
       ->envname("TWINSPAN_S3_WORKER_IMAGE")
       ->capture_default_str();
   app.add_option("--worker-image-pull-policy", options.worker_image_pull_policy, "imagePullPolicy of worker pods")

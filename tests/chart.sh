@@ -180,6 +180,7 @@ refuse level --set log.level=loud
 refuse pullPolicy --set image.pullPolicy=Sometimes
 refuse watchNamespaces --set 'watchNamespaces={Shop}'
 refuse lagSeconds --set prometheusRule.s3.lagSeconds=0
+refuse lagRecords --set prometheusRule.kafka.lagRecords=0
 refuse digest --set image.digest=latest
 refuse fixedIds --set-string fixedIds=no
 refuse runbookUrl --set prometheusRule.runbookUrl=docs

@@ -2,6 +2,7 @@
 #   stage NAME SECONDS COMMAND…   runs the command, also after others failed. It ends with 77 where it could not run
 #   needed=yes stage …            nothing runs after it if it fails
 #   beside FUNCTION…              begins these beside the stages; awaited FUNCTION… waits for their end
+#   in_time FUNCTION              whether it has ended by the time that the run is LATEST seconds old: what a machine is too slow for is left out, and told
 #   along FUNCTION                begins what takes long and mostly waits beside the stages, at their priority; `joined FUNCTION` is the stage that ends it
 #   skip REASON                   for a stage that can't run; scripts tell of less in a line in $TWINSPAN_SKIPPED, GoogleTest and pytest by themselves
 #   sum_up                        the end: what was slow, left out or not run, and `N passed, N failed, N skipped`
@@ -10,6 +11,7 @@ chmod 755 "$work"
 export TWINSPAN_JUNIT=$work/junit GTEST_OUTPUT=xml:$work/junit/ # how long the tests of a stage took, what skipped itself: told by them, also by those that gave root's rights up
 export TWINSPAN_SKIPPED=$work/skipped-now                        # where scripts tell what they left out, a line each
 touch "$work/skipped" "$work/slow"
+LATEST=${LATEST:-3900} # CI ends a run after 5400 s, whatever it has seen
 background="" passed=0 failed=0 hopeless="" not_run=() over=()
 
 finish() {
@@ -91,6 +93,12 @@ awaited() { # function…: until those are through; the first code that is not 0
     [ -n "${beside:-}" ] || echo $((SECONDS - at)) >>"$work/waited"
     [ "$code" = 0 ] || { tail -40 "$work/$job.log"; return "$code"; }
   done
+}
+in_time() { # function
+  local at=$SECONDS
+  until [ -f "$work/$1.code" ] || [ "$SECONDS" -ge "$LATEST" ]; do sleep 0.2; done
+  echo $((SECONDS - at)) >>"$work/waited"
+  [ -f "$work/$1.code" ]
 }
 along() { # function
   mkdir -m 1777 "$work/$1.junit"

@@ -62,6 +62,16 @@ broken() { awaited made; }
 stage broken 9 broken'
 expect '0 passed, 1 failed, 1 skipped' '  needs: nothing to build with' 'making' 'exit 1'
 
+run 'quick() { true; }
+slow() { sleep 300; }
+beside quick slow
+both() { in_time "$1" || skip "too slow here"; awaited "$1"; }
+stage quick 9 both quick
+LATEST=$((SECONDS + 1))
+stage slow 9 both slow
+stage next 9 true'
+expect '2 passed, 0 failed, 1 skipped' '  slow: too slow here' 'exit 0'
+
 run "long() { echo begun; sleep 2; printf '$junit' Long 2 run '' >\$TWINSPAN_JUNIT/a.xml; echo 'half of it: no moon' >>\$TWINSPAN_SKIPPED; echo ended; }
 breaks() { sleep 0.5; false; echo went on; }
 lacks() { return 77; }

@@ -9,6 +9,7 @@
 #include "api/validate.hpp"
 #include "contract/names.hpp"
 #include "controllers/cluster/names.hpp"
+#include "controllers/kafka/kafka_places.hpp"
 #include "controllers/s3/s3_places.hpp"
 #include "webhooks/unwise.hpp"
 
@@ -67,10 +68,12 @@ Errors judge_change(const std::optional<T>& before, const T& after) {
 Errors place_errors(const api::ReplicationLink& link, const std::vector<api::ReplicationLink>& sharing) {
   std::vector<const api::ReplicationLink*> others;
   for (const api::ReplicationLink& other : sharing) others.push_back(&other);
-  const auto taken = controllers::place_taken_by(link, others);
+  auto taken = controllers::place_taken_by(link, others);
+  if (!taken) taken = controllers::mirror_taken_by(link, others);
   if (!taken) return {};
   for (const api::EndpointPlace& place : api::endpoint_places(link))
-    if (place.endpoint->name == taken->endpoint) return {{place.field + ".s3", taken->message}};
+    if (place.endpoint->name == taken->endpoint)
+      return {{place.field + (place.endpoint->kafka ? ".kafka" : ".s3"), taken->message}};
   return {{"spec", taken->message}};
 }
 

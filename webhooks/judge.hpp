@@ -12,7 +12,7 @@ namespace twinspan::webhooks {
 // What a link may be at odds with.
 struct BesideLink {
   std::vector<api::ReplicationLink> near;     // links whose pods could have the same names
-  std::vector<api::ReplicationLink> sharing;  // S3 links, of any namespace, that use one of its buckets
+  std::vector<api::ReplicationLink> sharing;  // links, of any namespace, that use one of its buckets or brokers
   std::vector<api::FailoverPolicy> policies;  // that name it
 };
 Verdict judge_link(const Review& review, const BesideLink& beside);

@@ -1,5 +1,7 @@
 #include "webhooks/neighbours.hpp"
 
+#include "controllers/cluster/links_beside.hpp"
+
 namespace twinspan::webhooks {
 namespace {
 
@@ -54,15 +56,8 @@ BesideLink Neighbours::beside_link(const Review& review) const {
     if (const auto link = cluster_.links.find(key)) out.near.push_back(*link);
   const auto wanted = api::parse_replication_link(review.object);
   if (!wanted) return out;
-  std::set<std::string> sharing;
-  for (const kube::Key& bucket : controllers::buckets_of(*wanted))
-    for (std::string& name : cluster_.links_of_buckets.names(bucket)) sharing.insert(std::move(name));
-  sharing.erase(review.key.ns + "/" + review.key.name);
-  for (const std::string& name : sharing) {
-    const size_t slash = name.find('/');
-    const auto link = cluster_.links.find({name.substr(0, slash), name.substr(slash + 1)});
-    if (link && !link->invalid) out.sharing.push_back(*link);  // as S3 links' reconciler has it
-  }
+  // As the reconcilers have it.
+  for (const auto& link : controllers::links_beside(*wanted, cluster_)) out.sharing.push_back(*link);
   return out;
 }
 

@@ -91,7 +91,8 @@ net::OutgoingResponse Servers::status(const net::IncomingRequest& request) const
   const auto latest = board_.latest();
   if (!latest) return plain(503, "starting\n");
   net::OutgoingResponse response;
-  response.body = to_json(latest->report).dump();
+  // Words of other programs may be no UTF-8.
+  response.body = to_json(latest->report).dump(-1, ' ', false, Json::error_handler_t::replace);
   return response;
 }
 

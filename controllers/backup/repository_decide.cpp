@@ -125,9 +125,10 @@ void note_repository(const RepositoryView& view, const std::optional<Position>& 
     if (one.to) window.to = to_rfc3339(*one.to);
     status.windows.push_back(std::move(window));
   }
-  // The newest goes on where no log is missing behind it.
+  // The newest goes on where the database did not leave it, and no log is missing behind it.
   if (!windows.empty())
-    status.windows.back().open = std::none_of(view.restorable.gaps->begin(), view.restorable.gaps->end(),
+    status.windows.back().open = backup::goes_on(windows.back(), listing.lineage) &&
+                                 std::none_of(view.restorable.gaps->begin(), view.restorable.gaps->end(),
                                               [&](const auto& gap) { return gap.from >= windows.back().end; });
   if (status.windows.size() > kWindowsShownMost)
     status.windows.erase(status.windows.begin(), status.windows.end() - kWindowsShownMost);

@@ -4,7 +4,7 @@
 
 #include "api/accepted.hpp"
 #include "controllers/cluster/names.hpp"
-#include "core/text.hpp"
+#include "controllers/cluster/places.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -67,15 +67,7 @@ std::optional<Holdup> Holdups::find(const kube::Key& link) const {
   return found == holdups_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::vector<kube::Key> buckets_of(const api::ReplicationLink& link) {
-  std::vector<kube::Key> buckets;
-  const auto add = [&](const api::Endpoint& endpoint) {
-    if (endpoint.s3) buckets.push_back({to_lower(endpoint.s3->endpoint), endpoint.s3->bucket});
-  };
-  add(link.spec.source);
-  for (const api::Endpoint& target : link.spec.targets) add(target);
-  return buckets;
-}
+std::vector<kube::Key> buckets_of(const api::ReplicationLink& link) { return places_of(link); }
 
 Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std::string>& namespaces,
                  bool has_network_policies)
@@ -108,10 +100,9 @@ Cluster::Cluster(kube::Client& client, const Clock& clock, const std::vector<std
     const auto now = after ? std::optional(after->open()) : std::nullopt;
     const auto then = before ? std::optional(before->open()) : std::nullopt;
     const std::string name = key.ns + "/" + key.name;
-    for (const kube::Key& bucket : now ? buckets_of(*now) : std::vector<kube::Key>{})
-      links_of_buckets.add(bucket, name);
-    for (const kube::Key& bucket : then ? buckets_of(*then) : std::vector<kube::Key>{})
-      links_of_buckets.remove(bucket, name);
+    for (const kube::Key& place : now ? buckets_of(*now) : std::vector<kube::Key>{}) links_of_buckets.add(place, name);
+    for (const kube::Key& place : then ? buckets_of(*then) : std::vector<kube::Key>{})
+      links_of_buckets.remove(place, name);
     MutexLock lock(noted_mutex_);
     if (now)
       engines_[key] = now->spec.engine;

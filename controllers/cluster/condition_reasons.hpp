@@ -8,5 +8,8 @@ inline constexpr const char* kObjectRefused = "ObjectRefused";    // Kubernetes 
 inline constexpr const char* kServiceRefused = "ServiceRefused";  // Kubernetes did not take it as a policy wants it
 inline constexpr const char* kStarting = "Starting";              // expected for a while, as the next one
 inline constexpr const char* kSynchronizing = "Synchronizing";
+inline constexpr const char* kPlaceTaken = "PlaceTaken";              // an elder link writes there
+inline constexpr const char* kWorkerNotHeard = "WorkerNotHeard";      // for too long: what it said is too old to count
+inline constexpr const char* kPartitionsHalted = "PartitionsHalted";  // of a Kafka link, until somebody does something
 
 }  // namespace twinspan::controllers

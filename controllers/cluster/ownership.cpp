@@ -51,8 +51,9 @@ Claimant claimant(const api::FailoverPolicy& policy) {
 Whose whose(const Marks& object, const Claimant& claimant) {
   if (!object.handed_to.empty() && object.handed_to == claimant.name) return Whose::kHandedOver;
   if (!object.managed || object.link != claimant.link) return Whose::kForeign;
-  // Pods of S3 links are their StatefulSet's, which is ours.
-  if (!object.controller.empty() && object.controller != "StatefulSet/" + s3_set_name(claimant.link))
+  // Pods of S3 and Kafka links are their StatefulSet's, which is ours.
+  if (!object.controller.empty() && object.controller != "StatefulSet/" + s3_set_name(claimant.link) &&
+      object.controller != "StatefulSet/" + kafka_set_name(claimant.link))
     return Whose::kForeign;
   const std::string& made_for = object.owner.empty() ? object.made_for : object.owner;
   return !made_for.empty() && made_for == claimant.uid ? Whose::kOurs : Whose::kPredecessors;

@@ -28,6 +28,10 @@ struct LinkEvent {
   bool warning = false;
   std::string reason, message;
 };
+// Of the conditions of these types whose reason is another and that are known: news, or a warning where one does not
+// hold for no reason that passes by itself.
+std::vector<LinkEvent> turned(const api::LinkStatus& before, const api::LinkStatus& after,
+                              std::initializer_list<const char*> types);
 // An Event that is told once for each version of what it is about, as long as this operator lives.
 struct LinkNotice {
   std::string about, version;

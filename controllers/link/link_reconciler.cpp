@@ -6,11 +6,6 @@
 
 namespace twinspan::controllers {
 
-LinkMember link_member(const std::string& name, const Pod* pod, const std::string& certificate_name) {
-  if (!may_be_asked(pod)) return {name, std::nullopt};
-  return {name, LinkMember::Contact{pod->ip, certificate_name, pod->uid}};
-}
-
 LinkReconciler::LinkReconciler(kube::Client& client, Cluster& cluster, WorkerReports& reports,
                                kube::EventRecorder& events, const Clock& clock, const LinkEngines& engines,
                                size_t links_rolling_most)

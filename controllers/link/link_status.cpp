@@ -50,6 +50,7 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     if (detail == Detail::kAll) continue;
     row.position.reset();
     row.lag_bytes.reset();
+    row.lag_records.reset();
     row.queue_length.reset();
     row.active_transfers.reset();
     row.lag_seconds.reset();
@@ -71,6 +72,18 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     import->bytes_done.reset();
     import->lag_bytes.reset();
     shorten(import->message, detail);
+  }
+  if (auto& kafka = status.kafka) {
+    for (auto number : {&api::KafkaStatus::records, &api::KafkaStatus::bytes, &api::KafkaStatus::filtered_records,
+                        &api::KafkaStatus::passed_percent})
+      (*kafka.*number).reset();
+    kafka->records_per_second.reset();
+    kafka->bytes_per_second.reset();
+    if (detail == Detail::kStates) kafka->partitions_by_state.clear();
+    for (api::TroubledPartition& one : kafka->troubled) {
+      one.offset.reset();
+      one.message = detail == Detail::kStates ? "" : without_numbers(one.message);
+    }
   }
   for (api::WorkerStatus& worker : status.workers) shorten(worker.message, detail);
   for (api::Condition& condition : status.conditions)
@@ -159,10 +172,10 @@ Json status_patch(const CachedLink& link, const api::LinkStatus& after) {
   for (const char* others : {"assignment", "rehearsal", "backup", "restore"}) status.erase(others);
   // Absent fields are deleted by name. Lists are replaced whole.
   for (const char* key : {"replicas", "lag", "trial", "update", "division", "workers", "sync", "verification", "import",
-                          "conditions", "endpoints"})
+                          "kafka", "conditions", "endpoints"})
     if (!status.contains(key)) status[key] = nullptr;
   const Json before = api::to_json(link.status);
-  for (const char* key : {"trial", "update", "sync", "verification", "import"})
+  for (const char* key : {"trial", "update", "sync", "verification", "import", "kafka"})
     if (status[key].is_object() && before.contains(key)) name_what_went(before[key], status[key]);
   return {{"metadata", {{"resourceVersion", link.metadata.resource_version}}}, {"status", std::move(status)}};
 }

@@ -120,14 +120,15 @@ Json render_role(const api::ReplicationLink& link) {
 Json render_role(const api::ReplicationLink& link, const std::vector<std::string>& leases) {
   Json role =
       render_meta(link, "rbac.authorization.k8s.io/v1", "Role", worker_account_name(link.metadata.name), "", true);
-  role["rules"] = {{{"apiGroups", {"twinspan.dev"}},
-                    {"resources", {"replicationlinks"}},
-                    {"resourceNames", {link.metadata.name}},
-                    {"verbs", {"get", "list", "watch"}}},
-                   {{"apiGroups", {"coordination.k8s.io"}},
-                    {"resources", {"leases"}},
-                    {"resourceNames", leases},
-                    {"verbs", {"get", "list", "watch", "update", "patch"}}}};
+  role["rules"] = Json::array({{{"apiGroups", {"twinspan.dev"}},
+                                {"resources", {"replicationlinks"}},
+                                {"resourceNames", {link.metadata.name}},
+                                {"verbs", {"get", "list", "watch"}}}});
+  if (!leases.empty())  // without names it would be all of them
+    role["rules"].push_back({{"apiGroups", {"coordination.k8s.io"}},
+                             {"resources", {"leases"}},
+                             {"resourceNames", leases},
+                             {"verbs", {"get", "list", "watch", "update", "patch"}}});
   annotate_hash(role);
   return role;
 }

@@ -21,6 +21,11 @@ Verdict unknown(std::string reason, std::string message) {
   return {ConditionStatus::kUnknown, std::move(reason), std::move(message)};
 }
 
+void keep_known(const CachedLink& link, const char* type, Verdict& verdict) {
+  const api::Condition* known = api::find_condition(link.status.conditions, type);
+  if (known && verdict.provisional) verdict = {known->status, known->reason, known->message};
+}
+
 std::string described(const api::EndpointStatus& row) {
   std::string out = fmt::format("{}: {}", row.name, row.state);
   if (row.progress_percent) out += fmt::format(" {} %", *row.progress_percent);
@@ -59,7 +64,9 @@ std::string foreign_message(const CachedLink& link, const LinkPlan& plan) {
 std::string refused_objects(const CachedLink& link, const std::vector<RefusedObject>& refused) {
   std::string out;
   for (const RefusedObject& one : refused) {
-    std::string field = one.kind == kube::kStatefulSets.kind ? "spec.s3: " : "";
+    std::string field;
+    if (one.kind == kube::kStatefulSets.kind)
+      field = one.name == kafka_set_name(link.metadata.name) ? "spec.kafka: " : "spec.s3: ";
     for (const api::EndpointPlace& place : api::endpoint_places(link))
       if (one.kind == kube::kPods.kind && one.name == pod_name(link.metadata.name, place.endpoint->name))
         field = place.field + ".postgres.managed: ";
@@ -100,6 +107,7 @@ Verdict reconciling_verdict(const CachedLink& link, const LinkPlan& plan, const 
 Verdict lag_verdict(const api::LinkSpec& spec, const std::vector<api::EndpointStatus>& replicas) {
   const int64_t seconds = api::lag_threshold_seconds(spec);
   const auto& bytes = spec.lag_threshold.bytes;
+  const auto& records = spec.lag_threshold.records;
   std::string unmeasured;
   for (const api::EndpointStatus& row : replicas) {
     if (row.lag_seconds && *row.lag_seconds > static_cast<double>(seconds))
@@ -108,7 +116,11 @@ Verdict lag_verdict(const api::LinkSpec& spec, const std::vector<api::EndpointSt
     if (bytes && row.lag_bytes && *row.lag_bytes > *bytes)
       return no("LagOverThreshold",
                 fmt::format("{} is {} bytes behind, spec.lagThreshold.bytes is {}", row.name, *row.lag_bytes, *bytes));
-    if (unmeasured.empty() && (!row.lag_seconds || (bytes && !row.lag_bytes))) unmeasured = row.name;
+    if (records && row.lag_records && *row.lag_records > *records)
+      return no("LagOverThreshold", fmt::format("{} is {} records behind, spec.lagThreshold.records is {}", row.name,
+                                                *row.lag_records, *records));
+    if (unmeasured.empty() && (!row.lag_seconds || (bytes && !row.lag_bytes) || (records && !row.lag_records)))
+      unmeasured = row.name;
   }
   if (!unmeasured.empty()) return unknown("LagNotMeasured", fmt::format("the lag of {} is not measured", unmeasured));
   return yes("LagWithinThreshold", fmt::format("no replica is more than {} s behind", seconds));

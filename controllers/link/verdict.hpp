@@ -16,6 +16,10 @@ struct Verdict {
   bool provisional = false;  // said for want of anything better: what was said before may still stand
 };
 
+// Of an operator that has only just begun to ask: what the condition said before takes the place of what is
+// provisional.
+void keep_known(const CachedLink& link, const char* type, Verdict& verdict);
+
 Verdict yes(std::string reason, std::string message);
 Verdict no(std::string reason, std::string message);
 Verdict unknown(std::string reason, std::string message);

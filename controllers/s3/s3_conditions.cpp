@@ -20,7 +20,7 @@ class S3Judge {
 
   Verdict ready() const {
     if (link_.invalid) return no("InvalidSpec", refused_message(link_));
-    if (seen_.place_taken) return no("PlaceTaken", *seen_.place_taken);
+    if (seen_.place_taken) return no(kPlaceTaken, *seen_.place_taken);
     if (link_.metadata.deleting()) return no("Terminating", "the link is being deleted");
     return but_for_objects(replicating(), link_, plan_, seen_.common.refused);
   }
@@ -44,7 +44,7 @@ class S3Judge {
   Verdict stalled() const {
     if (link_.invalid) return yes("InvalidSpec", refused_message(link_));
     if (!plan_.foreign.empty()) return yes(kForeignObject, foreign_message(link_, plan_));
-    if (seen_.place_taken) return yes("PlaceTaken", *seen_.place_taken);
+    if (seen_.place_taken) return yes(kPlaceTaken, *seen_.place_taken);
     if (!seen_.common.refused.empty()) return yes(kObjectRefused, refused_objects(link_, seen_.common.refused));
     if (needs_person(plan_.waits_for)) return yes(std::string(to_string(plan_.waits_for)), plan_.waiting_message);
     if (said_.stalled) return yes(said_.stalled->first, said_.stalled->second);
@@ -79,7 +79,7 @@ class S3Judge {
     const bool silent = std::any_of(seen_.workers().begin(), seen_.workers().end(), [](const EndpointSeen& worker) {
       return worker.member.report && !worker.member.fresh();
     });
-    return silent ? unknown("WorkerNotHeard", said_.why_not) : provisional(no(kStarting, said_.why_not));
+    return silent ? unknown(kWorkerNotHeard, said_.why_not) : provisional(no(kStarting, said_.why_not));
   }
 
   const S3Seen& seen_;
@@ -106,10 +106,8 @@ std::vector<api::Condition> s3_conditions(const S3Seen& seen, const S3Said& said
   const S3Judge judge(seen, said, plan, status);
   Verdict ready = judge.ready(), stalled = judge.stalled();
   if (said_pending(seen)) {  // this operator has only just begun to ask: what was said still stands
-    const api::Condition* known = api::find_condition(seen.link().status.conditions, "Ready");
-    if (known && ready.provisional) ready = {known->status, known->reason, known->message};
-    known = api::find_condition(seen.link().status.conditions, "Stalled");
-    if (known && stalled.provisional) stalled = {known->status, known->reason, known->message};
+    keep_known(seen.link(), "Ready", ready);
+    keep_known(seen.link(), "Stalled", stalled);
   }
   conditions.set("Ready", ready);
   conditions.set("Reconciling", reconciling_verdict(seen.link(), plan, ready, stalled));

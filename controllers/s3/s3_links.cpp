@@ -4,8 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/conditions.hpp"
-#include "controllers/cluster/condition_reasons.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/s3/s3_plan.hpp"
 #include "controllers/s3/s3_seen.hpp"
@@ -15,15 +13,7 @@ namespace twinspan::controllers {
 namespace {
 
 std::vector<LinkEvent> events_of(const api::LinkStatus& before, const api::LinkStatus& after) {
-  std::vector<LinkEvent> events;
-  for (const char* type : {"Ready", "LagWithinThreshold", "Consistent"}) {
-    const api::Condition* was = api::find_condition(before.conditions, type);
-    const api::Condition* is = api::find_condition(after.conditions, type);
-    if (!is || is->status == api::ConditionStatus::kUnknown || (was && was->reason == is->reason)) continue;
-    const bool expected =
-        is->status == api::ConditionStatus::kTrue || is->reason == kStarting || is->reason == kSynchronizing;
-    events.push_back({!expected, is->reason, is->message});
-  }
+  std::vector<LinkEvent> events = turned(before, after, {"Ready", "LagWithinThreshold", "Consistent"});
   const auto& sync = after.sync;
   if (sync && sync->completed_at && (!before.sync || before.sync->completed_at != sync->completed_at) &&
       sync->failed.value_or(0) > 0)

@@ -2,11 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <tuple>
-
 #include "controllers/s3/s3_seen.hpp"
-#include "core/text.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -42,22 +38,13 @@ const api::Endpoint* overlap(const Places& a, const Places& b) {
   return nullptr;
 }
 
-bool older(const api::ReplicationLink& a, const api::ReplicationLink& b) {
-  const auto age = [](const api::ReplicationLink& one) {
-    return std::tie(one.metadata.creation_timestamp, one.metadata.ns, one.metadata.name);
-  };
-  return age(a) < age(b);
-}
-
 }  // namespace
-
-std::string bucket_of(const api::S3Endpoint& endpoint) { return to_lower(endpoint.endpoint) + "/" + endpoint.bucket; }
 
 std::optional<TakenPlace> place_taken_by(const api::ReplicationLink& link,
                                          const std::vector<const api::ReplicationLink*>& others) {
   const Ways ours = ways_of(link);
   for (const api::ReplicationLink* other : others) {
-    if (other->metadata.deleting() || !older(*other, link)) continue;
+    if (other->metadata.deleting() || !is_older(*other, link)) continue;
     const Ways theirs = ways_of(*other);
     const api::Endpoint* place = overlap(ours.writes, theirs.writes);
     const char* why = "two that write there would overwrite each other";

@@ -5,17 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "api/types.hpp"
+#include "controllers/cluster/places.hpp"
 
 namespace twinspan::controllers {
 
-// "https://s3.example/bucket": what two places must share to overlap at all.
-std::string bucket_of(const api::S3Endpoint& endpoint);
-
-struct TakenPlace {
-  std::string endpoint;  // of the link that has to give way
-  std::string message;
-};
 // Why `link` has to give way to one of `others` that was made before it; nullopt: it need not. Links that are being
 // deleted do not count.
 std::optional<TakenPlace> place_taken_by(const api::ReplicationLink& link,

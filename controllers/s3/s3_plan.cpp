@@ -1,25 +1,20 @@
 #include "controllers/s3/s3_plan.hpp"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "controllers/cluster/names.hpp"
-#include "controllers/link/plan_builder.hpp"
+#include "controllers/link/render_set.hpp"
+#include "controllers/link/set_planner.hpp"
 #include "controllers/s3/s3_render.hpp"
 #include "kube/lease.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
-bool is_old(const std::shared_ptr<const StatefulSet>& set, const std::string& hash, const RenderConfig& config) {
-  return set && !set->terminating && set->origin != config.origin && set->hash != hash;
-}
-
-class S3Planner : PlanBuilder {
+class S3Planner : SetPlanner {
  public:
   S3Planner(const S3Seen& seen, const RenderConfig& config)
-      : PlanBuilder(seen.common), s3_(seen), set_(seen.set), worker_(seen.workers().front()), config_(config) {}
+      : SetPlanner(seen.common, seen.set, config), s3_(seen), worker_(seen.workers().front()) {}
 
   // Owner references do the rest.
   LinkPlan deletion() {
@@ -38,7 +33,7 @@ class S3Planner : PlanBuilder {
     const bool account = keep(kube::kServiceAccounts, seen_.account, render_account(link_));
     const bool role = keep(kube::kRoles, seen_.role, render_s3_role(link_, shares_with_leases()));
     const bool binding = keep(kube::kRoleBindings, seen_.binding, render_binding(link_));
-    keep(kube::kPodDisruptionBudgets, seen_.budget, render_s3_budget(link_));
+    keep(kube::kPodDisruptionBudgets, seen_.budget, render_set_budget(link_));
     if (config_.network)
       keep(kube::kNetworkPolicies, seen_.network_policy, render_s3_network_policy(link_, *config_.network));
     const bool free = leases();
@@ -93,61 +88,24 @@ class S3Planner : PlanBuilder {
   }
 
   void workers() {
-    if (is_foreign(kube::kSecrets, ca_secret_name(name()))) return;
-    if (is_foreign(kube::kSecrets, tls_secret_name(name(), kS3Member))) return;
-    if (!seen_.ca) return wait(WaitFor::kCertificates, "certificates are being issued");
+    if (!has_certificates(std::string(kS3Member))) return;
     // "a-b" and the PostgreSQL link "a" with an endpoint "b-s3" want pods of one name: whoever came first keeps it.
     for (size_t i = 0; i < s3_.workers().size(); ++i)
       if (!s3_.workers()[i].pod &&
           standing(kube::kPods, s3_.workers()[i].pod, {{"metadata", {{"name", s3_.pod_of(i)}}}}) == Standing::kForeign)
         return;
-    const std::string set = s3_set_name(name());
-    if (set_ && set_->terminating)
-      return wait(WaitFor::kWorkersStop, fmt::format("StatefulSet {} is being deleted and will be made anew", set));
-    Json wanted = render_s3_set(link_, config_);
-    if (!set_ && standing(kube::kStatefulSets, set_, wanted) == Standing::kForeign) return;
-    const std::string& hash = wanted["metadata"]["annotations"][std::string(kHashAnnotation)].get_ref<std::string&>();
-    if (!set_) {
-      step(Apply{kube::kStatefulSets, std::move(wanted), nullptr}, "WorkersCreated", "StatefulSet " + set);
-      return wait(WaitFor::kWorkersStart, fmt::format("StatefulSet {} is being created", set));
-    }
-    if (!seen_.turn.now && is_old(set_, hash, config_) && set_->replicas == link_.spec.s3.workers) {
-      check_at(seen_.now + seen_.turn.look_again);
-      return wait(WaitFor::kTurn,
-                  fmt::format("StatefulSet {} is as another version of Twinspan made it; it is brought up to date "
-                              "later: {}",
-                              set, seen_.turn.waits_for));
-    }
-    if (set_->hash != hash || set_->replicas != link_.spec.s3.workers ||
-        whose(*set_, claimant_) == Whose::kPredecessors) {
-      const std::string message = fmt::format("StatefulSet {} is brought up to date", set);
-      step(Apply{kube::kStatefulSets, std::move(wanted), set_}, "WorkersUpdated", message);
-      return wait(WaitFor::kRollOut, message);
-    }
-    if (!set_->observed || set_->updated_replicas < set_->replicas)
-      return wait(WaitFor::kRollOut, fmt::format("{} of {} pods of StatefulSet {} are up to date",
-                                                 set_->updated_replicas, set_->replicas, set));
+    keep_set(render_s3_set(link_, config_));
   }
 
   const S3Seen& s3_;
-  const std::shared_ptr<const StatefulSet>& set_;
   const EndpointSeen& worker_;
-  const RenderConfig& config_;
 };
 
 }  // namespace
 
 RollState s3_roll_state(const S3Seen& seen, const RenderConfig& config) {
-  RollState state;
-  const auto& set = seen.set;
-  state.whole = true;
-  if (seen.link().spec.paused || seen.link().metadata.deleting() || seen.place_taken || !set) return state;
-  state.whole = set->observed && set->updated_replicas >= set->replicas && set->ready_replicas >= set->replicas;
-  if (set->origin == config.origin) return state;
-  const Json wanted = render_s3_set(seen.link(), config);
-  state.old_left = is_old(set, text_of(wanted["metadata"]["annotations"], kHashAnnotation), config);
-  state.can_go_on = state.old_left;
-  return state;
+  const bool at_rest = seen.link().spec.paused || seen.link().metadata.deleting() || seen.place_taken || !seen.set;
+  return set_roll_state(at_rest ? nullptr : seen.set, at_rest ? Json() : render_s3_set(seen.link(), config), config);
 }
 
 LinkPlan plan_s3(const S3Seen& seen, const RenderConfig& config) {

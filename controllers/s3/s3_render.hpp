@@ -11,8 +11,6 @@ Json render_s3_set(const api::ReplicationLink& link, const RenderConfig& config)
 // Own link to read, and the leases of the shares to hold. Where there are several, or ever were, they are listed: a
 // Role can't confine that to names, so that the leases of the namespace may be read.
 Json render_s3_role(const api::ReplicationLink& link, size_t shares);
-// At most one worker away at a time; a link with one worker may lose it: whatever it did is taken up by the next.
-Json render_s3_budget(const api::ReplicationLink& link);
 Json render_s3_network_policy(const api::ReplicationLink& link, const NetworkRules& rules);
 
 }  // namespace twinspan::controllers

@@ -1,7 +1,6 @@
 #include "controllers/s3/s3_seen.hpp"
 
-#include <set>
-
+#include "controllers/cluster/links_beside.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/link_gatherer.hpp"
 #include "controllers/s3/s3_places.hpp"
@@ -19,16 +18,7 @@ size_t workers_known(const CachedLink& link, const std::shared_ptr<const Statefu
 }
 
 std::optional<std::string> taken_by_others(const CachedLink& link, const Cluster& cluster) {
-  std::vector<std::shared_ptr<const CachedLink>> others;
-  std::set<std::string> names;
-  for (const kube::Key& bucket : buckets_of(link))
-    for (std::string& name : cluster.links_of_buckets.names(bucket)) names.insert(std::move(name));
-  names.erase(link.metadata.ns + "/" + link.metadata.name);
-  for (const std::string& name : names) {
-    const size_t slash = name.find('/');
-    auto other = cluster.links.find({name.substr(0, slash), name.substr(slash + 1)});
-    if (other && !other->invalid) others.push_back(std::move(other));
-  }
+  const auto others = links_beside(link, cluster);
   std::vector<const api::ReplicationLink*> pointers;
   for (const auto& other : others) pointers.push_back(other.get());
   return place_taken(link, pointers);

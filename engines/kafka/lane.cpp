@@ -26,13 +26,21 @@ Lane::Lane(LaneSettings settings) : settings_(std::move(settings)) {
     partitions_[name].target_topic = target;
     status_.partitions[name];
   }
+  auto made = Encoder::make(settings_.rules, static_cast<size_t>(settings_.unpacked_bytes));
+  if (made) {
+    encoder_ = std::move(*made);
+  } else {
+    end_with(made.error());
+  }
 }
 
 void Lane::ask(Purpose purpose, Side side, int32_t broker, kafka::AnyRequest request, Pending pending) {
   pending.purpose = purpose;
   pending.side = side;
   pending.broker = broker;
-  pending.deadline = now_ + settings_.request_timeout;
+  pending.deadline =
+      now_ + (side == Side::kSource ? settings_.source_request_timeout.value_or(settings_.request_timeout)
+                                    : settings_.request_timeout);
   const int line = purpose == Purpose::kFetch || purpose == Purpose::kProduce ? 0 : 1;
   out_.push_back({next_ticket_, side, broker, line, std::move(request)});
   pending_.emplace(next_ticket_++, std::move(pending));
@@ -67,7 +75,7 @@ void Lane::begin_anew(const std::string& doubt) {
     partition.queued_bytes = 0;
     partition.sequence = 0;
     partition.dirty = partition.placed = partition.target_exact = false;
-    partition.sent_records = partition.sent_batches = partition.sent_bytes = 0;
+    partition.sent = {};
     partition.not_before = now_;
     partition.source_start.reset();
     partition.target_end.reset();
@@ -90,6 +98,19 @@ void Lane::halt(const PartitionName& name, Halt::Reason reason, int64_t offset, 
   if (partition.halt && partition.halt->offset <= offset) return;
   partition.halt = Halt{reason, offset, std::move(message)};
   status_.partitions.at(name).halt = partition.halt;
+}
+
+void PartitionStatus::add(const PartitionStatus& other) {
+  for (const auto count : {&PartitionStatus::records, &PartitionStatus::batches, &PartitionStatus::bytes,
+                           &PartitionStatus::dropped, &PartitionStatus::passed, &PartitionStatus::encoded,
+                           &PartitionStatus::encoded_records, &PartitionStatus::filtered, &PartitionStatus::foreign})
+    this->*count += other.*count;
+}
+
+PartitionStatus LaneStatus::total() const {
+  PartitionStatus sum;
+  for (const auto& [name, partition] : partitions) sum.add(partition);
+  return sum;
 }
 
 void Lane::tick(Time now) {
@@ -215,6 +236,8 @@ Time Lane::wakes_at() const {
   at(retry_at_);
   at(commit_not_before_);
   at(transaction_.add_not_before);
+  if (settings_.bytes_per_second && allowance_ <= 0)
+    at(allowed_at_ + Time{1 + static_cast<int64_t>(std::min(-allowance_ * 1000 / *settings_.bytes_per_second, 1e6))});
   if (transaction_.state == Transaction::State::kOpen) at(transaction_.began + settings_.checkpoint);
   for (const auto& [name, partition] : partitions_) at(partition.not_before);
   return first;

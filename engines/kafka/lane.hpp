@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,7 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "engines/kafka/encoder.hpp"
 #include "engines/kafka/route.hpp"
+#include "engines/kafka/rules.hpp"
 #include "engines/kafka/state.hpp"
 #include "kafka/batch.hpp"
 #include "kafka/exchange.hpp"
@@ -31,13 +34,25 @@ struct LaneSettings {
   std::map<PartitionName, std::string> partitions{};  // and the target's topic of each
   std::string transactional_id{}, state_topic{};      // its partition 0
   std::string holder{};                               // who this process is, unlike any other
+  // Where partitions begin that are carried from the very first time on. What comes to a lane later begins at its first
+  // record.
   Start start = Start::kEarliest;
   bool into_existing = false;  // also where the target's partition has records already
   Time checkpoint{1000};       // a transaction's age at most
   Time transaction_timeout{60000}, request_timeout{35000}, fetch_wait{500}, retry{100}, retry_most{5000};
+  std::optional<Time> source_request_timeout{};  // where the source has another one than request_timeout
   int64_t transaction_bytes = 64 << 20, buffer_bytes = 64 << 20;
   int32_t fetch_bytes = 4 << 20, partition_fetch_bytes = 1 << 20;
-  int produces_at_once = 4;  // for each broker
+  int produces_at_once = 4;            // for each broker
+  int64_t unpacked_bytes = 256 << 20;  // what a batch that is encoded anew may grow to
+  RecordRules rules{};
+  // Milliseconds since 1970, for ${now}. Nothing is decided by it.
+  std::function<int64_t()> wall = [] {
+    return std::chrono::duration_cast<Time>(std::chrono::system_clock::now().time_since_epoch()).count();
+  };
+  std::optional<int64_t> bytes_per_second{};     // to the target
+  std::optional<int64_t> transaction_records{};  // a batch is not taken apart for it
+  std::optional<int64_t> partitions_at_once{};   // with records on their way to the target
 };
 
 // `line`: requests of one line are served one by one. 0: records; 1: what must not wait behind them.
@@ -63,13 +78,21 @@ struct PartitionStatus {
   std::optional<int64_t> source_end{};  // the last stable offset, where it was heard since the beginning
   std::optional<Halt> halt{};
   int64_t records = 0, batches = 0, bytes = 0, dropped = 0;  // committed by this process; dropped: batches
+  int64_t passed = 0, encoded = 0;                           // of `batches`, as they were and made anew
+  int64_t encoded_records = 0;                               // of `records`
+  int64_t filtered = 0;                                      // records that the rules left out
   int64_t foreign = 0;  // offsets that others took at the target since the beginning
+
+  void add(const PartitionStatus& other);  // its counts
 };
 struct LaneStatus {
   std::map<PartitionName, PartitionStatus> partitions{};
   int64_t commits = 0, begun_anew = 0;
   std::string last_doubt{};
+  std::string holder{};  // whom the state named when it was read last; empty: nobody ever, or it was not read yet
   bool following = false;
+
+  PartitionStatus total() const;  // the counts of all partitions
 };
 
 class Lane {
@@ -111,11 +134,14 @@ class Lane {
     kStateProduce,
     kEnd,
   };
-  // A stretch of the source's log: a batch to send, or, without bytes, one that is passed over.
+  // A stretch of the source's log: a batch to send, or, without bytes, one that is passed over. What is made of one
+  // batch of the source may be several; up to the last of them the position lies inside it.
   struct Item {
     Position next;
     int64_t base = 0;
     int32_t count = 0;
+    bool encoded = false;
+    int64_t filtered = 0;
     std::span<char> bytes{};
     std::shared_ptr<std::string> owner{};
   };
@@ -130,6 +156,9 @@ class Lane {
     Time deadline;
     std::vector<Sent> items{};                // of a Produce
     std::vector<PartitionName> partitions{};  // that were asked for
+  };
+  struct Counts {
+    int64_t records = 0, batches = 0, bytes = 0, encoded = 0, encoded_records = 0, filtered = 0;
   };
   struct Partition {
     std::string target_topic;
@@ -149,7 +178,11 @@ class Lane {
     std::optional<Halt> halt;
     Time not_before{0};
     int suspicions = 0, corrupt = 0;  // in a row, of what has to be seen again before it is believed
-    int64_t sent_records = 0, sent_batches = 0, sent_bytes = 0;  // in this transaction
+    // Of a batch with several records, in bytes: what the target took at most, and what is made smaller from then on
+    // that it refused one.
+    int64_t taken_bytes = 0;
+    std::optional<int64_t> most_bytes;
+    Counts sent;  // in this transaction
   };
   struct Transaction {
     enum class State { kNone, kOpen, kClosing, kState, kEnding };
@@ -158,7 +191,7 @@ class Lane {
     std::set<PartitionName> added, adding;
     bool state_added = false;
     Time add_not_before{0};
-    int64_t bytes = 0;
+    int64_t bytes = 0, records = 0;
     std::map<PartitionName, PartitionState> writes;  // what the state says once it is committed
   };
 
@@ -196,16 +229,23 @@ class Lane {
   void heard_fetch(Pending& asked, kafka::Answer& answer);
   void heard_records(const PartitionName& name, Partition& partition, kafka::FetchResponse::Topic::Partition& got,
                      const std::shared_ptr<std::string>& owner);
+  // False: the partition stands still.
+  bool encode(const PartitionName& name, Partition& partition, const kafka::BatchHead& head, std::string_view batch,
+              bool may_pass, std::vector<Item>& items);
+  void suspect(const PartitionName& name, Partition& partition, const std::string& what);
   void heard_fetch_error(const PartitionName& name, Partition& partition, kafka::ErrorCode error);
   void heard_source_begin(Pending& asked, const kafka::ListOffsetsResponse& answer);
 
   // lane_target.cpp
   void transact();
   bool should_close() const;
+  bool full() const;  // the transaction under way takes no more records
+  bool may_send();    // by the bytes of a second
   void add_partitions();
   void heard_added(const kafka::AddPartitionsToTxnResponse& answer);
   void produce();
   void heard_produced(Pending& asked, const kafka::ProduceResponse& answer);
+  void too_large(const PartitionName& name, const Item& item, const std::string& why);
   void refused(const PartitionName& name, const Item& item, kafka::ErrorCode error, const std::string& message);
   void write_state();
   void heard_state_produced(const kafka::ProduceResponse& answer);
@@ -215,6 +255,10 @@ class Lane {
   void skip_empty(Partition& partition);
 
   LaneSettings settings_;
+  std::unique_ptr<Encoder> encoder_;
+  double allowance_ = 0;  // bytes that may be sent now; below 0: they were sent already
+  Time allowed_at_{0};
+  PartitionName served_;  // the last one of which something was sent
   Phase phase_ = Phase::kLookingUp;
   Time now_{0};
   Time look_up_at_{0}, retry_at_{0};  // the brokers are asked who leads; the phase is tried again

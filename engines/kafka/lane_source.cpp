@@ -92,51 +92,116 @@ void Lane::heard_records(const PartitionName& name, Partition& partition, kafka:
   // The bytes are the answer's, which nobody else has.
   kafka::Batches batches(std::span(owner->data() + (got.records.data() - owner->data()), got.records.size()));
   kafka::Batches::Found found = kafka::Batches::Found::kEnd;
-  const auto suspect = [&](const std::string& what) {
-    if (++partition.suspicions >= kSeenBeforeBelieved)
-      halt(name, Halt::Reason::kCorrupt, partition.fetch_at.offset, what);
-    partition.not_before = now_ + settings_.retry;
-  };
   while (!got.records.empty() && (found = batches.next()) == kafka::Batches::Found::kBatch) {
     const kafka::BatchHead& head = batches.head();
-    if (partition.halt && head.base_offset >= partition.halt->offset) {
-      partition.halt->offset = partition.fetch_at.offset;  // markers may lie between
+    const std::string_view batch(batches.bytes().data(), batches.bytes().size());
+    if (partition.halt && std::max(head.base_offset, partition.fetch_at.offset) >= partition.halt->offset) {
+      partition.halt->offset = std::min(partition.halt->offset, partition.fetch_at.offset);  // markers may lie between
       return;
     }
     if (head.last_offset() >= got.last_stable)
       return suspect(
+          name, partition,
           fmt::format("a batch ends at {}, beyond what may be read, {}", head.last_offset(), got.last_stable));
-    const Routed routed =
-        router.route(head, {batches.bytes().data(), batches.bytes().size()}, partition.fetch_at.offset);
-    if (routed.route == Route::kOld) continue;
-    if (routed.route == Route::kCorrupt)
-      return suspect(fmt::format("the checksum of the batch at {} is wrong", head.base_offset));
-    if (routed.route == Route::kRefuse)
-      return halt(name, Halt::Reason::kRefused, partition.fetch_at.offset,
-                  fmt::format("the batch at {} would have to be encoded anew, which this version does not do: {}",
-                              head.base_offset, routed.why));
+    const Route route = router.route(head, batch, partition.fetch_at.offset);
+    if (route == Route::kOld) continue;
+    if (route == Route::kCorrupt)
+      return suspect(name, partition, fmt::format("the checksum of the batch at {} is wrong", head.base_offset));
     Item item{.next = {head.last_offset() + 1, head.leader_epoch}, .base = head.base_offset, .count = head.count};
-    if (routed.route == Route::kPass) {
-      item.bytes = batches.bytes();
-      item.owner = owner;
-      partition.queued_bytes += static_cast<int64_t>(item.bytes.size());
-      buffered_ += static_cast<int64_t>(item.bytes.size());
-    } else {
+    std::vector<Item> items;
+    if (route == Route::kDrop) {
       ++status_.partitions.at(name).dropped;
+    } else {
+      // What may pass and is encoded nevertheless: for the rules, or since the target refused it whole.
+      const bool inside = partition.halt && partition.halt->offset <= head.last_offset();
+      const bool large =
+          partition.most_bytes && head.count > 1 && static_cast<int64_t>(batch.size()) > *partition.most_bytes;
+      const bool may_pass = route == Route::kPass && !inside && !large;
+      if (may_pass && !encoder_->wants(head)) {
+        item.bytes = batches.bytes();
+        item.owner = owner;
+      } else {
+        if (buffered_ >= settings_.buffer_bytes) return;  // it is fetched again
+        if (!encode(name, partition, head, batch, may_pass, items)) return;
+        if (items.empty()) {  // as it is
+          item.bytes = batches.bytes();
+          item.owner = owner;
+        }
+      }
     }
-    partition.fetch_at = item.next;
-    partition.queue.push_back(std::move(item));
+    if (items.empty()) items.push_back(std::move(item));
+    for (Item& one : items) {
+      partition.queued_bytes += static_cast<int64_t>(one.bytes.size());
+      buffered_ += static_cast<int64_t>(one.bytes.size());
+      partition.fetch_at = one.next;
+      // What carries nothing takes no room behind the like of it, however much is left out.
+      if (one.bytes.empty() && !partition.queue.empty() && partition.queue.back().bytes.empty()) {
+        partition.queue.back().next = one.next;
+        partition.queue.back().filtered += one.filtered;
+        continue;
+      }
+      partition.queue.push_back(std::move(one));
+    }
   }
   if (found == kafka::Batches::Found::kOldFormat)
     return halt(name, Halt::Reason::kOldFormat, partition.fetch_at.offset,
                 "records of message format 0 or 1 are not carried");
-  if (found == kafka::Batches::Found::kCorrupt) return suspect("what came is no record batch");
+  if (found == kafka::Batches::Found::kCorrupt) return suspect(name, partition, "what came is no record batch");
   partition.suspicions = 0;
+}
+
+// Into the items that stand for the batch, up to where its partition is halted; none: it passes as it is.
+bool Lane::encode(const PartitionName& name, Partition& partition, const kafka::BatchHead& head, std::string_view batch,
+                  bool may_pass, std::vector<Item>& items) {
+  Position end{head.last_offset() + 1, head.leader_epoch};
+  if (partition.halt) end.offset = std::min(end.offset, partition.halt->offset);
+  Encoded encoded = encoder_->encode({.head = head,
+                                      .batch = batch,
+                                      .topic = name.topic,
+                                      .partition = name.partition,
+                                      .from = partition.fetch_at.offset,
+                                      .until = end.offset,
+                                      .now = settings_.wall(),
+                                      .may_pass = may_pass,
+                                      .most_bytes = partition.most_bytes});
+  switch (encoded.outcome) {
+    case Encoded::Outcome::kUnchanged: return true;
+    case Encoded::Outcome::kCorrupt: suspect(name, partition, encoded.why); return false;
+    case Encoded::Outcome::kTooLarge:
+      halt(name, Halt::Reason::kTooLarge, partition.fetch_at.offset, encoded.why);
+      return false;
+    case Encoded::Outcome::kRefused:
+      halt(name, Halt::Reason::kRefused, partition.fetch_at.offset, encoded.why);
+      return false;
+    case Encoded::Outcome::kMade: break;
+  }
+  for (Encoded::Batch& made : encoded.batches) {
+    Item& item = items.emplace_back(Item{.next = {made.next, head.leader_epoch},
+                                         .base = made.base,
+                                         .count = made.count,
+                                         .encoded = true,
+                                         .owner = std::make_shared<std::string>(std::move(made.bytes))});
+    item.bytes = *item.owner;
+  }
+  if (items.empty()) items.emplace_back().base = head.base_offset;
+  items.back().next = end;
+  items.back().filtered = encoded.filtered;
+  return true;
+}
+
+// What may be a fault of the way is seen again before it is believed.
+void Lane::suspect(const PartitionName& name, Partition& partition, const std::string& what) {
+  if (++partition.suspicions >= kSeenBeforeBelieved)
+    halt(name, Halt::Reason::kCorrupt, partition.fetch_at.offset, what);
+  partition.not_before = now_ + settings_.retry;
 }
 
 void Lane::heard_fetch_error(const PartitionName& name, Partition& partition, ErrorCode error) {
   partition.not_before = now_ + settings_.retry;
   status_.last_doubt = fmt::format("source: {}/{}: {}", name.topic, name.partition, to_string(error));
+  if (error == ErrorCode::kTopicAuthorizationFailed)
+    return halt(name, Halt::Reason::kRefused, partition.fetch_at.offset,
+                fmt::format("topic {} may not be read: {}; give the link's user Read", name.topic, to_string(error)));
   if (error != ErrorCode::kOffsetOutOfRange) {
     source_known_ = false;
     if (!says_look_again(error)) partition.not_before = now_ + settings_.retry_most;

@@ -185,7 +185,7 @@ void Lane::heard_state(kafka::Answer& answer) {
     const int64_t from = state_at_;
     state_at_ = std::max(state_at_, head.last_offset() + 1);
     if (!kafka::crc_is_right(batch)) return begin_anew("target: a batch of the state is corrupt");
-    const Route route = router.route(head, batch, from).route;
+    const Route route = router.route(head, batch, from);
     if (route == Route::kDrop || route == Route::kOld) continue;
     if (head.codec() != 0)
       return end_with(
@@ -218,6 +218,7 @@ void Lane::place() {
   if (now_ < retry_at_ || pending(Purpose::kTargetEnds) || pending(Purpose::kSourceStarts)) return;
   if (!target_known_ || !source_known_) return;
   const auto holder = state_.find(std::string(kHolderKey));
+  if (holder != state_.end()) status_.holder = holder->second;
   if (established_ && holder != state_.end() && holder->second != settings_.holder)
     return end_with(
         {Code::kConflict, fmt::format("{} is carried by another process now", settings_.transactional_id), false});
@@ -226,9 +227,12 @@ void Lane::place() {
     if (partition.target_leader >= 0) every.push_back(name);
     if (partition.source_leader >= 0 && !state_.contains(state_key(name))) without.push_back(name);
   }
-  if (!targets_heard_) return ask_offsets(Purpose::kTargetEnds, Side::kTarget, -1, every);
+  if (!targets_heard_ && !every.empty()) return ask_offsets(Purpose::kTargetEnds, Side::kTarget, -1, every);
+  // The first transaction says who holds the lane and where each of its partitions begins: where there is a holder, a
+  // partition without a state has come since.
+  const bool at_end = settings_.start == Start::kLatest && holder == state_.end();
   if (!sources_heard_ && !without.empty())
-    return ask_offsets(Purpose::kSourceStarts, Side::kSource, settings_.start == Start::kLatest ? -1 : -2, without);
+    return ask_offsets(Purpose::kSourceStarts, Side::kSource, at_end ? -1 : -2, without);
   for (auto& [name, partition] : partitions_)
     if (!placed_by(name, partition)) return;
   claiming_ = true;

@@ -15,12 +15,19 @@ namespace {
 constexpr int64_t kProduceBytes = 8 << 20;  // of a request, unless one batch is larger
 constexpr int kCommitShare = 10;            // commits take this part of the time at most
 constexpr int kSeenBeforeBelieved = 3;
+constexpr double kBurstSeconds = 0.1;  // of the bytes of a second, at once
+
+std::string may_not_write(const std::string& topic) {
+  return fmt::format("the target's topic {} may not be written: TOPIC_AUTHORIZATION_FAILED; give the link's user Write",
+                     topic);
+}
 
 }  // namespace
 
 void Lane::skip_empty(Partition& partition) {
   while (!partition.queue.empty() && partition.queue.front().bytes.empty()) {
     partition.staged = partition.queue.front().next;
+    partition.sent.filtered += partition.queue.front().filtered;
     partition.queue.pop_front();
   }
 }
@@ -38,8 +45,9 @@ void Lane::transact() {
       return;
     }
     // Where only positions moved, over markers, there is no hurry.
-    const bool now = claiming_ || stopping_ ||
-                     (data ? true : moved && now_ >= commit_not_before_ && now_ >= last_commit_ + settings_.checkpoint);
+    const bool now =
+        claiming_ || stopping_ ||
+        (data ? may_send() : moved && now_ >= commit_not_before_ && now_ >= last_commit_ + settings_.checkpoint);
     if (!now) return;
     transaction_ = {};
     transaction_.state = Transaction::State::kOpen;
@@ -64,8 +72,7 @@ bool Lane::should_close() const {
   if (claiming_ || stopping_) return true;
   // It begins when the coordinator takes it, which may have to wait for the one before.
   if (!transaction_.state_added) return false;
-  if (now_ >= transaction_.began + settings_.checkpoint || transaction_.bytes >= settings_.transaction_bytes)
-    return true;
+  if (now_ >= transaction_.began + settings_.checkpoint || full()) return true;
   if (now_ < commit_not_before_ || pending(Purpose::kProduce)) return false;
   return std::ranges::all_of(partitions_, [](const auto& one) {
     const Partition& partition = one.second;
@@ -74,10 +81,24 @@ bool Lane::should_close() const {
   });
 }
 
+bool Lane::full() const {
+  return transaction_.bytes >= settings_.transaction_bytes ||
+         (settings_.transaction_records && transaction_.records >= *settings_.transaction_records);
+}
+
+// A batch is sent whole once anything may be; what it is over is waited for afterwards.
+bool Lane::may_send() {
+  if (!settings_.bytes_per_second) return true;
+  const auto rate = static_cast<double>(*settings_.bytes_per_second);
+  const auto since = static_cast<double>((now_ - std::exchange(allowed_at_, now_)).count());
+  allowance_ = std::min(allowance_ + rate * since / 1000, std::max(1.0, rate * kBurstSeconds));
+  return allowance_ > 0;
+}
+
 void Lane::add_partitions() {
   if (pending(Purpose::kAdd) || now_ < transaction_.add_not_before) return;
   std::map<std::string, std::vector<int32_t>> topics;
-  if (transaction_.state == Transaction::State::kOpen && !claiming_)
+  if (transaction_.state == Transaction::State::kOpen && !claiming_ && may_send())
     for (const auto& [name, partition] : partitions_)
       if (!partition.queue.empty() && partition.target_leader >= 0 && !transaction_.added.contains(name)) {
         transaction_.adding.insert(name);
@@ -92,6 +113,17 @@ void Lane::add_partitions() {
 }
 
 void Lane::heard_added(const kafka::AddPartitionsToTxnResponse& answer) {
+  // One that may not be written holds no other up. The others are told as not attempted.
+  bool refused = false;
+  for (const auto& topic : answer.topics)
+    for (const auto& got : topic.partitions)
+      if (got.error == ErrorCode::kTopicAuthorizationFailed)
+        for (const auto& [name, partition] : partitions_)
+          if (partition.target_topic == topic.name && name.partition == got.index) {
+            halt(name, Halt::Reason::kRefused, partition.committed.position.offset, may_not_write(topic.name));
+            refused = true;
+          }
+  if (refused) return begin_anew("target: AddPartitionsToTxn: a topic may not be written");
   for (const auto& topic : answer.topics)
     for (const auto& got : topic.partitions) {
       if (got.error == ErrorCode::kNone) continue;
@@ -109,8 +141,25 @@ void Lane::heard_added(const kafka::AddPartitionsToTxnResponse& answer) {
 }
 
 void Lane::produce() {
-  std::map<int32_t, std::vector<PartitionName>> by_broker;
-  for (const PartitionName& name : transaction_.added) by_broker[partitions_.at(name).target_leader].push_back(name);
+  // Whoever was served last comes last.
+  std::vector<std::pair<int32_t, std::vector<PartitionName>>> by_broker;
+  const auto offer = [&](const PartitionName& name) {
+    const int32_t leader = partitions_.at(name).target_leader;
+    auto found = std::ranges::find(by_broker, leader, &std::pair<int32_t, std::vector<PartitionName>>::first);
+    if (found == by_broker.end()) found = by_broker.insert(found, {leader, {}});
+    found->second.push_back(name);
+  };
+  const auto after = transaction_.added.upper_bound(served_);
+  std::for_each(after, transaction_.added.end(), offer);
+  std::for_each(transaction_.added.begin(), after, offer);
+  std::set<PartitionName> on_their_way;
+  if (settings_.partitions_at_once)
+    for (const auto& [ticket, asked] : pending_)
+      for (const Sent& one : asked.items) on_their_way.insert(one.partition);
+  const auto has_turn = [&](const PartitionName& name) {
+    return !settings_.partitions_at_once || on_their_way.contains(name) ||
+           static_cast<int64_t>(on_their_way.size()) < *settings_.partitions_at_once;
+  };
   for (const auto& [broker, names] : by_broker) {
     if (broker < 0) continue;
     while (std::ranges::count_if(pending_, [&](const auto& one) {
@@ -122,8 +171,7 @@ void Lane::produce() {
       // A request holds one batch a partition (W1).
       for (const PartitionName& name : names) {
         Partition& partition = partitions_.at(name);
-        if (partition.queue.empty() || bytes >= kProduceBytes || transaction_.bytes >= settings_.transaction_bytes)
-          continue;
+        if (partition.queue.empty() || bytes >= kProduceBytes || full() || !has_turn(name) || !may_send()) continue;
         Item item = std::move(partition.queue.front());
         partition.queue.pop_front();
         kafka::mark(
@@ -133,11 +181,19 @@ void Lane::produce() {
         partition.staged = item.next;
         const auto size = static_cast<int64_t>(item.bytes.size());
         partition.queued_bytes -= size;
-        partition.sent_bytes += size;
-        partition.sent_records += item.count;
-        ++partition.sent_batches;
+        Counts& sent = partition.sent;
+        sent.bytes += size;
+        sent.records += item.count;
+        ++sent.batches;
+        sent.encoded += item.encoded;
+        sent.encoded_records += item.encoded ? item.count : 0;
+        sent.filtered += item.filtered;
         bytes += size;
         transaction_.bytes += size;
+        transaction_.records += item.count;
+        allowance_ -= static_cast<double>(size);
+        served_ = name;
+        on_their_way.insert(name);
         auto topic = std::ranges::find(request.topics, partition.target_topic, &kafka::ProduceRequest::Topic::name);
         if (topic == request.topics.end()) topic = request.topics.insert(topic, {.name = partition.target_topic});
         topic->partitions.push_back({.index = name.partition, .records = {item.bytes.data(), item.bytes.size()}});
@@ -169,6 +225,8 @@ void Lane::heard_produced(Pending& asked, const kafka::ProduceResponse& answer) 
       }
       buffered_ -= static_cast<int64_t>(item.bytes.size());
       partition.corrupt = 0;
+      if (item.count > 1)
+        partition.taken_bytes = std::max(partition.taken_bytes, static_cast<int64_t>(item.bytes.size()));
       if (got.base_offset < partition.target_next) {
         halt(name, Halt::Reason::kTargetLost, partition.committed.position.offset,
              fmt::format("the target wrote at {}, though it had acknowledged up to {}: it has lost records",
@@ -184,14 +242,26 @@ void Lane::heard_produced(Pending& asked, const kafka::ProduceResponse& answer) 
   if (!doubt.empty()) begin_anew(doubt);
 }
 
+// What the target takes is not told. Between what it took and what it refused the half is tried, down to single
+// records.
+void Lane::too_large(const PartitionName& name, const Item& item, const std::string& why) {
+  const auto size = static_cast<int64_t>(item.bytes.size());
+  if (item.count == 1)
+    return halt(name, Halt::Reason::kTooLarge, item.base,
+                fmt::format("{} bytes are more than the target takes: {}", size, why));
+  Partition& partition = partitions_.at(name);
+  if (partition.taken_bytes >= size) partition.taken_bytes = 0;  // it takes less than it did
+  partition.most_bytes = std::max(partition.taken_bytes, size / 2);
+}
+
 // What will be refused again halts its partition, before that batch; all else is tried anew.
 void Lane::refused(const PartitionName& name, const Item& item, ErrorCode error, const std::string& message) {
   const std::string why = message.empty() ? to_string(error) : fmt::format("{}: {}", to_string(error), message);
   switch (error) {
     case ErrorCode::kMessageTooLarge:
-    case ErrorCode::kRecordListTooLarge:
-      return halt(name, Halt::Reason::kTooLarge, item.base,
-                  fmt::format("{} bytes are more than the target takes: {}", item.bytes.size(), why));
+    case ErrorCode::kRecordListTooLarge: return too_large(name, item, why);
+    case ErrorCode::kTopicAuthorizationFailed:
+      return halt(name, Halt::Reason::kRefused, item.base, may_not_write(partitions_.at(name).target_topic));
     case ErrorCode::kInvalidRecord:
     case ErrorCode::kInvalidTimestamp:
     case ErrorCode::kUnsupportedCompressionType:
@@ -260,9 +330,14 @@ void Lane::committed() {
     partition.dirty = false;
     PartitionStatus& said = status_.partitions.at(name);
     said.committed = state.position;
-    said.records += std::exchange(partition.sent_records, 0);
-    said.batches += std::exchange(partition.sent_batches, 0);
-    said.bytes += std::exchange(partition.sent_bytes, 0);
+    const Counts sent = std::exchange(partition.sent, {});
+    said.records += sent.records;
+    said.batches += sent.batches;
+    said.bytes += sent.bytes;
+    said.encoded += sent.encoded;
+    said.encoded_records += sent.encoded_records;
+    said.passed += sent.batches - sent.encoded;
+    said.filtered += sent.filtered;
   }
   ++status_.commits;
   last_commit_ = now_;

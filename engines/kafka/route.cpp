@@ -26,24 +26,25 @@ bool Router::is_aborted(const kafka::BatchHead& head) {
   return head.transactional() && aborted_.contains(head.producer_id);
 }
 
-Routed Router::dropped(std::string_view batch) const {
-  return {kafka::crc_is_right(batch) ? Route::kDrop : Route::kCorrupt};
+Route Router::dropped(std::string_view batch) const {
+  return kafka::crc_is_right(batch) ? Route::kDrop : Route::kCorrupt;
 }
 
-Routed Router::route(const kafka::BatchHead& head, std::string_view batch, int64_t position) {
+Route Router::route(const kafka::BatchHead& head, std::string_view batch, int64_t position) {
   const bool aborted = is_aborted(head);
   if (head.control()) {
-    const Routed routed = dropped(batch);
-    if (routed.route == Route::kDrop && is_abort_marker(head, batch)) aborted_.erase(head.producer_id);
-    return head.last_offset() < position && routed.route == Route::kDrop ? Routed{Route::kOld} : routed;
+    const Route route = dropped(batch);
+    if (route == Route::kDrop && is_abort_marker(head, batch)) aborted_.erase(head.producer_id);
+    return head.last_offset() < position && route == Route::kDrop ? Route::kOld : route;
   }
-  if (head.last_offset() < position) return {Route::kOld};
+  if (head.last_offset() < position) return Route::kOld;
   if (aborted || head.count == 0) return dropped(batch);
-  if (head.base_offset < position) return {Route::kRefuse, "the position lies inside a batch"};
-  if (head.count != head.last_delta + 1) return {Route::kRefuse, "compaction left holes in a batch"};
-  if (head.log_append_time()) return {Route::kRefuse, "its times are the broker's (LogAppendTime)"};
-  if (head.delete_horizon()) return {Route::kRefuse, "a tombstone has a delete horizon"};
-  return {Route::kPass};
+  // The position lies inside; holes of compaction; a broker's times, which the target would take for a client's; a
+  // deadline of the cleaner's, by which the target would let tombstones go.
+  if (head.base_offset < position || head.count != head.last_delta + 1 || head.log_append_time() ||
+      head.delete_horizon())
+    return Route::kEncode;
+  return Route::kPass;
 }
 
 }  // namespace twinspan::kafka_engine

@@ -17,11 +17,7 @@ enum class Route {
   kDrop,     // nothing of it is carried; the position moves over it
   kOld,      // it lies before the position: nothing moves
   kCorrupt,  // its checksum is wrong
-  kRefuse,   // it would have to be encoded anew
-};
-struct Routed {
-  Route route = Route::kPass;
-  std::string_view why{};  // of a refusal, for people
+  kEncode,   // no broker takes it as it is, or would take it for something else
 };
 
 // The batches of one answer of a read_committed Fetch, in their order. What decides that a batch is dropped must be
@@ -30,11 +26,11 @@ class Router {
  public:
   using Aborted = kafka::FetchResponse::Topic::Partition::Aborted;
   explicit Router(const std::vector<Aborted>& aborted);
-  Routed route(const kafka::BatchHead& head, std::string_view batch, int64_t position);
+  Route route(const kafka::BatchHead& head, std::string_view batch, int64_t position);
 
  private:
   bool is_aborted(const kafka::BatchHead& head);
-  Routed dropped(std::string_view batch) const;
+  Route dropped(std::string_view batch) const;
 
   std::multimap<int64_t, int64_t> to_come_;  // first offset → producer
   std::set<int64_t> aborted_;                // producers, at the batch that is looked at

@@ -42,6 +42,14 @@ Status replace_link(const fs::path& target, const fs::path& link) {
   return {};
 }
 
+bool is_open(const fs::path& folder) {
+  for (fs::path one = fs::absolute(folder).lexically_normal();; one = one.parent_path()) {
+    std::error_code error;
+    if ((fs::status(one, error).permissions() & fs::perms::others_exec) == fs::perms::none || error) return false;
+    if (one == one.root_path()) return true;
+  }
+}
+
 }  // namespace
 
 Status make_folder(const fs::path& folder, mode_t mode, const std::optional<Account>& account) {
@@ -83,6 +91,25 @@ Status publish_files(const fs::path& folder, const VolumeFiles& files, const std
     if (!name.starts_with("..") && !tops.contains(name)) fs::remove(entry.path(), error);
   }
   if (!before.empty() && before != data.filename()) fs::remove_all(folder / before, error);
+  return {};
+}
+
+Status place_programs(std::vector<ImageProgram>& images, const fs::path& place) {
+  for (ImageProgram& image : images) {
+    const fs::path program = image.program, folder = program.parent_path();
+    if (!program.is_absolute() || is_open(folder)) continue;
+    if (auto made = make_folder(place, 0755, std::nullopt); !made) return made;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      const fs::path copy = place / entry.path().filename();
+      if (!entry.path().filename().string().starts_with("twinspan-") || fs::exists(copy)) continue;
+      fs::create_hard_link(entry.path(), copy, error);
+      if (error) fs::copy_file(entry.path(), copy, error);  // of another file system
+      if (error) return fail(Code::kInternal, fmt::format("{}: {}", copy.string(), error.message()));
+    }
+    if (error) return fail(Code::kInternal, fmt::format("{}: {}", folder.string(), error.message()));
+    image.program = (place / program.filename()).string();
+  }
   return {};
 }
 

@@ -64,6 +64,8 @@ Status Runtime::start(std::stop_token stop) {
     return fail(Code::kInvalid, fmt::format("{} is missing: build it, or name it", impl_->options.shim.string()));
   for (const char* folder : {"", "p", "c"})
     if (auto made = make_folder(impl_->options.state / folder, 0755, std::nullopt); !made) return made;
+  if (impl_->options.account)
+    if (auto placed = place_programs(impl_->options.images, impl_->options.state / "programs"); !placed) return placed;
   impl_->caches.start();
   impl_->started = true;
   while (!impl_->caches.synced())

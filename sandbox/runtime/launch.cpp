@@ -11,10 +11,12 @@ using Variables = std::map<std::string, std::string>;
 
 bool is_separator(char c) { return std::string_view("=:,\"' ").find(c) != std::string_view::npos; }
 
-// Where `command` alone names a program, it is looked for where a shell would.
-std::string on_path(const std::string& command) {
+// Where `command` alone names a program, it is looked for beside the image's own, as several of ours are in one image,
+// and where a shell would.
+std::string on_path(const std::string& command, const std::string& own) {
   if (command.find('/') != std::string::npos) return command;
-  for (const char* folder : {"/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"})
+  for (const std::string& folder : {std::filesystem::path(own).parent_path().string(), std::string("/usr/local/bin"),
+                                    std::string("/usr/bin"), std::string("/bin"), std::string("/usr/sbin")})
     if (const std::string path = fmt::format("{}/{}", folder, command); access(path.c_str(), X_OK) == 0) return path;
   return command;
 }
@@ -134,7 +136,7 @@ Result<Launch> plan_launch(const Json& pod, const Json& container, const std::ve
   if (container.value("command", Json::array()).empty()) {
     arguments.insert(arguments.begin(), *program);
   } else if (std::filesystem::path(arguments.front()).filename() != std::filesystem::path(*program).filename()) {
-    launch.program = on_path(arguments.front());  // another program than the image's own
+    launch.program = on_path(arguments.front(), *program);  // another program than the image's own
   }
   launch.argv = std::move(arguments);
   return launch;

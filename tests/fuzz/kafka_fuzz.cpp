@@ -1,11 +1,12 @@
 // libFuzzer: whatever bytes a broker sends, kafka/ reads them within bounds; what it could read it writes so that the
-// same is read again; and no batch with a wrong checksum gets a right one.
+// same is read again; no batch with a wrong checksum gets a right one; and what is unpacked is no larger than allowed.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "kafka/batch.hpp"
+#include "kafka/codec.hpp"
 #include "kafka/messages.hpp"
 #include "kafka/records.hpp"
 
@@ -48,12 +49,31 @@ struct Every {
   }
 };
 
+constexpr size_t kMost = 1 << 20;
+
+void unpacked(int codec, std::string_view bytes) {
+  static Unpacker unpacker, again;
+  static Packer packer;
+  std::string_view body, same;
+  if (unpacker.unpack(codec, bytes, kMost, body) != Unpacker::Found::kDone) return;
+  if (body.size() > kMost) broken("more than allowed");
+  std::string packed;
+  packer.pack(codec, body, packed);
+  if (again.unpack(codec, packed, kMost, same) != Unpacker::Found::kDone && !body.empty())
+    broken("what was packed cannot be unpacked");
+  if (same != body) broken("another body");
+}
+
 void batches(std::string bytes) {
+  static Unpacker unpacker;
   Batches all(bytes);
   while (all.next() == Batches::Found::kBatch) {
     const std::string_view batch(all.bytes().data(), all.bytes().size());
     const bool right = crc_is_right(batch);
-    Records records(all.head(), batch.substr(kBatchHeadBytes));
+    std::string_view body;
+    if (unpacker.unpack(all.head().codec(), batch.substr(kBatchHeadBytes), kMost, body) != Unpacker::Found::kDone)
+      body = {};
+    Records records(all.head(), body);
     BatchBuilder builder;
     while (const Record* record = records.next()) builder.add(*record);
     if (!records.failed() && builder.count() != all.head().count) broken("another number of records");
@@ -69,6 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   if (data[0] == 0) {
     batches(std::string(bytes));
+  } else if (data[0] == 255) {
+    unpacked(data[1] % 5, bytes);
   } else {
     EveryRequest<Every>::choose(data[0] - 1u, data[1], bytes);
   }

@@ -104,6 +104,8 @@ class Proxy:
         self._loop.close()
 
     async def _serve(self, reader, writer):
+        if not self._server:  # it was accepted before we went away, and its handshake ended after
+            return _reset(writer)
         self._open.add(writer)
         upstream = None
         try:

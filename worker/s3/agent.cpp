@@ -6,12 +6,11 @@
 #include <cstdlib>
 #include <random>
 
-#include "api/accepted.hpp"
-#include "api/validate.hpp"
 #include "contract/assignment.hpp"
 #include "contract/names.hpp"
 #include "core/log.hpp"
 #include "core/role_thread.hpp"
+#include "worker/obeyed_link.hpp"
 #include "worker/s3/worker_report.hpp"
 
 namespace twinspan::worker_s3 {
@@ -23,13 +22,6 @@ using std::chrono::seconds;
 constexpr milliseconds kTurn{500};
 constexpr seconds kHangs{60};  // a run that ends may wait for a request under way
 constexpr seconds kRefresh{10};
-
-kube::ReflectorOptions only(const kube::Key& key) {
-  kube::ReflectorOptions options;
-  options.ns = key.ns;
-  options.field_selector = "metadata.name=" + key.name;
-  return options;
-}
 
 kube::Config own(kube::Config config) {
   config.user_agent = "twinspan-s3-worker";
@@ -51,24 +43,6 @@ std::string new_instance(const std::string& pod_uid) {
   return fmt::format("{}-{:08x}", pod_uid, random());
 }
 
-Result<api::ReplicationLink> read_obeyed(const Json& json) {
-  auto link = api::parse_obeyed_link(json);
-  if (!link) return std::unexpected(link.error());
-  return std::move(static_cast<api::ReplicationLink&>(*link));
-}
-
-// The operator judges, once and for everybody. An older one accepts nothing: then each worker judges by itself.
-bool may_be_obeyed(const api::ReplicationLink& link) { return link.status.accepted || api::validate(link).empty(); }
-
-worker::ServersConfig servers_config(const Options& options) {
-  return {options.address,
-          options.status_port,
-          options.health_port,
-          options.tls_dir + "/tls.crt",
-          options.tls_dir + "/tls.key",
-          options.tls_dir + "/ca.crt"};
-}
-
 }  // namespace
 
 Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
@@ -81,7 +55,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       leases_(
           client_, clock, leases_config(options_, instance_), [this] { changed_.raise(); },
           [](const std::string&) { std::_Exit(1); }),
-      links_(client_, kube::kReplicationLinks, only({options_.ns, options_.link}), read_obeyed),
+      links_(client_, kube::kReplicationLinks, worker::only({options_.ns, options_.link}), worker::read_obeyed),
       past_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       replication_(
           options_.s3_dir, clock,
@@ -90,7 +64,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       probes_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       rehearsals_(options_.s3_dir, clock, [this] { changed_.raise(); }),
       servers_(
-          servers_config(options_), board_,
+          worker::servers_config(options_, options_.tls_dir), board_,
           [this] {
             MutexLock lock(mutex_);
             return metrics_;
@@ -111,8 +85,8 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
 std::shared_ptr<const api::ReplicationLink> Agent::read_link() {
   const auto read = client_.get(kube::kReplicationLinks, {options_.ns, options_.link}, stop_.get_token());
   if (!read) return nullptr;
-  auto parsed = read_obeyed(*read);
-  if (!parsed || !may_be_obeyed(*parsed) || !assignment_of(parsed->status)) return nullptr;
+  auto parsed = worker::read_obeyed(*read);
+  if (!parsed || !worker::may_be_obeyed(*parsed) || !assignment_of(parsed->status)) return nullptr;
   return std::make_shared<const api::ReplicationLink>(std::move(*parsed));
 }
 
@@ -159,7 +133,7 @@ void Agent::turn() {
   const auto link = this->link();
   // An assignment that can't be read may be any: nothing is carried until it can.
   const Result<std::optional<Assignment>> assigned = link ? assignment_of(link->status) : std::nullopt;
-  const bool valid = link && assigned && may_be_obeyed(*link);
+  const bool valid = link && assigned && worker::may_be_obeyed(*link);
   if (valid) obeyed_ = link;
   const Result<Division> division = link && obeyed_ ? division_of(*link) : fail(Code::kNotFound, "");
   if (division) leases_.divide(*division);

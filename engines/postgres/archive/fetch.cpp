@@ -20,11 +20,16 @@ FetchAnswer unsure(std::string words) { return {kExitUnsure, std::move(words)}; 
 std::optional<std::vector<backup::Departure>> history_of(const FetchWanted& wanted, const FetchSources& sources) {
   if (wanted.timeline == 1 || backup::timeline_of(wanted.name) == wanted.timeline)
     return std::vector<backup::Departure>{};
-  const std::string to = wanted.to + ".history";
-  const auto got = sources.archive_get(history_file_name(wanted.timeline), to);
-  const auto text = read_file(to);
-  std::remove(to.c_str());
-  if (got != kGot || !text) return std::nullopt;
+  // PostgreSQL got it before any segment, and keeps it where segments are written to.
+  auto text = read_file(wanted.to.substr(0, wanted.to.rfind('/') + 1) + history_file_name(wanted.timeline));
+  if (!text) {
+    const std::string to = wanted.to + ".history";
+    const auto got = sources.archive_get(history_file_name(wanted.timeline), to);
+    text = read_file(to);
+    std::remove(to.c_str());
+    if (got != kGot) return std::nullopt;
+  }
+  if (!text) return std::nullopt;
   const auto history = parse_history(*text);
   if (!history) return std::nullopt;
   return backup::departures_of(*history);
@@ -38,15 +43,29 @@ FetchAnswer write(const std::string& to, const std::string& bytes, std::string w
 }
 
 // A whole segment of which only the beginning is wanted.
-FetchAnswer cut(const FetchWanted& wanted) {
+FetchAnswer cut(const FetchWanted& wanted, uint64_t until) {
   const uint64_t start = backup::start_of(wanted.name);
-  if (wanted.until >= start + backup::kSegmentBytes) return {kGot, {}};
+  if (until >= start + backup::kSegmentBytes) return {kGot, {}};
   auto bytes = read_file(wanted.to);
   if (!bytes) return unsure(bytes.error().message);
   if (bytes->size() != backup::kSegmentBytes)
     return unsure(fmt::format("{} has {} bytes, {} are expected", wanted.name, bytes->size(), backup::kSegmentBytes));
-  std::fill(bytes->begin() + static_cast<ptrdiff_t>(wanted.until - start), bytes->end(), '\0');
-  return write(wanted.to, *bytes, fmt::format("{} is used up to {}", wanted.name, to_string(Position{wanted.until})));
+  std::fill(bytes->begin() + static_cast<ptrdiff_t>(until - start), bytes->end(), '\0');
+  return write(wanted.to, *bytes, fmt::format("{} is used up to {}", wanted.name, to_string(Position{until})));
+}
+
+// A whole segment that the archive has. PostgreSQL looks for it on the followed timeline first and takes that of an
+// earlier one where there is none, to its end: what a former primary wrote behind the point at which the database left
+// its timeline would be replayed.
+FetchAnswer whole(const FetchWanted& wanted, const FetchSources& sources) {
+  if (wanted.timeline == 0) return cut(wanted, wanted.until);
+  const auto history = history_of(wanted, sources);
+  if (!history)
+    return unsure(fmt::format("{}: the history of timeline {} can't be read", wanted.name, wanted.timeline));
+  const auto until = backup::belongs_until(wanted.name, wanted.timeline, *history);
+  if (until) return cut(wanted, std::min(*until, wanted.until));
+  std::remove(wanted.to.c_str());
+  return {kAbsent, fmt::format("{} is no part of timeline {}'s history", wanted.name, wanted.timeline)};
 }
 
 }  // namespace
@@ -57,7 +76,7 @@ FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
   // A whole segment may take the place of its tail between two questions: only what neither has, twice, is absent.
   for (int look = 0; look < 3; ++look) {
     const auto got = sources.archive_get(wanted.name, wanted.to);
-    if (got == kGot && segment) return cut(wanted);
+    if (got == kGot && segment) return whole(wanted, sources);
     if (got != kAbsent) return {restore_exit_code(got), {}};
     if (wanted.timeline == 0 || !segment) return {kAbsent, {}};
     const auto tails = sources.list_tails(wanted.name);

@@ -25,6 +25,7 @@
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
 #include "sandbox/s3/backup_bucket.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -44,12 +45,12 @@ class BackupTest : public testing::Test {
     log::configure(log::Level::kError, {{"component", "test"}});
     start_bucket();
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
     scenario_ = std::make_unique<Scenario>(*cluster_, progress_, kLink, std::stop_token{});
-    expect(cluster_->apply_file(TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+    expect(cluster_->apply_file(test::in_source("/examples/postgres.yaml")));
     expect(scenario_->wait_streaming(kSettles));
     auto target = scenario_->writer_target(30s);
     ASSERT_TRUE(target) << target.error().message;

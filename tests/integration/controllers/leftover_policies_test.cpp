@@ -5,6 +5,7 @@
 #include "controllers/cluster/names.hpp"
 #include "controllers/link/render.hpp"
 #include "sandbox/api/server.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::controllers {
 namespace {
@@ -36,7 +37,7 @@ TEST(LeftoverPolicies, GoWhereTheyAreOurs) {
     options.tls = false;
     sandbox::ApiServer api(options);
     ASSERT_TRUE(api.start());
-    ASSERT_TRUE(api.install_crds(TWINSPAN_SOURCE_DIR "/crds"));
+    ASSERT_TRUE(api.install_crds(test::in_source("/crds")));
     kube::Client client(api.config());
     for (const char* ns : {"shop", "other"})
       ASSERT_TRUE(client.create(kube::kNamespaces,

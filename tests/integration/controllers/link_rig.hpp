@@ -11,6 +11,7 @@
 #include "integration/eventually.hpp"
 #include "operator/engines.hpp"
 #include "sandbox/api/server.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::controllers::testing {
 
@@ -21,7 +22,7 @@ class LinkRig {
     options.tls = false;  // the handshakes are net's business
     api = std::make_unique<sandbox::ApiServer>(options);
     EXPECT_TRUE(api->start());
-    EXPECT_TRUE(api->install_crds(TWINSPAN_SOURCE_DIR "/crds"));
+    EXPECT_TRUE(api->install_crds(test::in_source("/crds")));
     client = std::make_unique<kube::Client>(api->config());
     EXPECT_TRUE(client->create(kube::kNamespaces,
                                {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "shop"}}}}));
@@ -128,6 +129,23 @@ class LinkRig {
     primary = endpoint;
   }
 
+  // From now on that member says this; nullopt: it does not answer.
+  void say(std::string_view member, std::optional<MemberReport> report) {
+    std::lock_guard lock(mutex);
+    said[std::string(member)] = std::move(report);
+  }
+
+  Result<MemberReport> answer_of(const std::string& endpoint) {
+    {
+      std::lock_guard lock(mutex);
+      if (const auto found = said.find(endpoint); found != said.end()) {
+        if (found->second) return *found->second;
+        return fail(Code::kUnavailable, "it is dead");
+      }
+    }
+    return report_of(endpoint);
+  }
+
   MemberReport report_of(const std::string& endpoint) {
     std::lock_guard lock(mutex);
     MemberReport report;
@@ -195,11 +213,12 @@ class LinkRig {
     static RenderConfig render() {
       RenderConfig out;
       out.worker_image = "worker:1";
+      out.s3_worker_image = "operator:1";
       return out;
     }
     struct Probe final : StatusProbe {
       Probe(LinkRig& r, std::string pod) : rig(r), endpoint(pod.substr(7, pod.size() - 9)) {}  // orders-ENDPOINT-0
-      Result<MemberReport> ask(std::stop_token) override { return rig.report_of(endpoint); }
+      Result<MemberReport> ask(std::stop_token) override { return rig.answer_of(endpoint); }
       LinkRig& rig;
       std::string endpoint;
     };
@@ -218,6 +237,7 @@ class LinkRig {
   std::mutex mutex;
   std::string primary;
   std::set<std::string> slots{"west", "west-2"};
+  std::map<std::string, std::optional<MemberReport>> said;  // by members, in place of report_of
   std::atomic<int> addresses{0};
   bool kubelet = true;
   std::unique_ptr<Operator> one;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "link_rig.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::controllers::testing {
 namespace {
@@ -133,7 +134,7 @@ TEST(LinkController, ALinkGoesWithItsDefinitionAndAnotherIsMadeOnceThatIsBack) {
   for (const char* kind : {"backups", "backupschedules", "failoverpolicies", "replicationlinks", "restores"})
     ASSERT_TRUE(rig.client->remove(kube::kCustomResourceDefinitions, {"", kind + std::string(".twinspan.dev")}));
   EXPECT_TRUE(left_with(rig, {"orders-owner"}, kAllClaims));
-  const Status back = rig.api->install_crds(TWINSPAN_SOURCE_DIR "/crds");
+  const Status back = rig.api->install_crds(test::in_source("/crds"));
   ASSERT_TRUE(back) << back.error().message;
   rig.settle();
 }

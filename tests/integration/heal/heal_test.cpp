@@ -22,6 +22,7 @@
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -41,7 +42,7 @@ class HealTest : public testing::Test {
     if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0) GTEST_SKIP() << "PostgreSQL 15 is not installed";
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
@@ -66,7 +67,7 @@ class HealTest : public testing::Test {
 
   // examples/postgres-volumes.yaml, where slots keep so little log that a replica is soon behind it.
   void apply_with_little_log() {
-    const auto documents = parse_yaml_documents(text_of_file(TWINSPAN_SOURCE_DIR "/examples/postgres-volumes.yaml"));
+    const auto documents = parse_yaml_documents(text_of_file(test::in_source("/examples/postgres-volumes.yaml")));
     ASSERT_TRUE(documents);
     for (Json document : *documents) {
       make_patient(document);
@@ -124,7 +125,8 @@ class HealTest : public testing::Test {
     stat((data(endpoint) / "pgdata").c_str(), &info);
     const passwd* user = getpwuid(info.st_uid);
     const std::string command = fmt::format(
-        "runuser -u {} -- env PGOPTIONS='{}' psql -XAtq -v ON_ERROR_STOP=1 -h {} -U postgres -d {} -c \"{}\" 2>&1",
+        "cd / && runuser -u {} -- env PGOPTIONS='{}' psql -XAtq -v ON_ERROR_STOP=1 -h {} -U postgres -d {} -c \"{}\" "
+        "2>&1",
         user->pw_name, setting.empty() ? "" : "-c " + setting, socket, database, sql);
     std::string out;
     FILE* pipe = popen(command.c_str(), "r");

@@ -10,6 +10,7 @@
 #include "engines/postgres/files.hpp"
 #include "integration/postgres/pair.hpp"
 #include "sandbox/s3/stub.hpp"
+#include "tests/places.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/backup/restore_data.hpp"
@@ -264,7 +265,7 @@ TEST_F(RestoreTest, TheStockProgramRestoresItOnABareMachineAsThePageTells) {
   back_up();
   commit(2);
   store_all();
-  const auto page = postgres::read_file(TWINSPAN_SOURCE_DIR "/docs/disaster.md");
+  const auto page = postgres::read_file(test::in_source("/docs/disaster.md"));
   ASSERT_OK(page);
   const std::regex blocks("```ini\\n([^`]*)```\\n```\\n([^`]*)```");
   std::smatch found;

@@ -6,6 +6,7 @@
 #include "engines/s3/verify.hpp"
 #include "integration/s3/world.hpp"
 #include "s3/digest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::s3::testing {
 namespace {
@@ -32,7 +33,7 @@ struct StoredCopies : WithBucket {
     EXPECT_TRUE(stored) << stored.error().message;
     std::ofstream(folder + "/stored", std::ios::binary) << stored.value_or("");
     const std::string command =
-        "cd " + folder + " && " TWINSPAN_BINARY_DIR "/bin/twinspan-s3-open " + flags + " <stored >plain 2>said";
+        "cd " + folder + " && " + test::in_build("/bin/twinspan-s3-open ") + flags + " <stored >plain 2>said";
     EXPECT_EQ(std::system(command.c_str()), 0) << read_file(folder + "/said").value_or("");
     return read_file(folder + "/plain").value_or("");
   }

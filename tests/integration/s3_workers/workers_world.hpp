@@ -12,6 +12,7 @@
 #include "s3/credentials.hpp"
 #include "sandbox/demo/cluster.hpp"
 #include "sandbox/s3/stub.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 
@@ -24,7 +25,7 @@ class WorkersTest : public testing::Test {
   void SetUp() override {
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());

@@ -15,6 +15,7 @@
 #include "integration/eventually.hpp"
 #include "integration/sandbox/patient_lease.hpp"
 #include "sandbox/demo/cluster.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -48,7 +49,7 @@ class BelongingsTest : public testing::Test {
     if (access((kBin + "postgres").c_str(), X_OK) != 0) GTEST_SKIP() << "PostgreSQL 15 is not installed";
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
@@ -86,7 +87,7 @@ class BelongingsTest : public testing::Test {
 
   // The example, with `spec.postgres` changed.
   void apply_example(const Json& postgres = Json::object()) {
-    expect(apply_patiently(*cluster_, TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+    expect(apply_patiently(*cluster_, test::in_source("/examples/postgres.yaml")));
     if (!postgres.empty()) {
       ASSERT_TRUE(
           client().merge_patch(kube::kReplicationLinks, {"shop", "orders"}, {{"spec", {{"postgres", postgres}}}}));
@@ -140,7 +141,7 @@ TEST_F(BelongingsTest, AServiceThatExistsIsNeitherRepointedNorDeletedUntilItIsHa
 
   const Json hand_over = {{"metadata", {{"annotations", {{"twinspan.dev/hand-over", "orders"}}}}}};
   ASSERT_TRUE(client().merge_patch(kube::kServices, {"shop", "orders-rw"}, hand_over));
-  expect(apply_patiently(*cluster_, TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+  expect(apply_patiently(*cluster_, test::in_source("/examples/postgres.yaml")));
   ASSERT_TRUE(ready());
   const Json ours = get(kube::kServices, "orders-rw");
   EXPECT_EQ(ours["spec"]["selector"],

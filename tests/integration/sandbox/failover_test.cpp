@@ -12,6 +12,7 @@
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -28,11 +29,11 @@ class FailoverTest : public testing::Test {
     if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0) GTEST_SKIP() << "PostgreSQL 15 is not installed";
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
-    expect(cluster_->apply_file(TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+    expect(cluster_->apply_file(test::in_source("/examples/postgres.yaml")));
     scenario_ = std::make_unique<Scenario>(*cluster_, progress_, kLink, std::stop_token{});
     expect(scenario_->wait_streaming(kStart));
     auto target = scenario_->writer_target(30s);

@@ -18,6 +18,7 @@
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -33,7 +34,7 @@ class HistoryTest : public testing::Test {
     if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0) GTEST_SKIP() << "PostgreSQL 15 is not installed";
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
@@ -53,13 +54,13 @@ class HistoryTest : public testing::Test {
 
   static void expect(const Status& status) { ASSERT_TRUE(status) << status.error().message; }
   void apply(const std::string& example) {
-    expect(apply_patiently(*cluster_, std::string(TWINSPAN_SOURCE_DIR "/examples/") + example));
+    expect(apply_patiently(*cluster_, test::in_source("/examples/") + example));
     expect(scenario_->wait_streaming(kSettles));
   }
   // The example without its FailoverPolicy.
   void apply_without_policy(const std::string& example) {
     std::stringstream all;
-    all << std::ifstream(std::string(TWINSPAN_SOURCE_DIR "/examples/") + example).rdbuf();
+    all << std::ifstream(test::in_source("/examples/") + example).rdbuf();
     const std::string path = cluster_->state() / "without-policy.yaml";
     std::ofstream out(path);
     for (std::string document, line; std::getline(all, line) || !document.empty(); line.clear()) {

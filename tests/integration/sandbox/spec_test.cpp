@@ -18,6 +18,7 @@
 #include "sandbox/demo/progress.hpp"
 #include "sandbox/demo/scenario.hpp"
 #include "sandbox/demo/writer.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::sandbox {
 namespace {
@@ -33,11 +34,11 @@ class SpecTest : public testing::Test {
     if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0) GTEST_SKIP() << "PostgreSQL 15 is not installed";
     log::configure(log::Level::kError, {{"component", "test"}});
     DemoOptions options;
-    options.crds = TWINSPAN_SOURCE_DIR "/crds";
+    options.crds = test::in_source("/crds");
     cluster_ = std::make_unique<DemoCluster>(options, clock_);
     expect(cluster_->start());
     expect(cluster_->start_operator());
-    expect(apply_patiently(*cluster_, TWINSPAN_SOURCE_DIR "/examples/postgres.yaml"));
+    expect(apply_patiently(*cluster_, test::in_source("/examples/postgres.yaml")));
     scenario_ = std::make_unique<Scenario>(*cluster_, progress_, kLink, std::stop_token{});
     expect(scenario_->wait_streaming(kStart));
     auto target = scenario_->writer_target(30s);
@@ -111,7 +112,7 @@ class SpecTest : public testing::Test {
     std::string folder;
     for (int i = 0; i < 5; ++i) std::getline(in, folder);
     const std::string command = fmt::format(
-        "setpriv --reuid=$(stat -c %u {0}) --regid=$(stat -c %g {0}) --clear-groups "
+        "cd / && setpriv --reuid=$(stat -c %u {0}) --regid=$(stat -c %g {0}) --clear-groups "
         "/usr/lib/postgresql/15/bin/psql -XAtq -h {1} -U postgres -d postgres -c \"{2}\" 2>&1",
         data, folder, sql);
     std::string out;

@@ -7,6 +7,7 @@
 #include "api/accepted.hpp"
 #include "api/validate.hpp"
 #include "manifest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::api {
 namespace {
@@ -109,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(All, BadManifest, testing::ValuesIn(test::bad_manifests
 TEST(BadManifests, AreAtLeastThirtyFive) { EXPECT_GE(test::bad_manifests().size(), 35u); }
 
 TEST(Examples, AreAcceptedAndCanBeReadAgainAsTheyWereAccepted) {
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::in_source("/examples"))) {
     std::vector<ReplicationLink> links;
     for (const Json& document : test::read_manifests(entry.path())) {
       if (document["kind"] == "ReplicationLink") {

@@ -6,6 +6,7 @@
 #include "api/accepted.hpp"
 #include "api/validate.hpp"
 #include "manifest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::api {
 namespace {
@@ -78,7 +79,7 @@ std::vector<Field> all_fields() {
 
 // Whatever the link and an endpoint say of a field, or leave out, it is as if all of it stood in the endpoint.
 TEST(ManagedDefaults, AreAsIfWrittenIntoEveryEndpoint) {
-  const Json crd = test::read_manifests(std::string(TWINSPAN_SOURCE_DIR) + "/crds/replicationlinks.yaml").front();
+  const Json crd = test::read_manifests(test::in_source("/crds/replicationlinks.yaml")).front();
   Json unknown = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["postgres"]
                     ["properties"]["managed"]["properties"];
   for (const Field& field : all_fields()) {

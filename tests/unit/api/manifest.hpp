@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::test {
 
@@ -50,8 +51,7 @@ inline std::vector<Json> read_manifests(const std::string& path) {
 // The files of tests/bad_manifests, by name.
 inline std::vector<std::filesystem::path> bad_manifests() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/tests/bad_manifests"))
+  for (const auto& entry : std::filesystem::directory_iterator(test::in_source("/tests/bad_manifests")))
     if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;

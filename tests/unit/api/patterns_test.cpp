@@ -6,6 +6,7 @@
 
 #include "api/quantity.hpp"
 #include "manifest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::api {
 namespace {
@@ -30,6 +31,11 @@ const std::vector<Matcher> kMatchers = {
     {"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$", is_log_position, "0aF/g", {"", "0/", "1234567", "1/2345678"}},
     {"^[1-9][0-9]{0,18}$", is_transaction_number, "019-a", {"", "123456789012345678"}},
     {"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", is_reason, "aZ0_,:-"},
+    {"^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9][-A-Za-z0-9._]*):[1-9][0-9]{0,4}$",
+     is_broker,
+     "aZ0:.[]-/1",
+     {"", "b:", "[", "[::1]", "b:1234"}},
+    {"^[A-Za-z0-9._-]*$", is_topic_part, "aZ0._-/: "},
 };
 
 // Every string of up to four characters of an alphabet that touches each class of the pattern, behind each start.
@@ -54,7 +60,7 @@ TEST(Patterns, AcceptWhatTheirRegularExpressionsAccept) {
 
 TEST(Patterns, OfTheSchemasAllHaveAMatcher) {
   for (const char* file : {"replicationlinks", "failoverpolicies"}) {
-    std::istringstream text(test::read_text(std::string(TWINSPAN_SOURCE_DIR) + "/crds/" + file + ".yaml"));
+    std::istringstream text(test::read_text(test::in_source("/crds/") + file + ".yaml"));
     for (std::string line; std::getline(text, line);) {
       const size_t at = line.find("pattern: ");
       if (at == std::string::npos) continue;

@@ -13,6 +13,7 @@ Endpoint endpoint(std::string name, std::optional<std::string> from = {}) {
           .site = {},
           .from = std::move(from),
           .postgres = PostgresEndpoint{ManagedPostgres{}, {}},
+          .kafka = {},
           .s3 = {}};
 }
 

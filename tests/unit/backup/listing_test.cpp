@@ -107,7 +107,8 @@ TEST(BackupListing, AListingThatIsNotWholeTellsOfNoLog) {
   const auto stored = stored_of(listing);
   ASSERT_TRUE(stored.wal);
   EXPECT_EQ((*stored.wal)[0], (WalRange{1, {2 * kSegmentBytes}, {6 * kSegmentBytes}, std::nullopt}));
-  EXPECT_EQ((*stored.wal)[1], (WalRange{1, {7 * kSegmentBytes}, {10 * kSegmentBytes}, listing.commit->at}));
+  EXPECT_EQ((*stored.wal)[1],
+            (WalRange{1, {7 * kSegmentBytes}, {10 * kSegmentBytes}, listing.commit->at, Position{8 * kSegmentBytes}}));
   listing.trouble = "more than …";
   EXPECT_FALSE(stored_of(listing).wal);
 }

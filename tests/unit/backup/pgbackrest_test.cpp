@@ -9,12 +9,13 @@
 
 #include "core/file.hpp"
 #include "core/json.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::backup {
 namespace {
 
 std::string answer(const std::string& name) {
-  return read_file(TWINSPAN_SOURCE_DIR "/tests/golden/pgbackrest/" + name + ".json").value_or("");
+  return read_file(test::in_source("/tests/golden/pgbackrest/") + name + ".json").value_or("");
 }
 
 TEST(PgBackRestInfo, IsReadAsBackups) {

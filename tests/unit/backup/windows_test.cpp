@@ -49,6 +49,30 @@ TEST(BackupWindows, BeginWhereABackupIsConsistentAndEndWithItsWal) {
   EXPECT_EQ(told(restorable({{}, {{wal(1, 0, 100, 5)}}, {line(1, 1)}})), "") << "WAL alone brings nothing back";
 }
 
+// Recovery to a moment stops at a commit after it. What a later backup says of when it ended is none, and neither is a
+// commit that the backup has already, of a clock that was ahead then.
+TEST(BackupWindows, EndAtACommitAtWhichRecoveryCanStop) {
+  const std::vector<BackupSet> backups = {backup("a", 1, 10, 20, 1), backup("b", 1, 80, 90, 7)};
+  EXPECT_EQ(told(restorable({backups, {{wal(1, 0, 100, 5)}}, {line(1, 1)}})), "1: 1..5 [20, 100)\n");
+  WalRange ahead = wal(1, 0, 100, 5);
+  ahead.seen = Position{16};
+  EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1)}, {{ahead}}, {line(1, 1)}})), "1: 1..1 [20, 100)\n");
+  ahead.seen = Position{32};
+  EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1)}, {{ahead}}, {line(1, 1)}})), "1: 1..5 [20, 100)\n");
+}
+
+TEST(BackupWindows, OneOfATimelineThatWasLeftBeforeItsEndIsOver) {
+  const Lineage lineage = {line(1, 1), line(2, 2, 1, 50)};
+  const auto window = [](Timeline timeline, uint64_t end) {
+    return Window{day(1), std::nullopt, timeline, {20}, {end}};
+  };
+  EXPECT_TRUE(goes_on(window(2, 60), lineage));
+  EXPECT_TRUE(goes_on(window(1, 50), lineage)) << "all of it is the newest one's, too";
+  EXPECT_FALSE(goes_on(window(1, 51), lineage));
+  EXPECT_FALSE(goes_on(window(3, 60), lineage));
+  EXPECT_FALSE(goes_on(window(1, 50), {}));
+}
+
 TEST(BackupWindows, WhatIsNotKnownIsNotClaimed) {
   const std::vector<BackupSet> backups = {backup("a", 1, 10, 20, 1), backup("b", 1, 50, 60, 3, {"gone"})};
   const Restorable unlisted = restorable({backups, std::nullopt, {line(1, 1)}});

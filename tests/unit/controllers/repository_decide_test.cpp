@@ -101,6 +101,20 @@ TEST(RepositoryDecide, WhereLogIsMissingAfterTheNewestBackupThePresentCantBeRest
             "there is another full backup: 00000001000000000000003D is not in the repository");
 }
 
+// It ended after the replica that was promoted had left its timeline: of what is written now nothing can be restored.
+TEST(RepositoryDecide, ABackupOfWhatAFailoverLostIsNoBeginning) {
+  World world;
+  world.backups.erase(world.backups.begin());
+  world.log = {{1, 3, 52}, {2, 50, 99}};
+  world.report.repository->lineage.push_back(
+      backup::line_of(backup::Line{{1}, 2, 1, {50 * backup::kSegmentBytes + 200}}));
+  world.report.repository->commit_log = backup::line_of(backup::SegmentRun{2, 98, 98});
+  EXPECT_EQ(world.said(),
+            "False LogMissing: from 2026-11-15 02:04 UTC can be restored, and nothing after it until there is another "
+            "full backup");
+  EXPECT_FALSE(world.status.windows[0].open);
+}
+
 TEST(RepositoryDecide, WithoutABackupOrWithNoneThatIsWholeNothingCanBeRestored) {
   World world;
   world.log = {{1, 60, 99}};

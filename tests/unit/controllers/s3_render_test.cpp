@@ -11,7 +11,7 @@ namespace {
 TEST(S3Render, EverythingOfItsOwn) {
   const S3Seen seen = s3_world();
   expect_golden("s3_objects", Json::array({render_s3_set(seen.link(), s3_render_config()),
-                                           render_s3_role(seen.link(), 1), render_s3_budget(seen.link()),
+                                           render_s3_role(seen.link(), 1), render_set_budget(seen.link()),
                                            render_lease(seen.link(), s3_lease_name(seen.link().metadata.name, 0))}));
 }
 

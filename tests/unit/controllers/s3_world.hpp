@@ -1,6 +1,7 @@
 // An S3 link in its settled state, for tests that change one thing of it.
 #pragma once
 #include "controllers/link/render.hpp"
+#include "controllers/link/render_set.hpp"
 #include "controllers/s3/s3_plan.hpp"
 #include "controllers/s3/s3_render.hpp"
 #include "controllers/s3/s3_status.hpp"
@@ -54,7 +55,7 @@ inline S3Seen s3_world(const Json& json = s3_link_json()) {
   common.account = rendered(render_account(*link));
   common.role = rendered(render_s3_role(*link, 1));
   common.binding = rendered(render_binding(*link));
-  common.budget = rendered(render_s3_budget(*link));
+  common.budget = rendered(render_set_budget(*link));
   common.lease = owned(Lease{}, "lease");
   seen.leases = {common.lease};
   EndpointSeen& worker = common.endpoints.emplace_back();

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/places.hpp"
+
 namespace twinspan {
 namespace {
 
@@ -348,7 +350,7 @@ TEST(FailoverDecision, TransitionTableIsTheGoldenOne) {
       table += fmt::format("  {:<10} {}\n", mode_name, text(decide(seen, rules)));
     }
   }
-  const std::string path = std::string(TWINSPAN_SOURCE_DIR) + "/tests/golden/failover_transitions.txt";
+  const std::string path = test::in_source("/tests/golden/failover_transitions.txt");
   if (std::getenv("TWINSPAN_UPDATE_GOLDEN")) std::ofstream(path) << table;
   std::stringstream golden;
   golden << std::ifstream(path).rdbuf();

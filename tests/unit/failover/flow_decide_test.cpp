@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "failover/flow/decide.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan {
 namespace {
@@ -499,7 +500,7 @@ TEST(FlowDecision, TransitionTableIsTheGoldenOne) {
       table += fmt::format("  {:<10} {}\n", name, text(decide(situation.seen, with)));
     }
   }
-  const std::string path = std::string(TWINSPAN_SOURCE_DIR) + "/tests/golden/flow_transitions.txt";
+  const std::string path = test::in_source("/tests/golden/flow_transitions.txt");
   if (std::getenv("TWINSPAN_UPDATE_GOLDEN")) std::ofstream(path) << table;
   std::stringstream golden;
   golden << std::ifstream(path).rdbuf();

@@ -5,20 +5,29 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <random>
+#include <set>
 
 #include "kafka/records.hpp"
 #include "unit/kafka_engine/model_cluster.hpp"
+#include "unit/kafka_engine/slow_rules.hpp"
 
 namespace twinspan::kafka_engine {
 namespace {
 
 constexpr int kPartitions = 2;
+constexpr int64_t kWall = 1700000000123;
+constexpr const char* kWallText = "2023-11-14T22:13:20.123Z";
 
 struct Faults {
   bool any = true;
   ModelMistakes source{}, target{};
+  // Records of every kind at the source, and these rules, or, where they are wrong in the lane, others in it.
+  std::optional<RecordRules> rules{}, rules_of_lane{};
+  std::optional<size_t> max_message_bytes{};  // at the target
+  std::optional<int64_t> bytes_per_second{}, transaction_records{}, partitions_at_once{};
 };
 
 class World {
@@ -28,6 +37,7 @@ class World {
     source_.mistakes = faults.source;
     target_.mistakes = faults.target;
     target_.transaction_timeout = 1500;
+    if (faults.max_message_bytes) target_.max_message_bytes = *faults.max_message_bytes;
     source_.create("t", kPartitions);
     target_.create("t", kPartitions);
     target_.create("state", 1);
@@ -43,6 +53,8 @@ class World {
     }
 
     for (const auto& [producer, open] : std::exchange(open_, {})) source_.end(producer, 0, "t", open, chance(2));
+    for (int p = 0; p < kPartitions && faults_.rules; ++p)
+      source_.append("t", p, of_any_kind());  // no cleaner takes away the last one
     for (int step = 0; step < 6000; ++step) {
       advance();
       if (lanes_.back().lane->at_end() && !target_.anything_open()) {
@@ -52,6 +64,11 @@ class World {
     }
     Lane& lane = *lanes_.back().lane;
     if (!lane.at_end()) return "it does not come to its end: " + lane.status().last_doubt;
+    for (const auto& [name, partition] : lane.status().partitions)
+      if (partition.halt) return "halted: " + partition.halt->message;
+    if (!limit_.empty()) return limit_;
+    status = lane.status();
+    if (faults_.rules) return compare_by_rules();
     for (int p = 0; p < kPartitions; ++p) {
       const auto read = source_.committed("t", p), written = target_.committed("t", p);
       if (read != written) {
@@ -68,9 +85,38 @@ class World {
     return {};
   }
 
-  int64_t carried = 0, begun_anew = 0;  // batches; doubts of lanes that were not killed
+  int64_t carried = 0, begun_anew = 0;  // batches, with rules records; doubts of lanes that were not killed
+  int64_t filtered = 0;
+  LaneStatus status;
 
  private:
+  // What became of each record that the source committed, by the slow model.
+  std::string compare_by_rules() {
+    for (int p = 0; p < kPartitions; ++p) {
+      std::vector<Row> expected, written;
+      for (const std::string& batch : source_.committed_batches("t", p))
+        for (const Row& row : rows_of(kafka::read_head(batch), batch)) {
+          auto became = by_rules(*faults_.rules, row, "t", p, kWallText);
+          filtered += !became;
+          if (became) expected.push_back(std::move(*became));
+        }
+      for (const std::string& batch : target_.committed_batches("t", p))
+        for (Row& row : rows_of(kafka::read_head(batch), batch)) written.push_back(std::move(row));
+      for (auto* rows : {&expected, &written})
+        for (Row& row : *rows) row.offset = 0;
+      size_t at = 0;
+      while (at < expected.size() && at < written.size() && expected[at] == written[at]) ++at;
+      if (expected != written)
+        return "partition " + std::to_string(p) + ": " + std::to_string(expected.size()) + " records expected, " +
+               std::to_string(written.size()) + " carried, the first other one " + std::to_string(at);
+      if (status.partitions.at({"t", p}).committed.offset != source_.stable("t", p))
+        return "the position is not the end";
+      carried += static_cast<int64_t>(expected.size());
+    }
+    for (const Running& one : lanes_) begun_anew += one.lane ? one.lane->status().begun_anew : 0;
+    return {};
+  }
+
   struct Running {
     std::unique_ptr<Lane> lane;
     int connection = 0;  // raised when a side is hung up
@@ -96,6 +142,11 @@ class World {
     settings.request_timeout = Time{400};
     settings.partition_fetch_bytes = 600;
     settings.transaction_bytes = 4000;
+    if (faults_.rules) settings.rules = faults_.rules_of_lane.value_or(*faults_.rules);
+    settings.wall = [] { return kWall; };
+    settings.bytes_per_second = faults_.bytes_per_second;
+    settings.transaction_records = faults_.transaction_records;
+    settings.partitions_at_once = faults_.partitions_at_once;
     lanes_.push_back({std::make_unique<Lane>(settings)});
   }
 
@@ -107,7 +158,8 @@ class World {
         builder.add({.time = now_, .key = "k", .value = std::to_string(written_++)});
       return builder.finish(producer);
     };
-    if (chance(3)) source_.append("t", partition, batch({.id = -1}));
+    if (chance(3)) source_.append("t", partition, faults_.rules ? of_any_kind() : batch({.id = -1}));
+    if (faults_.rules && chance(6)) source_.skip("t", partition, 1 + static_cast<int64_t>(random_() % 5));
     if (chance(4)) {
       if (open_.size() < 2) {
         const int64_t producer = 5 + static_cast<int64_t>(random_() % 3);
@@ -123,6 +175,23 @@ class World {
         open_.erase(one);
       }
     }
+  }
+
+  std::string of_any_kind() {
+    std::vector<Row> rows(1 + random_() % 5);
+    StoredShape shape{.codec = static_cast<int>(random_() % 5)};
+    shape.bits = std::array<int16_t, 4>{0, 0, 8, 64}[random_() % 4];
+    for (Row& row : rows) {
+      row.time = chance(9) ? -1 : now_ + static_cast<int64_t>(random_() % 100);
+      row.key = "k";
+      if (!chance(8)) row.value = std::to_string(written_) + one_of(random_, {" keep", " drop", " keep drop", ""});
+      row.headers = {{"n", std::to_string(written_++)}, {"region", chance(2) ? "west" : "east"}};
+      if (chance(4)) row.headers.emplace_back("region", std::nullopt);
+      shape.deltas.push_back(shape.last_delta);
+      shape.last_delta += 1 + (chance(3) ? static_cast<int>(random_() % 3) : 0);
+    }
+    --shape.last_delta;
+    return stored_batch(rows, shape);
   }
 
   void trouble() {
@@ -172,7 +241,9 @@ class World {
   void send(size_t at) {
     for (Ask& one : lanes_[at].lane->take()) {
       Call call{.lane = at, .ask = std::move(one)};
+      if (std::holds_alternative<kafka::EndTxnRequest>(call.ask.request)) records_ = 0;
       if (auto* produce = std::get_if<kafka::ProduceRequest>(&call.ask.request)) {
+        if (!faults_.any) look_at_limits(*produce);
         for (auto& topic : produce->topics)
           for (auto& row : topic.partitions) call.owned.emplace_back(row.records);
         size_t n = 0;
@@ -186,6 +257,36 @@ class World {
     }
   }
 
+  // Of one lane without faults.
+  void look_at_limits(const kafka::ProduceRequest& produce) {
+    std::set<int> partitions;
+    for (const auto& topic : produce.topics)
+      for (const auto& row : topic.partitions) {
+        if (topic.name != "t") continue;
+        partitions.insert(row.index);
+        if (first_sent_ < 0) first_sent_ = now_;
+        const auto allowed = static_cast<double>(faults_.bytes_per_second.value_or(0)) *
+                             (static_cast<double>(now_ - first_sent_) / 1000 + 0.1);
+        if (faults_.bytes_per_second && static_cast<double>(bytes_) > allowed)
+          limit_ =
+              "more bytes than allowed: " + std::to_string(bytes_) + " after " + std::to_string(now_ - first_sent_);
+        bytes_ += static_cast<int64_t>(row.records.size());
+        if (faults_.transaction_records && records_ >= *faults_.transaction_records)
+          limit_ = "more records in a transaction than allowed";
+        records_ += kafka::read_head(row.records).count;
+      }
+    if (!faults_.partitions_at_once || partitions.empty()) return;
+    for (const Call& call : calls_)
+      if (const auto* other = std::get_if<kafka::ProduceRequest>(&call.ask.request))
+        for (const auto& topic : other->topics)
+          for (const auto& row : topic.partitions)
+            if (topic.name == "t") partitions.insert(row.index);
+    if (static_cast<int64_t>(partitions.size()) > *faults_.partitions_at_once)
+      limit_ = "more partitions at once than allowed";
+  }
+
+  std::string limit_;  // that was not kept
+  int64_t bytes_ = 0, records_ = 0, first_sent_ = -1;
   std::mt19937 random_;
   ModelCluster source_, target_;
   Faults faults_;
@@ -222,6 +323,163 @@ TEST(Lane, CarriesEachRecordOnceAndInOrderThroughFaults_KF5) {
   EXPECT_GT(begun_anew, count) << "faults were few";
 }
 
+RecordRules some_rules(unsigned seed) {
+  std::mt19937 random(seed);
+  const auto half = [&] { return random() % 2 == 0; };
+  RecordRules rules{.source = "west"};
+  if (half()) rules.exclude_patterns = {"drop"};
+  if (half()) rules.include_patterns = {"keep", "1"};
+  if (random() % 4 == 0) rules.headers = {{"region", "west"}};
+  if (half()) rules.map_headers = {{"region", {{"west", "east"}}}};
+  if (half()) rules.remove_headers = {"n"};
+  if (half()) rules.add_headers = {{"place", "${source}/${topic}/${partition}/${offset}"}, {"at", "${now}"}};
+  rules.codec = static_cast<Codec>(random() % 6);
+  if (half()) rules.batch_records = 1 + static_cast<int32_t>(random() % 3);
+  return rules;
+}
+
+TEST(Lane, WithRulesWhatTheyKeepIsCarriedOnceAndInOrderWithoutFaults_KF3_KF4) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    World world(seed, {.any = false, .rules = seed < 5 ? RecordRules{} : some_rules(seed)});
+    ASSERT_EQ(world.run(), "") << "seed " << seed;
+    EXPECT_GT(world.carried, 10);
+    int64_t records = 0, filtered = 0, batches = 0, by_route = 0;
+    for (const auto& [name, partition] : world.status.partitions) {
+      records += partition.records;
+      filtered += partition.filtered;
+      batches += partition.batches;
+      by_route += partition.passed + partition.encoded;
+      EXPECT_LE(partition.encoded_records, partition.records);
+      EXPECT_GT(partition.encoded, 0);
+    }
+    EXPECT_EQ(records, world.carried);
+    EXPECT_EQ(filtered, world.filtered);
+    EXPECT_EQ(batches, by_route);
+  }
+}
+
+TEST(Lane, WithRulesWhatTheyKeepIsCarriedOnceAndInOrderThroughFaults_KF3_KF4) {
+  int64_t carried = 0, begun_anew = 0;
+  const unsigned count = seeds(200);
+  for (unsigned seed = 0; seed < count; ++seed) {
+    // A third of them into a target that takes less in one batch than the source did.
+    Faults faults{.rules = some_rules(seed)};
+    if (seed % 3 == 0) faults.max_message_bytes = 300;
+    World world(seed, faults);
+    ASSERT_EQ(world.run(), "") << "seed " << seed;
+    carried += world.carried;
+    begun_anew += world.begun_anew;
+  }
+  EXPECT_GT(carried, 30 * count);
+  EXPECT_GT(begun_anew, count) << "faults were few";
+}
+
+TEST(Lane, LimitsAreKept_KF7) {
+  for (unsigned seed = 0; seed < 10; ++seed) {
+    World slow(seed, {.any = false, .bytes_per_second = 20000});
+    EXPECT_EQ(slow.run(), "") << "seed " << seed;
+    World few(seed, {.any = false, .transaction_records = 5});
+    EXPECT_EQ(few.run(), "") << "seed " << seed;
+    World one(seed, {.any = false, .rules = RecordRules{}, .partitions_at_once = 1});
+    EXPECT_EQ(one.run(), "") << "seed " << seed;
+    World all(seed, {.rules = some_rules(seed), .bytes_per_second = 30000});
+    EXPECT_EQ(all.run(), "") << "seed " << seed;
+  }
+}
+
+// A record that the target does not take holds its partition there, and what lies before it in its batch is carried.
+TEST(Lane, ASingleRecordThatIsTooLargeHaltsBeforeIt_KF7) {
+  for (const int codec : {0, 3}) {
+    ModelCluster source("source", 1, 1), target("target", 1, 2);
+    target.max_message_bytes = 400;
+    source.create("t", 1);
+    target.create("t", 1);
+    target.create("state", 1);
+    std::string noise(1000, 'x');
+    std::mt19937 random(5);
+    for (char& one : noise) one = static_cast<char>(random());
+    std::vector<Row> rows(8, Row{.time = 5, .value = "small"});
+    rows[5].value = noise;
+    source.append("t", 0, stored_batch(rows, {.codec = codec, .deltas = {0, 1, 2, 3, 4, 5, 6, 7}, .last_delta = 7}));
+    LaneSettings settings{.partitions = {{{"t", 0}, "t"}},
+                          .transactional_id = "lane",
+                          .state_topic = "state",
+                          .holder = "one",
+                          .retry = Time{1},
+                          .retry_most = Time{2}};
+    Lane lane(settings);
+    for (int64_t now = 0; now < 3000 && !lane.at_end(); ++now) {
+      source.tick(now);
+      target.tick(now);
+      lane.tick(Time{now});
+      std::set<Side> hung_up;  // what was asked there looks at nothing any more
+      for (const Ask& one : lane.take()) {
+        if (hung_up.contains(one.side)) continue;
+        lane.answered(Time{now}, one.ticket,
+                      (one.side == Side::kSource ? source : target).handle(std::max(one.broker, 0), one.request));
+        for (const Side side : {Side::kSource, Side::kTarget})
+          if (lane.take_hang_up(side)) hung_up.insert(side);
+      }
+    }
+    ASSERT_TRUE(lane.at_end()) << lane.status().last_doubt;
+    const PartitionStatus& status = lane.status().partitions.at({"t", 0});
+    ASSERT_TRUE(status.halt);
+    EXPECT_EQ(status.halt->reason, Halt::Reason::kTooLarge);
+    EXPECT_EQ(status.halt->offset, 5);
+    EXPECT_EQ(status.committed.offset, 5);
+    EXPECT_EQ(status.records, 5);
+  }
+}
+
+// A topic that may not be read or written halts alone, and says so; the others are carried.
+TEST(Lane, ATopicWithoutARightHoldsNoOtherUp_KF1) {
+  ModelCluster source("source", 1, 1), target("target", 1, 2);
+  LaneSettings settings{
+      .transactional_id = "lane", .state_topic = "state", .holder = "one", .retry = Time{1}, .retry_most = Time{2}};
+  target.create("state", 1);
+  for (const char* topic : {"free", "unreadable", "unwritable"}) {
+    source.create(topic, 1);
+    target.create(topic, 1);
+    source.append(topic, 0,
+                  stored_batch({Row{.time = 5, .value = "one"}}, {.codec = 0, .deltas = {0}, .last_delta = 0}));
+    settings.partitions[{topic, 0}] = topic;
+  }
+  source.unreadable = {"unreadable"};
+  target.unwritable = {"unwritable"};
+  Lane lane(settings);
+  for (int64_t now = 0; now < 3000; ++now) {
+    source.tick(now);
+    target.tick(now);
+    lane.tick(Time{now});
+    std::set<Side> hung_up;
+    for (const Ask& one : lane.take()) {
+      if (hung_up.contains(one.side)) continue;
+      lane.answered(Time{now}, one.ticket,
+                    (one.side == Side::kSource ? source : target).handle(std::max(one.broker, 0), one.request));
+      for (const Side side : {Side::kSource, Side::kTarget})
+        if (lane.take_hang_up(side)) hung_up.insert(side);
+    }
+  }
+  EXPECT_EQ(lane.status().partitions.at({"free", 0}).committed.offset, 1) << lane.status().last_doubt;
+  for (const char* topic : {"unreadable", "unwritable"}) {
+    const PartitionStatus& status = lane.status().partitions.at({topic, 0});
+    ASSERT_TRUE(status.halt) << topic;
+    EXPECT_EQ(status.halt->reason, Halt::Reason::kRefused);
+    EXPECT_EQ(status.halt->offset, 0);
+    EXPECT_NE(status.halt->message.find("TOPIC_AUTHORIZATION_FAILED"), std::string::npos) << status.halt->message;
+  }
+  EXPECT_LT(lane.status().begun_anew, 5);
+}
+
+TEST(Lane, RulesThatAreWrongEndIt) {
+  LaneSettings settings{.partitions = {{{"t", 0}, "t"}}, .rules = {.include_patterns = {"("}}};
+  Lane lane(settings);
+  ASSERT_TRUE(lane.over());
+  EXPECT_NE(lane.failure()->message.find("includePatterns"), std::string::npos);
+  lane.tick(Time{5});
+  EXPECT_TRUE(lane.take().empty());
+}
+
 // A checker that finds nothing proves nothing.
 TEST(Lane, PlantedMistakesAreFound) {
   const auto found = [](const Faults& faults) {
@@ -229,6 +487,11 @@ TEST(Lane, PlantedMistakesAreFound) {
       if (World(seed, faults).run() != "") return true;
     return false;
   };
+  const RecordRules rules{.exclude_patterns = {"drop"}, .add_headers = {{"at", "${offset}"}}};
+  EXPECT_FALSE(found({.rules = rules}));
+  EXPECT_TRUE(found({.rules = rules, .rules_of_lane = RecordRules{.add_headers = rules.add_headers}})) << "no filter";
+  EXPECT_TRUE(found({.rules = rules, .rules_of_lane = RecordRules{.exclude_patterns = {"drop"}}})) << "no header";
+  EXPECT_TRUE(found({.target = {.state_end_early = true}, .rules = rules})) << "an old position is gone on from";
   EXPECT_TRUE(found({.source = {.aborted_untold = true}})) << "aborted records are carried";
   EXPECT_TRUE(found({.source = {.markers_hidden = true}})) << "a lag of one stays";
   EXPECT_TRUE(found({.target = {.commits_late_positions = true}})) << "a commit that was none";

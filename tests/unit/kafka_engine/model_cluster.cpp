@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kafka/codec.hpp"
 #include "kafka/crc32c.hpp"
 #include "kafka/records.hpp"
 
@@ -42,6 +43,10 @@ void ModelCluster::append(const std::string& topic, int partition, std::string b
   if (head.transactional() && !head.control()) one.open.emplace(head.producer_id, one.end);
   one.end += head.last_delta + 1;
   one.batches.push_back({head, std::move(batch)});
+}
+
+void ModelCluster::skip(const std::string& topic, int partition, int64_t offsets) {
+  find(topic, partition)->end += offsets;
 }
 
 void ModelCluster::marker(Log& one, int64_t producer, int16_t epoch, bool commit) {
@@ -112,7 +117,7 @@ bool ModelCluster::anything_open() const {
   });
 }
 
-std::vector<std::string> ModelCluster::committed(const std::string& topic, int partition) const {
+std::vector<std::string> ModelCluster::committed_batches(const std::string& topic, int partition) const {
   const Log& one = log(topic, partition);
   std::vector<std::string> rows;
   for (const Stored& batch : one.batches) {
@@ -121,9 +126,35 @@ std::vector<std::string> ModelCluster::committed(const std::string& topic, int p
                            return range.producer == batch.head.producer_id && range.first <= batch.head.base_offset &&
                                   batch.head.base_offset < range.marker;
                          });
-    if (!aborted) rows.push_back(batch.bytes.substr(27, 16) + batch.bytes.substr(57));
+    if (!aborted) rows.push_back(batch.bytes);
   }
   return rows;
+}
+
+std::vector<std::string> ModelCluster::committed(const std::string& topic, int partition) const {
+  std::vector<std::string> rows;
+  for (const std::string& batch : committed_batches(topic, partition))
+    rows.push_back(batch.substr(27, 16) + batch.substr(57));
+  return rows;
+}
+
+// Stricter than a broker, which corrects some of this without a word.
+bool ModelCluster::is_sound(const BatchHead& head, std::string_view batch) {
+  if (head.base_offset != 0 || (head.attributes & ~(7 | 16)) != 0 || head.count != head.last_delta + 1 ||
+      head.count == 0)
+    return false;
+  Unpacker unpacker;
+  std::string_view body;
+  if (unpacker.unpack(head.codec(), batch.substr(kBatchHeadBytes), 64 << 20, body) != Unpacker::Found::kDone)
+    return false;
+  Records records(head, body);
+  int32_t n = 0;
+  int64_t last = INT64_MIN;
+  while (const Record* record = records.next()) {
+    if (record->offset_delta != n++) return false;
+    last = std::max(last, record->time);
+  }
+  return !records.failed() && n == head.count && last == head.last_time;
 }
 
 ErrorCode ModelCluster::produce(int32_t broker, const std::string& topic, int partition, std::string_view records,
@@ -136,9 +167,8 @@ ErrorCode ModelCluster::produce(int32_t broker, const std::string& topic, int pa
   if (batches.next() != Batches::Found::kBatch || batches.bytes().size() != bytes.size()) return Error::kInvalidRecord;
   const BatchHead head = batches.head();
   if (!crc_is_right(bytes)) return Error::kCorruptMessage;
-  if (head.base_offset != 0 || head.control() || head.count != head.last_delta + 1 || head.count == 0 ||
-      head.log_append_time() || head.delete_horizon())
-    return Error::kInvalidRecord;
+  if (bytes.size() > max_message_bytes) return Error::kMessageTooLarge;
+  if (!is_sound(head, bytes)) return Error::kInvalidRecord;
   if (!head.transactional() || !txid) return Error::kInvalidTxnState;
   ProducerState& state = one->producers[head.producer_id];
   if (!mistakes.doubles_allowed) {
@@ -170,6 +200,8 @@ void ModelCluster::fetch(const FetchRequest& request, int32_t broker, Answer& an
       Log* const one = find(name, asked.index);
       if (!one) {
         got.error = Error::kUnknownTopicId;
+      } else if (unreadable.contains(name)) {
+        got.error = Error::kTopicAuthorizationFailed;
       } else if (one->leader != broker) {
         got.error = Error::kNotLeaderOrFollower;
       } else if (asked.offset > one->end || asked.offset < 0) {
@@ -258,8 +290,12 @@ Answer ModelCluster::handle(int32_t broker, const AnyRequest& request) {
   } else if (const auto* add = std::get_if<AddPartitionsToTxnRequest>(&request)) {
     Transaction& transaction = transactions_.at(add->transactional_id);
     Error error = Error::kNone;
+    const bool refused =
+        std::ranges::any_of(add->topics, [&](const auto& topic) { return unwritable.contains(topic.name); });
     if (broker != coordinator) {
       error = Error::kNotCoordinator;
+    } else if (refused) {
+      error = Error::kOperationNotAttempted;
     } else if (add->producer_id != transaction.producer || add->epoch != transaction.epoch) {
       error = Error::kProducerFenced;
     } else if (transaction.state == State::kCommitting || transaction.state == State::kAborting) {
@@ -274,7 +310,8 @@ Answer ModelCluster::handle(int32_t broker, const AnyRequest& request) {
     for (const auto& topic : add->topics) {
       auto& row = said.topics.emplace_back();
       row.name = topic.name;
-      for (const int32_t index : topic.partitions) row.partitions.push_back({.index = index, .error = error});
+      const Error own = unwritable.contains(topic.name) ? Error::kTopicAuthorizationFailed : error;
+      for (const int32_t index : topic.partitions) row.partitions.push_back({.index = index, .error = own});
     }
     answer.message = said;
   } else if (const auto* end = std::get_if<EndTxnRequest>(&request)) {

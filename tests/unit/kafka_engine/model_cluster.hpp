@@ -1,5 +1,6 @@
 // A cluster in memory for simulations, as strict as a real one where a lane depends on it: sequences, epochs,
-// transactions with markers that come late, the last stable offset, answers that begin early and end in a cut batch.
+// transactions with markers that come late, batches that say of themselves what is in them, the last stable offset,
+// answers that begin early and end in a cut batch.
 #pragma once
 #include <functional>
 #include <map>
@@ -28,10 +29,13 @@ class ModelCluster {
 
   ModelMistakes mistakes;
   int64_t transaction_timeout = 60000;
+  size_t max_message_bytes = 1 << 20;
+  std::set<std::string> unwritable, unreadable;  // topics that the lane's user has no right to
 
   void create(const std::string& topic, int partitions);
   // Of writers other than the lane. `aborted`: it was written in a transaction that is aborted later.
   void append(const std::string& topic, int partition, std::string batch);
+  void skip(const std::string& topic, int partition, int64_t offsets);  // of which the cleaner left nothing
   void end(int64_t producer, int16_t epoch, const std::string& topic, int partition, bool commit);
   void move_leaders();
   void tick(int64_t now);  // transactions that time out or get their markers
@@ -39,6 +43,7 @@ class ModelCluster {
 
   // What a read_committed consumer sees: of each batch what lies behind its head, and its times.
   std::vector<std::string> committed(const std::string& topic, int partition) const;
+  std::vector<std::string> committed_batches(const std::string& topic, int partition) const;
   int64_t stable(const std::string& topic, int partition) const;
   bool anything_open() const;
 
@@ -76,6 +81,7 @@ class ModelCluster {
     return topics_.at(topic).at(static_cast<size_t>(partition));
   }
   static int64_t stable_of(const Log& log);
+  static bool is_sound(const kafka::BatchHead& head, std::string_view batch);
   void begin_end(Transaction& transaction, bool commit, int16_t epoch);
   void marker(Log& log, int64_t producer, int16_t epoch, bool commit);
   Error produce(int32_t broker, const std::string& topic, int partition, std::string_view records,

@@ -49,8 +49,8 @@ TEST_F(LinkMetrics, FailoverPossibleIsAbsentWhileItIsNotKnown) {
 }
 
 TEST_F(LinkMetrics, NumbersThatTheStatusDoesNotSayYetCount) {
-  const Json endpoint = {
-      {"name", "west"}, {"role", "Replica"}, {"state", "Streaming"}, {"lagBytes", 5}, {"lagSeconds", 1.0}};
+  const Json endpoint = {{"name", "west"}, {"role", "Replica"}, {"state", "Streaming"},
+                         {"lagBytes", 5},  {"lagRecords", 9},   {"lagSeconds", 1.0}};
   cluster.wrote(kube::kReplicationLinks,
                 {{"apiVersion", "twinspan.dev/v1alpha1"},
                  {"kind", "ReplicationLink"},
@@ -59,6 +59,7 @@ TEST_F(LinkMetrics, NumbersThatTheStatusDoesNotSayYetCount) {
                  {"status", {{"endpoints", {endpoint}}}}});
   const std::string lag = R"(twinspan_replication_lag_bytes{namespace="shop",link="orders",endpoint="west"} )";
   EXPECT_TRUE(says(lag + "5")) << text();
+  EXPECT_TRUE(says(R"(twinspan_replication_lag_records{namespace="shop",link="orders",endpoint="west"} 9)")) << text();
   newer = [](const kube::Key&) {
     api::EndpointStatus row;
     row.name = "west";

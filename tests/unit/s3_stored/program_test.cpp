@@ -8,6 +8,7 @@
 #include "bodies.hpp"
 #include "core/file.hpp"
 #include "s3/digest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::s3 {
 namespace {
@@ -21,7 +22,7 @@ struct Program : testing::Test {
   void write(const std::string& name, std::string_view bytes) const { std::ofstream(folder + "/" + name) << bytes; }
   std::string read(const std::string& name) const { return read_file(folder + "/" + name).value_or("?"); }
   int run(const std::string& flags) const {
-    const std::string program = TWINSPAN_BINARY_DIR "/bin/twinspan-s3-open ";
+    const std::string program = test::in_build("/bin/twinspan-s3-open ");
     return std::system(("cd " + folder + " && " + program + flags + " <stored >plain 2>said").c_str());
   }
   const std::string folder;

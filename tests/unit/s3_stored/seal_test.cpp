@@ -7,6 +7,7 @@
 
 #include "bodies.hpp"
 #include "s3/digest.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::s3 {
 namespace {
@@ -31,7 +32,7 @@ std::string sealed(std::string_view content, size_t piece = 100'003) {
 }
 
 TEST(Seal, TheContainerIsWhatAnotherImplementationMakesOfIt) {
-  std::ifstream golden(TWINSPAN_SOURCE_DIR "/tests/golden/s3_sealed.txt");
+  std::ifstream golden(test::in_source("/tests/golden/s3_sealed.txt"));
   int cases = 0;
   for (std::string line; std::getline(golden, line);) {
     if (line.starts_with('#')) continue;

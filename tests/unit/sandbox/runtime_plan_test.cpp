@@ -2,8 +2,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "sandbox/runtime/endpoints.hpp"
+#include "sandbox/runtime/files.hpp"
 #include "sandbox/runtime/launch.hpp"
 #include "sandbox/runtime/probe.hpp"
 #include "sandbox/runtime/proxy.hpp"
@@ -29,6 +34,31 @@ TEST(RuntimeRewrite, ReplacesMountPathsAtBoundariesLongestFirst) {
   EXPECT_EQ(rewrite_paths("/etc/twinspan-other", mounts), "/etc/twinspan-other");
   EXPECT_EQ(rewrite_paths("--dir=/tmp:/tmp/x", mounts), "--dir=/s/tmp:/s/tmp/x");
   EXPECT_EQ(rewrite_paths("/var/tmp/x", mounts), "/var/tmp/x");
+}
+
+// A clone in root's home: pods run as somebody else.
+TEST(RuntimeImages, ProgramsWhereOthersMayNotGoArePlacedElsewhereWithThoseBesideThem) {
+  namespace fs = std::filesystem;
+  std::string folder = "/tmp/ts-programs-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);  // 0700
+  const fs::path home = folder + "/home/bin", open = folder + "-open", place = folder + "-state/programs";
+  fs::create_directories(home);
+  fs::create_directories(open);
+  fs::create_directories(place.parent_path());
+  for (const char* name : {"twinspan-worker", "twinspan-archive", "other"}) {
+    std::ofstream(home / name) << name;
+    std::ofstream(open / name) << name;
+  }
+  std::vector<ImageProgram> images{{"*worker*", (home / "twinspan-worker").string()},
+                                   {"*open*", (open / "twinspan-worker").string()},
+                                   {"*archive*", (home / "twinspan-archive").string()}};
+  ASSERT_TRUE(place_programs(images, place));
+  EXPECT_EQ(images[0].program, place / "twinspan-worker");
+  EXPECT_EQ(images[1].program, open / "twinspan-worker") << "it is not in the way";
+  EXPECT_EQ(images[2].program, place / "twinspan-archive");
+  EXPECT_TRUE(fs::exists(place / "twinspan-worker"));
+  EXPECT_FALSE(fs::exists(place / "other"));
+  for (const fs::path& one : {fs::path(folder), open, place.parent_path()}) fs::remove_all(one);
 }
 
 TEST(RuntimeImages, FirstMatchingPatternCountsAndExecIsThePathItself) {
@@ -77,6 +107,7 @@ TEST(RuntimeLaunch, CommandNamesTheImagesProgramOrAnother) {
   EXPECT_EQ(plan_launch(pod, container, {}, images, {}, none)->program, "/b/twinspan-worker");
   container["command"] = {"sh", "-c", "true"};
   EXPECT_THAT(plan_launch(pod, container, {}, images, {}, none)->program, testing::EndsWith("/sh"));
+  EXPECT_EQ(plan_launch(pod, container, {}, {{"*", "/bin/cat"}}, {}, none)->program, "/bin/sh") << "beside its own";
 }
 
 TEST(RuntimeLaunch, MissingSecretIsAnErrorThatMayPass) {

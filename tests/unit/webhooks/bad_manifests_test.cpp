@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "manifest_review.hpp"
+#include "tests/places.hpp"
 #include "webhooks/judge.hpp"
 
 namespace twinspan::webhooks {
@@ -74,7 +75,7 @@ TEST(BadManifestsAtAdmission, AreRefusedWithTheFieldNamed) {
 }
 
 TEST(ExamplesAtAdmission, AreAdmitted) {
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(TWINSPAN_SOURCE_DIR) + "/examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::in_source("/examples"))) {
     World world;
     for (Json document : test::read_manifests(entry.path())) {
       if (document["kind"] != "ReplicationLink" && document["kind"] != "FailoverPolicy") continue;

@@ -8,6 +8,7 @@
 
 #include "controllers/cluster/names.hpp"
 #include "manifest_review.hpp"
+#include "tests/places.hpp"
 
 namespace twinspan::webhooks {
 namespace {
@@ -17,7 +18,7 @@ using Edit = std::function<void(Json&)>;
 const Json& manifest(const std::string& file, const std::string& kind) {
   static std::map<std::string, std::vector<Json>> read;
   auto [found, first] = read.try_emplace(file);
-  if (first) found->second = test::read_manifests(std::string(TWINSPAN_SOURCE_DIR) + "/examples/" + file);
+  if (first) found->second = test::read_manifests(test::in_source("/examples/") + file);
   for (const Json& one : found->second)
     if (one["kind"] == kind) return one;
   throw std::runtime_error(file + " has no " + kind);

@@ -101,13 +101,15 @@ std::optional<PgBackRest> BackupKeeper::archive() const {
   return PgBackRest(c_.children, ready_->config, ready_->assignment.stanza);
 }
 
-// Of the archiver while it may store, and of nobody else.
+// Of the archiver while it may store, and of nobody else. Before its timeline is noted, what is stored under its number
+// may be another promotion's.
 std::optional<RepositoryKeeper::Turn> BackupKeeper::repository_turn() const {
   const Standing now = c_.standing();
   if (!now.desired || !now.desired->backup || !now.may_store || now.ending) return std::nullopt;
   const api::BackupAssignment& wanted = *now.desired->backup;
+  const auto entry = own_entry();
   MutexLock lock(mutex_);
-  if (wanted.archiver != now.desired->settings.endpoint || !ready_ || !ready_->there ||
+  if (wanted.archiver != now.desired->settings.endpoint || !ready_ || !ready_->there || !entry || noted_ != entry ||
       !same_place(ready_->assignment, wanted))
     return std::nullopt;
   return RepositoryKeeper::Turn{PgBackRest(c_.children, ready_->config, wanted.stanza), wanted.stanza,
