@@ -120,10 +120,15 @@ void check_topics(const KafkaSettings& settings, Errors& errors) {
                                                     "Twinspan's own topics"});
 }
 
+void check_groups(const KafkaGroups& groups, Errors& errors) {
+  if (groups.include.empty())
+    errors.push_back({"spec.kafka.groups.include", "is empty: name a group or a pattern at least"});
+  check_patterns(groups.include, "spec.kafka.groups.include", errors);
+  check_patterns(groups.exclude, "spec.kafka.groups.exclude", errors);
+}
+
 void check_settings(const KafkaSettings& settings, Errors& errors) {
-  if (!settings.groups.is_null())
-    errors.push_back(
-        {"spec.kafka.groups", "positions of consumer groups are not carried by this version, leave it out"});
+  if (settings.groups) check_groups(*settings.groups, errors);
   if (!settings.conflict.is_null())
     errors.push_back({"spec.kafka.conflict",
                       "means something where both sides are written, which this version does not support, leave it "

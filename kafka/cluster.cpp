@@ -74,6 +74,9 @@ void Cluster::learn(const AnyAnswer& answer) {
     for (const auto& broker : metadata->brokers) addresses_[broker.id] = {broker.host, broker.port};
   } else if (const auto* coordinator = std::get_if<FindCoordinatorResponse>(&answer)) {
     if (coordinator->error == ErrorCode::kNone) addresses_[coordinator->node] = {coordinator->host, coordinator->port};
+  } else if (const auto* many = std::get_if<FindCoordinatorsResponse>(&answer)) {
+    for (const auto& one : many->coordinators)
+      if (one.error == ErrorCode::kNone) addresses_[one.node] = {one.host, one.port};
   }
 }
 

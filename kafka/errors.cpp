@@ -15,6 +15,7 @@ std::string to_string(ErrorCode code) {
     case ErrorCode::kBrokerNotAvailable: return "BROKER_NOT_AVAILABLE";
     case ErrorCode::kReplicaNotAvailable: return "REPLICA_NOT_AVAILABLE";
     case ErrorCode::kMessageTooLarge: return "MESSAGE_TOO_LARGE";
+    case ErrorCode::kOffsetMetadataTooLarge: return "OFFSET_METADATA_TOO_LARGE";
     case ErrorCode::kNetworkException: return "NETWORK_EXCEPTION";
     case ErrorCode::kCoordinatorLoadInProgress: return "COORDINATOR_LOAD_IN_PROGRESS";
     case ErrorCode::kCoordinatorNotAvailable: return "COORDINATOR_NOT_AVAILABLE";
@@ -23,6 +24,10 @@ std::string to_string(ErrorCode code) {
     case ErrorCode::kRecordListTooLarge: return "RECORD_LIST_TOO_LARGE";
     case ErrorCode::kNotEnoughReplicas: return "NOT_ENOUGH_REPLICAS";
     case ErrorCode::kNotEnoughReplicasAfterAppend: return "NOT_ENOUGH_REPLICAS_AFTER_APPEND";
+    case ErrorCode::kIllegalGeneration: return "ILLEGAL_GENERATION";
+    case ErrorCode::kInvalidGroupId: return "INVALID_GROUP_ID";
+    case ErrorCode::kUnknownMemberId: return "UNKNOWN_MEMBER_ID";
+    case ErrorCode::kRebalanceInProgress: return "REBALANCE_IN_PROGRESS";
     case ErrorCode::kTopicAuthorizationFailed: return "TOPIC_AUTHORIZATION_FAILED";
     case ErrorCode::kGroupAuthorizationFailed: return "GROUP_AUTHORIZATION_FAILED";
     case ErrorCode::kClusterAuthorizationFailed: return "CLUSTER_AUTHORIZATION_FAILED";
@@ -51,15 +56,20 @@ std::string to_string(ErrorCode code) {
     case ErrorCode::kKafkaStorageError: return "KAFKA_STORAGE_ERROR";
     case ErrorCode::kSaslAuthenticationFailed: return "SASL_AUTHENTICATION_FAILED";
     case ErrorCode::kUnknownProducerId: return "UNKNOWN_PRODUCER_ID";
+    case ErrorCode::kGroupIdNotFound: return "GROUP_ID_NOT_FOUND";
     case ErrorCode::kFencedLeaderEpoch: return "FENCED_LEADER_EPOCH";
     case ErrorCode::kUnknownLeaderEpoch: return "UNKNOWN_LEADER_EPOCH";
     case ErrorCode::kUnsupportedCompressionType: return "UNSUPPORTED_COMPRESSION_TYPE";
     case ErrorCode::kOffsetNotAvailable: return "OFFSET_NOT_AVAILABLE";
-    case ErrorCode::kThrottlingQuotaExceeded: return "THROTTLING_QUOTA_EXCEEDED";
+    case ErrorCode::kFencedInstanceId: return "FENCED_INSTANCE_ID";
     case ErrorCode::kInvalidRecord: return "INVALID_RECORD";
+    case ErrorCode::kUnstableOffsetCommit: return "UNSTABLE_OFFSET_COMMIT";
+    case ErrorCode::kThrottlingQuotaExceeded: return "THROTTLING_QUOTA_EXCEEDED";
     case ErrorCode::kProducerFenced: return "PRODUCER_FENCED";
     case ErrorCode::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
     case ErrorCode::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
+    case ErrorCode::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";
+    case ErrorCode::kStaleMemberEpoch: return "STALE_MEMBER_EPOCH";
     case ErrorCode::kTransactionAbortable: return "TRANSACTION_ABORTABLE";
   }
   return "error " + std::to_string(static_cast<int>(code));

@@ -4,6 +4,7 @@
 
 #include "contract/rows.hpp"
 #include "controllers/cluster/condition_reasons.hpp"
+#include "controllers/kafka/kafka_groups.hpp"
 #include "controllers/link/verdict.hpp"
 
 namespace twinspan::controllers {
@@ -125,6 +126,9 @@ std::vector<api::Condition> kafka_conditions(const KafkaSeen& seen, const KafkaS
   conditions.set("Reconciling", reconciling_verdict(link, plan, ready, stalled));
   conditions.set("Stalled", stalled);
   if (!link.actionable) return conditions.take();
+  std::optional<Verdict> groups = groups_verdict(seen, said);
+  if (groups && seen.worker().member.pending()) keep_known(link, "GroupsInSync", *groups);
+  conditions.set("GroupsInSync", groups);
   conditions.set("LagWithinThreshold", judge.lag());
   conditions.set("PartitionsHalted", halted);
   conditions.set_paused();

@@ -1,4 +1,4 @@
-// Ready, Reconciling, Stalled, LagWithinThreshold, PartitionsHalted and Paused of a Kafka link. Pure.
+// Ready, Reconciling, Stalled, LagWithinThreshold, PartitionsHalted, GroupsInSync and Paused of a Kafka link. Pure.
 #pragma once
 #include <vector>
 

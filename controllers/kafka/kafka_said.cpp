@@ -13,25 +13,40 @@ namespace twinspan::controllers {
 namespace {
 
 // As the schema has it; what is cut gets one character more.
-constexpr size_t kTroubledMost = 20, kMessageMost = 999, kTopicMost = 254, kNamedMost = 3;
+constexpr size_t kTroubledMost = 20, kMessageMost = 999, kTopicMost = 254, kGroupMost = 254, kNamedMost = 3;
 constexpr std::string_view kPasses = "Waiting";  // the state of what has no leader at the moment
 // States of partitions that are not carried on until somebody has done something.
 constexpr std::string_view kHalted[] = {"Gap",     "Truncated", "Recreated", "TooLarge",  "OldFormat",
                                         "Corrupt", "Refused",   "Existing",  "TargetLost"};
 
+// The text that a schema bounds, and no more than 20 of a list.
+void bound(Json& troubled, const char* name, size_t name_most) {
+  if (!troubled.is_array()) return;
+  if (troubled.size() > kTroubledMost) troubled.erase(troubled.begin() + kTroubledMost, troubled.end());
+  for (Json& one : troubled) {
+    if (!one.is_object()) continue;
+    one[name] = one_line(text_of(one, name), name_most);
+    one["message"] = one_line(text_of(one, "message"), kMessageMost);
+  }
+}
+
 // As the status may have it: what its schema refuses would stop all work on the link.
 std::optional<api::KafkaStatus> kafka_status_of(Json said) {
   if (!said.is_object()) return std::nullopt;
-  if (Json& troubled = said["troubled"]; troubled.is_array()) {
-    if (troubled.size() > kTroubledMost) troubled.erase(troubled.begin() + kTroubledMost, troubled.end());
-    for (Json& one : troubled) {
-      if (!one.is_object()) continue;
-      one["topic"] = one_line(text_of(one, "topic"), kTopicMost);
-      one["message"] = one_line(text_of(one, "message"), kMessageMost);
-    }
-  }
+  bound(said["troubled"], "topic", kTopicMost);
+  if (const auto groups = said.find("groups"); groups != said.end() && groups->is_object())
+    bound((*groups)["troubled"], "group", kGroupMost);
   auto parsed = api::parse_kafka_status(said);
   return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
+}
+
+void hear_groups(const Json& details, KafkaSaid& said) {
+  for (const Json& one : member_of(member_of(member_of(details, "kafka"), "groups"), "troubled"))
+    said.groups_moved += text_of(one, "state") == "Moved";
+  const Json& more = member_of(details, "groups");
+  if (const Json& waiting = member_of(more, "waiting"); waiting.is_number_integer())
+    said.groups_waiting = waiting.get<int64_t>();
+  said.groups_wait = text_of(more, "trouble");
 }
 
 std::string described(const api::TroubledPartition& one) {
@@ -55,6 +70,7 @@ KafkaSaid said_by_worker(const KafkaSeen& seen) {
   for (const Json& one : member_of(details, "endpoints"))
     if (auto row = api::parse_endpoint_status(one)) said.endpoints.push_back(std::move(*row));
   said.kafka = kafka_status_of(member_of(details, "kafka"));
+  hear_groups(details, said);
   if (const Json& stalled = member_of(details, "stalled"); stalled.is_object()) {
     const std::string reason = text_of(stalled, "reason");
     said.stalled = {api::is_reason(reason) ? reason : "WorkerStalled", text_of(stalled, "message")};

@@ -14,6 +14,9 @@ struct KafkaSaid {
   std::string why_not{};                         // for people; where not heard
   std::vector<api::EndpointStatus> endpoints{};  // as it says
   std::optional<api::KafkaStatus> kafka{};
+  int64_t groups_moved = 0;    // at the target, by somebody else; among all, and not those of `kafka` alone
+  int64_t groups_waiting = 0;  // to be in sync, as records are carried
+  std::string groups_wait{};   // why the last look at groups was not whole; for people
   std::optional<std::pair<std::string, std::string>> stalled{};  // reason and message: it can't go on at all
 };
 

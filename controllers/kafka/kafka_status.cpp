@@ -4,6 +4,7 @@
 
 #include "controllers/cluster/names.hpp"
 #include "controllers/kafka/kafka_conditions.hpp"
+#include "controllers/kafka/kafka_groups.hpp"
 #include "controllers/kafka/kafka_said.hpp"
 #include "controllers/link/link_status.hpp"
 
@@ -47,6 +48,7 @@ api::LinkStatus next_kafka_status(const KafkaSeen& seen, const LinkPlan& plan) {
   const KafkaSaid said = said_by_worker(seen);
   status.endpoints = link.status.endpoints;
   status.kafka = said.kafka ? said.kafka : link.status.kafka;
+  if (status.kafka && !groups_may_stand(seen, said)) status.kafka->groups.reset();
   status.primary = link.status.primary;
   if (link.actionable) {
     status.primary = link.spec.source.name;

@@ -41,6 +41,15 @@ void shorten(std::optional<std::string>& message, Detail detail) {
     message = without_numbers(*message);
 }
 
+// What turns in them is a condition's word. Those that are active are left alone, and come and go with their members.
+void shorten(api::KafkaGroupsStatus& groups, Detail detail) {
+  auto troubled = std::move(groups.troubled);
+  groups = {};
+  if (detail == Detail::kStates) return;
+  for (api::TroubledGroup& one : troubled)
+    if (one.state != "Active") groups.troubled.push_back({one.group, one.state, without_numbers(one.message)});
+}
+
 api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
   status.assignment.reset();
   status.rehearsal.reset();
@@ -80,6 +89,7 @@ api::LinkStatus reduced(api::LinkStatus status, Detail detail) {
     kafka->records_per_second.reset();
     kafka->bytes_per_second.reset();
     if (detail == Detail::kStates) kafka->partitions_by_state.clear();
+    if (kafka->groups) shorten(*kafka->groups, detail);
     for (api::TroubledPartition& one : kafka->troubled) {
       one.offset.reset();
       one.message = detail == Detail::kStates ? "" : without_numbers(one.message);

@@ -205,9 +205,10 @@ Encoded Encoder::encode_within(const EncodeAsked& asked, std::string_view body, 
   Encoded encoded;
   bool changed = false;
   int64_t base = 0, last = -1;
+  std::vector<Run> runs;
   const auto finish = [&] {
     if (builder_.count() == 0) return;
-    Encoded::Batch made{.count = builder_.count(), .base = base, .next = last + 1};
+    Encoded::Batch made{.count = builder_.count(), .base = base, .next = last + 1, .runs = std::exchange(runs, {})};
     const size_t unpacked = builder_.body_bytes();
     made.bytes = builder_.finish({}, packer_, codec);
     if (asked.most_bytes && made.count > 1 && static_cast<int64_t>(made.bytes.size()) > *asked.most_bytes) {
@@ -252,6 +253,8 @@ Encoded Encoder::encode_within(const EncodeAsked& asked, std::string_view body, 
     }
     if (builder_.count() > 0 && (builder_.count() >= most_records || builder_.body_bytes() >= most_body)) finish();
     if (builder_.count() == 0) base = offset;
+    if (builder_.count() == 0 || offset != last + 1) runs.push_back({.source = offset, .target = builder_.count()});
+    ++runs.back().count;
     last = offset;
     builder_.add(*write);
   }

@@ -10,6 +10,7 @@
 
 #include "core/result.hpp"
 #include "engines/kafka/rules.hpp"
+#include "engines/kafka/state.hpp"
 #include "kafka/batch.hpp"
 #include "kafka/codec.hpp"
 #include "kafka/records.hpp"
@@ -43,6 +44,7 @@ struct Encoded {
     std::string bytes;  // without a producer: kafka::mark() gives it one
     int32_t count = 0;
     int64_t base = 0, next = 0;  // at the source: its first record's offset, and the one after its last record
+    std::vector<Run> runs{};     // its records; `target` counts from its first one
   };
   Outcome outcome = Outcome::kMade;
   std::string why{};             // for people, where nothing was made

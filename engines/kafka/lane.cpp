@@ -21,10 +21,20 @@ std::string_view to_string(Halt::Reason reason) {
   return "";
 }
 
-Lane::Lane(LaneSettings settings) : settings_(std::move(settings)) {
+bool makes_offsets_others(Halt::Reason reason) {
+  return reason == Halt::Reason::kRecreated || reason == Halt::Reason::kTruncated ||
+         reason == Halt::Reason::kExisting || reason == Halt::Reason::kTargetLost;
+}
+
+Lane::Lane(LaneSettings settings)
+    : settings_(std::move(settings)),
+      own_book_(settings_.book ? nullptr : std::make_unique<OffsetBook>()),
+      book_(settings_.book ? settings_.book : own_book_.get()),
+      state_batch_bytes_(settings_.state_batch_bytes) {
   for (const auto& [name, target] : settings_.partitions) {
     partitions_[name].target_topic = target;
     status_.partitions[name];
+    book_->withhold(name);  // a lane before this one may have carried into another topic of that name
   }
   auto made = Encoder::make(settings_.rules, static_cast<size_t>(settings_.unpacked_bytes));
   if (made) {
@@ -76,7 +86,8 @@ void Lane::begin_anew(const std::string& doubt) {
     partition.sequence = 0;
     partition.dirty = partition.placed = partition.target_exact = false;
     partition.sent = {};
-    partition.not_before = now_;
+    partition.fresh.clear();
+    partition.not_before = std::max(now_, partition.rests_until);
     partition.source_start.reset();
     partition.target_end.reset();
   }
@@ -95,6 +106,7 @@ void Lane::end_with(Error error) {
 
 void Lane::halt(const PartitionName& name, Halt::Reason reason, int64_t offset, std::string message) {
   Partition& partition = partitions_.at(name);
+  if (makes_offsets_others(reason)) book_->withhold(name);
   if (partition.halt && partition.halt->offset <= offset) return;
   partition.halt = Halt{reason, offset, std::move(message)};
   status_.partitions.at(name).halt = partition.halt;

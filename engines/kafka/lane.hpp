@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engines/kafka/encoder.hpp"
+#include "engines/kafka/offsets.hpp"
 #include "engines/kafka/route.hpp"
 #include "engines/kafka/rules.hpp"
 #include "engines/kafka/state.hpp"
@@ -46,6 +47,10 @@ struct LaneSettings {
   int produces_at_once = 4;            // for each broker
   int64_t unpacked_bytes = 256 << 20;  // what a batch that is encoded anew may grow to
   RecordRules rules{};
+  // What was committed where is told to; it outlives the lane. nullptr: the lane keeps one of its own.
+  OffsetBook* book = nullptr;
+  size_t history_bytes = 32 << 20;       // of the runs of all partitions, above which the oldest ones are forgotten
+  size_t state_batch_bytes = 256 << 10;  // of the state in one batch, at most
   // Milliseconds since 1970, for ${now}. Nothing is decided by it.
   std::function<int64_t()> wall = [] {
     return std::chrono::duration_cast<Time>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -72,6 +77,8 @@ struct Halt {
   std::string message{};
 };
 std::string_view to_string(Halt::Reason reason);
+// Whether records may lie at other offsets now than where they were carried from and to.
+bool makes_offsets_others(Halt::Reason reason);
 
 struct PartitionStatus {
   Position committed{};
@@ -82,6 +89,7 @@ struct PartitionStatus {
   int64_t encoded_records = 0;                               // of `records`
   int64_t filtered = 0;                                      // records that the rules left out
   int64_t foreign = 0;  // offsets that others took at the target since the beginning
+  std::string waits{};  // what the target said, where it takes nothing of this partition at the moment
 
   void add(const PartitionStatus& other);  // its counts
 };
@@ -142,6 +150,7 @@ class Lane {
     int32_t count = 0;
     bool encoded = false;
     int64_t filtered = 0;
+    std::vector<Run> runs{};  // where it is encoded: `target` counts from its first record
     std::span<char> bytes{};
     std::shared_ptr<std::string> owner{};
   };
@@ -175,9 +184,13 @@ class Lane {
     int32_t sequence = 0;
     int64_t target_next = 0;
     bool target_exact = false;  // and not just a lower bound
+    std::vector<Run> fresh;     // of this transaction, acknowledged
     std::optional<Halt> halt;
     Time not_before{0};
     int suspicions = 0, corrupt = 0;  // in a row, of what has to be seen again before it is believed
+    // In a row, of what passes by itself; it is left out until then, and holds no other up.
+    int not_taken = 0;
+    Time rests_until{0};
     // Of a batch with several records, in bytes: what the target took at most, and what is made smaller from then on
     // that it refused one.
     int64_t taken_bytes = 0;
@@ -193,6 +206,8 @@ class Lane {
     Time add_not_before{0};
     int64_t bytes = 0, records = 0;
     std::map<PartitionName, PartitionState> writes;  // what the state says once it is committed
+    std::vector<PageName> forgets;                   // pages that it has no more then
+    std::deque<std::string> state_batches;           // that are not sent yet
   };
 
   // lane.cpp
@@ -223,6 +238,7 @@ class Lane {
   void heard_source_starts(const kafka::ListOffsetsResponse& answer);
   void ask_offsets(Purpose purpose, Side side, int64_t timestamp, const std::vector<PartitionName>& which);
   bool placed_by(const PartitionName& name, Partition& partition);
+  bool remember(const PartitionName& name, const Partition& partition);
 
   // lane_source.cpp
   void fetch();
@@ -247,15 +263,26 @@ class Lane {
   void heard_produced(Pending& asked, const kafka::ProduceResponse& answer);
   void too_large(const PartitionName& name, const Item& item, const std::string& why);
   void refused(const PartitionName& name, const Item& item, kafka::ErrorCode error, const std::string& message);
+  void skip_empty(Partition& partition);
+
+  // lane_state.cpp
   void write_state();
+  void send_state();
+  struct StateRecord {
+    std::string key;
+    std::optional<std::string> value;  // nullopt: it has this key no more
+  };
+  void add_pages(const PartitionName& name, Partition& partition, std::vector<StateRecord>& records) const;
   void heard_state_produced(const kafka::ProduceResponse& answer);
   void end_transaction();
   void heard_end(const kafka::EndTxnResponse& answer);
   void committed();
-  void skip_empty(Partition& partition);
 
   LaneSettings settings_;
   std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<OffsetBook> own_book_;
+  OffsetBook* book_;
+  size_t state_batch_bytes_;
   double allowance_ = 0;  // bytes that may be sent now; below 0: they were sent already
   Time allowed_at_{0};
   PartitionName served_;  // the last one of which something was sent

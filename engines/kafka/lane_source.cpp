@@ -180,6 +180,7 @@ bool Lane::encode(const PartitionName& name, Partition& partition, const kafka::
                                          .base = made.base,
                                          .count = made.count,
                                          .encoded = true,
+                                         .runs = std::move(made.runs),
                                          .owner = std::make_shared<std::string>(std::move(made.bytes))});
     item.bytes = *item.owner;
   }

@@ -235,6 +235,7 @@ void Lane::place() {
     return ask_offsets(Purpose::kSourceStarts, Side::kSource, at_end ? -1 : -2, without);
   for (auto& [name, partition] : partitions_)
     if (!placed_by(name, partition)) return;
+  state_.clear();
   claiming_ = true;
   phase_ = Phase::kFollowing;
   status_.following = true;
@@ -275,9 +276,30 @@ bool Lane::placed_by(const PartitionName& name, Partition& partition) {
     partition.dirty = !partition.halt;
   }
   partition.placed = true;
+  if (!remember(name, partition)) return false;
   partition.staged = partition.fetch_at = partition.committed.position;
   partition.target_next = partition.committed.target_next;
   status_.partitions.at(name).committed = partition.committed.position;
+  return true;
+}
+
+// Where the records are that were carried. False: what is stored cannot be read.
+bool Lane::remember(const PartitionName& name, const Partition& partition) {
+  std::map<int64_t, const std::string*> pages;
+  const std::string begin = page_key(name, 0);
+  const std::string prefix = begin.substr(0, begin.size() - 1);
+  for (auto at = state_.lower_bound(prefix); at != state_.end() && at->first.starts_with(prefix); ++at)
+    if (const auto page = parse_page_key(at->first)) pages.emplace(page->page, &at->second);
+  OffsetHistory history;
+  for (const auto& [number, value] : pages)
+    if (const auto added = history.add_page(number, *value); !added) {
+      end_with({Code::kInvalid,
+                fmt::format("{}: {}: {}", settings_.state_topic, page_key(name, number), added.error().message),
+                false});
+      return false;
+    }
+  book_->begin(name, std::move(history), partition.committed.target_next);
+  if (partition.halt && makes_offsets_others(partition.halt->reason)) book_->withhold(name);
   return true;
 }
 

@@ -13,9 +13,9 @@ using kafka::ErrorCode;
 namespace {
 
 constexpr int64_t kProduceBytes = 8 << 20;  // of a request, unless one batch is larger
-constexpr int kCommitShare = 10;            // commits take this part of the time at most
 constexpr int kSeenBeforeBelieved = 3;
 constexpr double kBurstSeconds = 0.1;  // of the bytes of a second, at once
+constexpr int kRestDoublings = 4;
 
 std::string may_not_write(const std::string& topic) {
   return fmt::format("the target's topic {} may not be written: TOPIC_AUTHORIZATION_FAILED; give the link's user Write",
@@ -224,7 +224,8 @@ void Lane::heard_produced(Pending& asked, const kafka::ProduceResponse& answer) 
         continue;
       }
       buffered_ -= static_cast<int64_t>(item.bytes.size());
-      partition.corrupt = 0;
+      partition.corrupt = partition.not_taken = 0;
+      status_.partitions.at(name).waits.clear();
       if (item.count > 1)
         partition.taken_bytes = std::max(partition.taken_bytes, static_cast<int64_t>(item.bytes.size()));
       if (got.base_offset < partition.target_next) {
@@ -234,6 +235,12 @@ void Lane::heard_produced(Pending& asked, const kafka::ProduceResponse& answer) 
         doubt = fmt::format("target: {}/{} has lost records", topic.name, got.index);
       } else if (partition.target_exact) {
         status_.partitions.at(name).foreign += got.base_offset - partition.target_next;
+      }
+      if (item.runs.empty()) {
+        partition.fresh.push_back({item.base, got.base_offset, item.count});
+      } else {
+        for (const Run& run : item.runs)
+          partition.fresh.push_back({run.source, got.base_offset + run.target, run.count});
       }
       partition.target_next = got.base_offset + item.count;
       partition.target_exact = true;
@@ -272,83 +279,15 @@ void Lane::refused(const PartitionName& name, const Item& item, ErrorCode error,
       if (++partitions_.at(name).corrupt >= kSeenBeforeBelieved)
         halt(name, Halt::Reason::kCorrupt, item.base, fmt::format("the batch at {}: {}", item.base, why));
       return;
+    case ErrorCode::kNotEnoughReplicas:
+    case ErrorCode::kNotEnoughReplicasAfterAppend: {
+      Partition& partition = partitions_.at(name);
+      partition.rests_until = now_ + settings_.retry_most * (1 << std::min(partition.not_taken++, kRestDoublings));
+      status_.partitions.at(name).waits = why;
+      return;
+    }
     default: return;
   }
-}
-
-void Lane::write_state() {
-  kafka::BatchBuilder batch;
-  if (claiming_) batch.add({.key = kHolderKey, .value = settings_.holder});
-  for (auto& [name, partition] : partitions_) {
-    const bool touched = transaction_.added.contains(name);
-    if (!partition.dirty && !touched && partition.staged == partition.committed.position) continue;
-    // The commit takes one offset of every partition that it touched (W11).
-    const PartitionState state{partition.source_id, partition.target_id, partition.staged,
-                               partition.target_next + (touched ? 1 : 0)};
-    transaction_.writes.emplace(name, state);
-    const std::string key = state_key(name), value = encode_state(state);
-    batch.add({.key = key, .value = value});
-  }
-  const int32_t count = batch.count();
-  if (count == 0) return end_transaction();  // a batch without records is refused
-  state_batch_ =
-      batch.finish({.id = producer_id_, .epoch = producer_epoch_, .sequence = state_sequence_, .transactional = true});
-  state_sequence_ = kafka::sequence_after(state_sequence_, count);
-  kafka::ProduceRequest request{.transactional_id = settings_.transactional_id};
-  request.topics.push_back({.name = settings_.state_topic, .partitions = {{.index = 0, .records = state_batch_}}});
-  transaction_.state = Transaction::State::kState;
-  ask(Purpose::kStateProduce, Side::kTarget, state_leader_, std::move(request));
-}
-
-void Lane::heard_state_produced(const kafka::ProduceResponse& answer) {
-  if (answer.topics.size() != 1 || answer.topics[0].partitions.size() != 1)
-    return begin_anew("target: an answer about other partitions");
-  if (const ErrorCode error = answer.topics[0].partitions[0].error; error != ErrorCode::kNone)
-    return begin_anew("target: state: " + to_string(error));
-  end_transaction();
-}
-
-void Lane::end_transaction() {
-  transaction_.state = Transaction::State::kEnding;
-  ask(Purpose::kEnd, Side::kTarget, coordinator_,
-      kafka::EndTxnRequest{.transactional_id = settings_.transactional_id,
-                           .producer_id = producer_id_,
-                           .epoch = producer_epoch_,
-                           .committed = true});
-}
-
-void Lane::heard_end(const kafka::EndTxnResponse& answer) {
-  if (answer.error != ErrorCode::kNone) return begin_anew("target: EndTxn: " + to_string(answer.error));
-  committed();
-}
-
-void Lane::committed() {
-  for (const auto& [name, state] : transaction_.writes) {
-    Partition& partition = partitions_.at(name);
-    partition.committed = state;
-    partition.target_next = state.target_next;
-    partition.dirty = false;
-    PartitionStatus& said = status_.partitions.at(name);
-    said.committed = state.position;
-    const Counts sent = std::exchange(partition.sent, {});
-    said.records += sent.records;
-    said.batches += sent.batches;
-    said.bytes += sent.bytes;
-    said.encoded += sent.encoded;
-    said.encoded_records += sent.encoded_records;
-    said.passed += sent.batches - sent.encoded;
-    said.filtered += sent.filtered;
-  }
-  ++status_.commits;
-  last_commit_ = now_;
-  commit_not_before_ = now_ + (kCommitShare - 1) * (now_ - transaction_.closing);
-  backoff_ = Time{0};
-  if (std::exchange(claiming_, false)) {
-    established_ = true;
-    commit_not_before_ = now_;
-    last_commit_ = now_ - settings_.checkpoint;
-  }
-  transaction_ = {};
 }
 
 }  // namespace twinspan::kafka_engine

@@ -23,6 +23,12 @@ struct PartitionName {
   auto operator<=>(const PartitionName&) const = default;
 };
 
+// Records source … source + count - 1 are at target … target + count - 1.
+struct Run {
+  int64_t source = 0, target = 0, count = 0;
+  bool operator==(const Run&) const = default;
+};
+
 struct PartitionState {
   kafka::Uuid source_topic{}, target_topic{};  // a topic that was made anew has another id
   Position position;

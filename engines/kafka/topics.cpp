@@ -235,7 +235,11 @@ std::expected<PreparedTopics, Unanswered> prepare_topics(kafka::Cluster& source,
                                     wish.state_topic)};
       return out;
     }
-    const Configs compacted{{"cleanup.policy", "compact"}, {"compression.type", "producer"}};
+    // Whoever begins reads all of it.
+    const Configs compacted{{"cleanup.policy", "compact"},
+                            {"compression.type", "producer"},
+                            {"segment.bytes", "16777216"},
+                            {"min.cleanable.dirty.ratio", "0.1"}};
     auto made = create(making, {{"", wish.state_topic, 1}}, {{wish.state_topic, compacted}});
     if (!made) return silent(Side::kTarget, made.error());
     const Made& one = (*made)[wish.state_topic];

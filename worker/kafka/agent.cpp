@@ -53,6 +53,7 @@ Agent::Agent(Options options, const kube::Config& config, const Clock& clock)
       links_(client_, kube::kReplicationLinks, worker::only({options_.ns, options_.link}), worker::read_obeyed),
       topics_(clock, [this] { changed_.raise(); }),
       carrier_(instance_, clock, [this] { changed_.raise(); }),
+      groups_(clock, carrier_.book(), [this] { changed_.raise(); }),
       servers_(
           worker::servers_config(options_, options_.tls_dir), board_,
           [this] {
@@ -100,12 +101,13 @@ std::map<engine::PartitionName, std::string> Agent::carried_now(const engine::Pr
   return partitions;
 }
 
-void Agent::carry_nothing() {
+std::nullopt_t Agent::carry_nothing() {
   topics_.want(std::nullopt);
   carrier_.want(std::nullopt);
+  return std::nullopt;
 }
 
-void Agent::carry(const api::ReplicationLink& link, ReportInput& input) {
+std::optional<GroupOrder> Agent::carry(const api::ReplicationLink& link, ReportInput& input) {
   auto spec = carry_spec_of(link);
   if (!spec) {
     input.stall = engine::Stall{"SpecRefused", spec.error().message};
@@ -122,7 +124,7 @@ void Agent::carry(const api::ReplicationLink& link, ReportInput& input) {
     if (owner == PodOwner::kAnothers) ended_ = true;
     owner_known_ = owner == PodOwner::kOurs;
     input.waits = "whether this pod is still the link's is asked";
-    if (!owner_known_) return;
+    if (!owner_known_) return std::nullopt;
   }
   TopicOrder order{*source,
                    *target,
@@ -143,16 +145,25 @@ void Agent::carry(const api::ReplicationLink& link, ReportInput& input) {
   // Whoever was thrown out is not let in again by another order, only by another attempt.
   if (carrier->ended && carrier->ended->code == Code::kConflict &&
       carrier->order->attempt == second_thoughts_.attempt())
-    return;
+    return std::nullopt;
   const auto& prepared = input.topics.prepared;
-  if (!prepared) return carrier_.want(std::nullopt);
+  if (!prepared) {
+    carrier_.want(std::nullopt);
+    return std::nullopt;
+  }
   if (prepared->stall) {
     input.stall = prepared->stall;
     carried_out_ = link.metadata.generation;
-    return carrier_.want(std::nullopt);
+    carrier_.want(std::nullopt);
+    return std::nullopt;
   }
-  carrier_.want(LaneOrder{std::move(*spec), std::move(*source), std::move(*target), carried_now(*prepared),
-                          second_thoughts_.attempt(), prepared->remade});
+  LaneOrder lane{std::move(*spec),       std::move(*source),         std::move(*target),
+                 carried_now(*prepared), second_thoughts_.attempt(), prepared->remade};
+  std::optional<GroupOrder> groups;
+  if (link.spec.kafka.groups && carrier->running && carrier->lane.following && *carrier->order == lane)
+    groups = GroupOrder{lane.source, lane.target, *link.spec.kafka.groups, full_name(lane.spec), lane.partitions};
+  carrier_.want(std::move(lane));
+  return groups;
 }
 
 void Agent::measure(ReportInput& input) {
@@ -199,13 +210,19 @@ void Agent::turn() {
     carried_out_ = 0;
   }
   ReportInput input;
+  std::optional<GroupOrder> groups;
   input.instance = instance_;
   input.address = options_.address;
   if (link && obeyed_ && !obeyed_->spec.paused && !link->metadata.deleting()) {
-    carry(*obeyed_, input);
+    groups = carry(*obeyed_, input);
   } else {
     carry_nothing();
     if (obeyed_ && carrier_.idle()) carried_out_ = obeyed_->metadata.generation;
+  }
+  groups_.want(groups);
+  if (obeyed_ && obeyed_->spec.kafka.groups) {
+    input.groups.emplace();
+    if (const auto look = groups_.look(); look->order == groups) input.groups = *look;
   }
   input.generation = carried_out_;
   input.link = link && obeyed_ ? obeyed_.get() : nullptr;
@@ -243,6 +260,7 @@ int Agent::run() {
   if (ended_)
     log::error("this pod is the link's no more: another one of its name took its place",
                {{"pod", options_.pod_name}, {"uid", options_.pod_uid}});
+  groups_.stop();
   carrier_.stop();
   topics_.stop();
   links_.stop();

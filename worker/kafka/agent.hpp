@@ -9,6 +9,7 @@
 #include "kube/client.hpp"
 #include "kube/informer.hpp"
 #include "worker/kafka/carrier.hpp"
+#include "worker/kafka/group_keeper.hpp"
 #include "worker/kafka/lag_clock.hpp"
 #include "worker/kafka/options.hpp"
 #include "worker/kafka/rate_meter.hpp"
@@ -30,8 +31,9 @@ class Agent {
  private:
   std::shared_ptr<const api::ReplicationLink> link() const;
   PodOwner ask_owner();
-  void carry(const api::ReplicationLink& link, ReportInput& input);
-  void carry_nothing();
+  // Which groups' positions are to be carried now: none before the lane follows.
+  std::optional<GroupOrder> carry(const api::ReplicationLink& link, ReportInput& input);
+  std::nullopt_t carry_nothing();
   std::map<kafka_engine::PartitionName, std::string> carried_now(const kafka_engine::PreparedTopics& prepared) const;
   void measure(ReportInput& input);
   void turn();
@@ -49,6 +51,7 @@ class Agent {
   kube::Informer<api::ReplicationLink> links_;
   TopicKeeper topics_;
   Carrier carrier_;
+  GroupKeeper groups_;
   SecondThoughts second_thoughts_;
   LagClock lag_clock_;
   RateMeter rate_meter_;

@@ -89,6 +89,7 @@ void Carrier::carry(const std::shared_ptr<const LaneOrder>& order, const std::st
   }
   settings->partitions = order->partitions;
   settings->holder = order->spec.uid + "/" + holder_;
+  settings->book = &book_;
   engine::DriverOptions options{.source = *source, .target = *target, .lane = std::move(*settings)};
   options.tell = [&](const engine::DriverReport& said) {
     look.lane = said.lane;

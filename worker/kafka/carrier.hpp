@@ -43,6 +43,8 @@ class Carrier {
   void want(std::optional<LaneOrder> order);
   std::shared_ptr<const CarrierLook> look() const;  // any thread; never null
   bool idle() const;                                // nothing is carried, and nothing is wanted to be
+  // Where records are that were carried; of a partition that is carried no more, where they were. Any thread.
+  const kafka_engine::OffsetBook& book() const { return book_; }
   void stop();
 
  private:
@@ -53,6 +55,7 @@ class Carrier {
   const std::string holder_;
   const Clock& clock_;
   const std::function<void()> on_news_;
+  kafka_engine::OffsetBook book_;
   Signal changed_;
   mutable Mutex mutex_;
   std::shared_ptr<const LaneOrder> wanted_ GUARDED_BY(mutex_);

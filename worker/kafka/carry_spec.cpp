@@ -63,6 +63,7 @@ Result<CarrySpec> carry_spec_of(const api::ReplicationLink& link) {
   spec.settings.node_selector.clear();
   spec.settings.tolerations.clear();
   spec.settings.topology_spread_constraints.clear();
+  spec.settings.groups.reset();
   return spec;
 }
 

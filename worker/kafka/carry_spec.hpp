@@ -11,7 +11,8 @@ namespace twinspan::worker_kafka {
 struct CarrySpec {
   std::string ns, link, uid;
   api::Endpoint source, target;
-  api::KafkaSettings settings;  // without where the pod runs, and what it runs as
+  // Without where the pod runs, what it runs as, and groups, for which no lane has to begin anew.
+  api::KafkaSettings settings;
   bool operator==(const CarrySpec&) const = default;
 };
 

@@ -36,6 +36,22 @@ Labels labels_of(const engine::PartitionName& name) {
   return {{"topic", name.topic}, {"partition", std::to_string(name.partition)}};
 }
 
+// Nothing before all were looked at.
+void add_groups(Families& families, const std::optional<GroupLook>& look) {
+  if (!look || !look->looked_at) return;
+  families.family("twinspan_kafka_groups", kGauge, "Consumer groups whose positions are carried, by how they stand.");
+  for (const auto& [state, count] : {std::pair{"synced", look->synced},
+                                     {"active", look->active},
+                                     {"failed", look->failed},
+                                     {"waiting", look->waiting},
+                                     {"not_carried", look->not_carried}})
+    families.sample({{"state", state}}, static_cast<double>(count));
+  if (!look->oldest_seconds) return;
+  families.family("twinspan_kafka_group_sync_age_seconds", kGauge,
+                  "How long the consumer group that waits longest has not been in sync; absent while not measured.");
+  families.sample({}, *look->oldest_seconds);
+}
+
 }  // namespace
 
 std::string metrics_text(const std::string& ns, const std::string& link, const ReportInput& input) {
@@ -89,6 +105,7 @@ std::string metrics_text(const std::string& ns, const std::string& link, const R
   families.sample({{"outcome", "committed"}}, static_cast<double>(lane.commits));
   families.sample({{"outcome", "given_up"}}, static_cast<double>(lane.begun_anew));
 
+  add_groups(families, input.groups);
   families.family("twinspan_kafka_failures_in_a_row", kGauge, "Of one side, since its last answer.");
   families.sample({{"side", "source"}}, std::max(input.topics.source.failures, input.carrier.source.failures));
   families.sample({{"side", "target"}}, std::max(input.topics.target.failures, input.carrier.target.failures));

@@ -64,6 +64,13 @@ std::vector<api::TroubledPartition> troubled(const ReportInput& input) {
     for (const engine::TopicTrouble& one : input.topics.prepared->troubled)
       rows.push_back({one.topic, {}, one.state, {}, one_line(one.message, kMessageBytesMost)});
   each_partition(input, [&](const engine::PartitionName& name, const engine::PartitionStatus& partition) {
+    if (!partition.halt && !partition.waits.empty())
+      rows.push_back(
+          {name.topic, name.partition, "Waiting", partition.committed.offset,
+           one_line(fmt::format("the target takes nothing of topic {} at the moment: {}; look at its brokers, "
+                                "it is tried again by itself",
+                                mirror_of(name, input), partition.waits),
+                    kMessageBytesMost)});
     if (!partition.halt) return;
     const std::string next = next_step(partition.halt->reason, mirror_of(name, input));
     rows.push_back({name.topic, name.partition, std::string(to_string(partition.halt->reason)), partition.halt->offset,
@@ -161,6 +168,34 @@ Rows rows_of(const ReportInput& input) {
   return rows;
 }
 
+// Those that somebody has to do something about come first: the link's status has the first of them.
+int urgency_of(GroupState state) {
+  switch (state) {
+    case GroupState::kRefused: return 0;
+    case GroupState::kBehind: return 1;
+    case GroupState::kMoved: return 2;
+    case GroupState::kNotCarried: return 3;
+    default: return 4;
+  }
+}
+
+// nullopt until all were looked at, and where nobody looks at them any more.
+std::optional<api::KafkaGroupsStatus> groups_status(const ReportInput& input) {
+  if (!input.groups || !input.groups->looked_at || input.link->spec.paused) return std::nullopt;
+  const GroupLook& look = *input.groups;
+  api::KafkaGroupsStatus status;
+  status.synced = static_cast<int64_t>(look.synced);
+  status.active = static_cast<int64_t>(look.active);
+  status.failed = static_cast<int64_t>(look.failed);
+  if (look.oldest_seconds) status.oldest_seconds = std::round(*look.oldest_seconds * 10) / 10;
+  auto troubled = look.troubled;
+  std::stable_sort(troubled.begin(), troubled.end(),
+                   [](const auto& a, const auto& b) { return urgency_of(a.state) < urgency_of(b.state); });
+  for (const auto& one : troubled)
+    status.troubled.push_back({one.group, std::string(to_string(one.state)), one_line(one.message, kMessageBytesMost)});
+  return status;
+}
+
 api::KafkaStatus kafka_status(const ReportInput& input) {
   api::KafkaStatus status;
   if (input.carrier.order) {
@@ -187,6 +222,7 @@ api::KafkaStatus kafka_status(const ReportInput& input) {
     status.target_cluster_id = input.topics.prepared->target_cluster;
   status.troubled = troubled(input);
   if (status.troubled.size() > kTroubledMost) status.troubled.resize(kTroubledMost);
+  status.groups = groups_status(input);
   return status;
 }
 
@@ -197,6 +233,7 @@ std::string partition_state(const engine::PartitionName& name, const ReportInput
   const auto found = input.carrier.lane.partitions.find(name);
   if (found != input.carrier.lane.partitions.end() && found->second.halt)
     return std::string(to_string(found->second.halt->reason));
+  if (found != input.carrier.lane.partitions.end() && !found->second.waits.empty()) return "Waiting";
   if (!input.carrier.running || !input.carrier.lane.following) return "Starting";
   const auto lag = input.lags.find(name);
   if (lag == input.lags.end()) return "CatchingUp";
@@ -229,6 +266,9 @@ MemberReport worker_report(const ReportInput& input) {
                {"endpoints", {api::to_json(rows.source), api::to_json(rows.target)}},
                {"troubled", Json::array()}};
   for (const api::TroubledPartition& one : troubled(input)) details["troubled"].push_back(api::to_json(one));
+  if (const auto& groups = input.groups; groups && !paused)
+    details["groups"] = {
+        {"waiting", groups->waiting}, {"notCarried", groups->not_carried}, {"trouble", groups->trouble}};
   if (paused) {
     report.state = MemberState::kStopped;
     report.message = "spec.paused is true";

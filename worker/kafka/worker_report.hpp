@@ -9,6 +9,7 @@
 #include "api/types.hpp"
 #include "failover/report.hpp"
 #include "worker/kafka/carrier.hpp"
+#include "worker/kafka/group_keeper.hpp"
 #include "worker/kafka/lag_clock.hpp"
 #include "worker/kafka/topic_keeper.hpp"
 
@@ -31,13 +32,16 @@ struct ReportInput {
   std::map<kafka_engine::PartitionName, LagClock::Lag> lags;  // that are measured
   bool source_heard = false;                                  // of late
   std::optional<Rates> rates;
+  std::optional<GroupLook> groups;  // absent where spec.kafka.groups is
 };
 
 // What one partition is doing: Following, CatchingUp, Starting, Stopped, or the word of what it was halted for.
 std::string partition_state(const kafka_engine::PartitionName& name, const ReportInput& input);
 
 // `details`: {"kafka": KafkaStatus, "endpoints": [EndpointStatus], "troubled": [TroubledPartition], "stalled":
-// {"reason", "message"}}, as the CRD has them; troubled: all of them.
+// {"reason", "message"}}, as the CRD has them; troubled, and kafka.groups.troubled: all of them. Where groups are
+// carried, "groups": {"waiting", "notCarried", "trouble"}: how many are not in sync yet, or never will be, and why the
+// last look was not whole.
 MemberReport worker_report(const ReportInput& input);
 
 // Whether the pod is to be told as ready: it carries, or is not to.

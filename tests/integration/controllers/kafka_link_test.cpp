@@ -105,6 +105,34 @@ TEST(KafkaLink, IsReadyByItsWorkersWordAndNamesWhatIsHalted) {
   EXPECT_EQ(rig.condition("PartitionsHalted"), "Unknown WorkerNotHeard");
 }
 
+TEST(KafkaLink, GroupsAreToldAndTakenBackWithTheSpec_KF6) {
+  LinkRig rig;
+  MemberReport report = following();
+  Json troubled = Json::array();
+  for (int i = 0; i < 25; ++i)
+    troubled.push_back({{"group", "billing-" + std::to_string(i)}, {"state", "Moved"}, {"message", "it is at 5"}});
+  report.details["kafka"]["groups"] = {{"synced", 3}, {"active", 25}, {"failed", 0}, {"troubled", troubled}};
+  rig.say(kKafkaMember, report);
+  Json link = kafka_link("orders", "us-west");
+  link["spec"]["kafka"]["groups"] = {{"include", {"billing.*"}}, {"exclude", {".*-test"}}};
+  rig.apply(link);
+  ASSERT_TRUE(rig.eventually([&] { return rig.exists(kube::kStatefulSets, "orders-kafka"); }));
+  make_the_pod(rig);
+  ASSERT_TRUE(rig.eventually([&] {
+    return rig.condition("GroupsInSync") == "False GroupsMoved" && rig.condition("Ready") == "True Replicating";
+  })) << rig.get(kube::kReplicationLinks, "orders").dump(1);
+  const Json groups = rig.get(kube::kReplicationLinks, "orders")["status"]["kafka"]["groups"];
+  EXPECT_EQ(groups["synced"], 3);
+  EXPECT_EQ(groups["troubled"].size(), 20u);
+
+  const auto patched = rig.client->merge_patch(kube::kReplicationLinks, LinkRig::key("orders"),
+                                               {{"spec", {{"kafka", {{"groups", nullptr}}}}}});
+  ASSERT_TRUE(patched) << patched.error().message;
+  ASSERT_TRUE(rig.eventually([&] { return rig.condition("GroupsInSync") == "absent"; }))
+      << rig.get(kube::kReplicationLinks, "orders").dump(1);
+  EXPECT_FALSE(rig.get(kube::kReplicationLinks, "orders")["status"]["kafka"].contains("groups"));
+}
+
 TEST(KafkaLink, ASecondOneThatWritesTheSameTopicsHasNoWorkerAndSaysWhose) {
   LinkRig rig;
   rig.apply(kafka_link("orders", "us-west"));

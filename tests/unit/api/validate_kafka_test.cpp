@@ -42,16 +42,35 @@ TEST(ValidateKafka, AcceptsALinkWithAllThatThisVersionHas) {
                   "removeHeaders": ["trace"], "mapHeaders": {"env": {"prod": "dr"}}},
     "compression": "Zstd", "throttle": {"bytesPerSecond": 1048576}, "limits": {"maxBytes": 1073741824},
     "checkpointIntervalMilliseconds": 9999, "transactionTimeoutSeconds": 10, "start": "Latest", "intoExisting": "Append",
-    "replicationFactor": 3, "workers": 1})");
+    "replicationFactor": 3, "workers": 1,
+    "groups": {"include": ["billing", "(eu|us)\\.audit.*"], "exclude": ["console-consumer-.*"], "syncIntervalSeconds": 3600}})");
   EXPECT_EQ(to_string(validate(link_of(json))), "");
   EXPECT_EQ(lag_threshold_seconds(link_of(manifest()).spec), 60);
+}
+
+TEST(ValidateKafka, GroupsAreCarriedWhereTheyAreAskedForAndOnceASecondUnlessTheSpecSaysOtherwise_KF6) {
+  Json json = manifest();
+  EXPECT_FALSE(link_of(json).spec.kafka.groups);
+  json["spec"]["kafka"]["groups"] = {{"include", {".*"}}};
+  const ReplicationLink link = link_of(json);
+  ASSERT_TRUE(link.spec.kafka.groups);
+  EXPECT_EQ(link.spec.kafka.groups->sync_interval_seconds, 1);
+  EXPECT_EQ(to_string(validate(link)), "");
+}
+
+// Any pattern of groups is judged as those of topics are, and named by its place.
+TEST(ValidateKafka, PatternsOfGroupsAreNamedByTheirPlace_KF6) {
+  ReplicationLink link = link_of(manifest());
+  link.spec.kafka.groups = KafkaGroups{{"billing", "("}, {"[", ".*"}, 1};
+  EXPECT_EQ(fields_of(link),
+            (std::vector<std::string>{"spec.kafka.groups.include[1]", "spec.kafka.groups.exclude[0]"}));
 }
 
 // Who has CEL switched off, or a spec of another version.
 TEST(ValidateKafka, SaysWhatCelSays) {
   ReplicationLink link = link_of(manifest());
   link.spec.kafka.delivery = KafkaDelivery::kIdempotent;
-  link.spec.kafka.groups = Json::object();
+  link.spec.kafka.groups.emplace();
   link.spec.kafka.conflict = Json::object();
   link.spec.kafka.workers = 2;
   link.spec.kafka.checkpoint_interval_milliseconds = 60000;
@@ -61,7 +80,7 @@ TEST(ValidateKafka, SaysWhatCelSays) {
   link.spec.targets[0].kafka->sasl = KafkaSasl{KafkaMechanism::kPLAIN, {""}};
   const std::vector<std::string> fields = fields_of(link);
   for (const char* field :
-       {"spec.kafka.delivery", "spec.kafka.groups", "spec.kafka.conflict", "spec.kafka.workers",
+       {"spec.kafka.delivery", "spec.kafka.groups.include", "spec.kafka.conflict", "spec.kafka.workers",
         "spec.kafka.checkpointIntervalMilliseconds", "spec.source.kafka.brokers[0]", "spec.source.kafka.brokers[1]",
         "spec.source.kafka.brokers[2]", "spec.source.kafka.tls.caSecretRef.name",
         "spec.targets[0].kafka.sasl.mechanism", "spec.targets[0].kafka.sasl.secretRef.name"})

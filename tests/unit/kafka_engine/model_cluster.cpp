@@ -169,6 +169,7 @@ ErrorCode ModelCluster::produce(int32_t broker, const std::string& topic, int pa
   if (!crc_is_right(bytes)) return Error::kCorruptMessage;
   if (bytes.size() > max_message_bytes) return Error::kMessageTooLarge;
   if (!is_sound(head, bytes)) return Error::kInvalidRecord;
+  if (few_in_sync.contains(topic)) return Error::kNotEnoughReplicas;
   if (!head.transactional() || !txid) return Error::kInvalidTxnState;
   ProducerState& state = one->producers[head.producer_id];
   if (!mistakes.doubles_allowed) {

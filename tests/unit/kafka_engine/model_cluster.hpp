@@ -31,6 +31,7 @@ class ModelCluster {
   int64_t transaction_timeout = 60000;
   size_t max_message_bytes = 1 << 20;
   std::set<std::string> unwritable, unreadable;  // topics that the lane's user has no right to
+  std::set<std::string> few_in_sync;             // topics of which nothing is taken at the moment
 
   void create(const std::string& topic, int partitions);
   // Of writers other than the lane. `aborted`: it was written in a transaction that is aborted later.

@@ -37,6 +37,16 @@ TEST(JudgeKafka, OneThatWritesATopicOfAnotherIsRefusedAndOneBesideItIsNot) {
   EXPECT_EQ(other.warnings.size(), 2u) << "records go in plain text";
 }
 
+TEST(JudgeKafka, GroupsAreTakenAndAPatternThatRe2DoesNotTakeIsNamed) {
+  Json link = mirror("orders", "west", "east");
+  link["spec"]["kafka"]["groups"] = {{"include", {"billing.*"}}, {"exclude", {".*-test"}}};
+  EXPECT_TRUE(judge_link(review_of(link, Json()), {}).errors.empty());
+  link["spec"]["kafka"]["groups"]["include"][0] = R"((billing)\1)";
+  const Verdict refused = judge_link(review_of(link, Json()), {});
+  ASSERT_EQ(refused.errors.size(), 1u);
+  EXPECT_EQ(refused.errors[0].field, "spec.kafka.groups.include[0]");
+}
+
 TEST(JudgeKafka, ThresholdsAreFilledIn) {
   const Json patch = defaults_of(review_of(mirror("orders", "west", "east"), Json()));
   EXPECT_EQ(patch[0]["value"], (Json{{"seconds", 60}}));
