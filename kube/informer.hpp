@@ -67,6 +67,7 @@ class Informer final : private ReflectorSink {
   void upsert(Json&& object) override { take(object); }
   void take(const Json& object);
   bool has(const Key& key, uint64_t version) const override;
+  uint64_t version_of(const Key& key) const override;
   void erase(const Key& key, uint64_t version) override;
   void retain(const std::vector<Key>& keys, uint64_t list_version) override;
   void went_back() override;

@@ -12,6 +12,16 @@
 namespace twinspan::kube {
 
 template <class T>
+uint64_t Informer<T>::version_of(const Key& key) const {
+  ReadLock lock(mutex_);
+  uint64_t version = 0;
+  if (const auto found = values_.find(key); found != values_.end()) version = found->second.version;
+  if (const auto grave = tombstones_.find(key); grave != tombstones_.end())
+    version = std::max(version, grave->second.version);
+  return version;
+}
+
+template <class T>
 bool Informer<T>::has(const Key& key, uint64_t version) const {
   ReadLock lock(mutex_);
   if (const auto found = values_.find(key); found != values_.end() && found->second.version >= version) return true;

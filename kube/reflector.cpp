@@ -1,5 +1,6 @@
 #include "kube/reflector.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/log.hpp"
@@ -18,11 +19,6 @@ constexpr std::chrono::seconds kShortest{1};
 
 // The version we ask for is too new for this API server's cache: it is behind, or etcd was restored from a backup.
 bool too_large(const Error& error) { return error.message.find("Too large resource version") != std::string::npos; }
-
-// The watch itself may be begun again where it was; anything else needs a new list.
-bool watch_again(const Error& error) {
-  return error.code == Code::kThrottled || error.code == Code::kUnavailable || error.code == Code::kTimeout;
-}
 
 }  // namespace
 
@@ -51,13 +47,17 @@ bool Reflector::history_went_back(const std::stop_token& stop) {
   const ListOptions options{.label_selector = options_.label_selector, .field_selector = options_.field_selector};
   const auto present = client_.present_version(resource_, options_.ns, options, stop);
   if (!present || present->empty() || version_number(*present) >= known) return false;
+  begin_history(*present);
+  return true;
+}
+
+void Reflector::begin_history(const std::string& present) {
   const std::string plural(resource_.plural);
   log::warn("the API's history went back: it was restored from a backup; everything is read anew",
-            {{"resource", plural}, {"known", last_seen_}, {"present", *present}});
+            {{"resource", plural}, {"known", last_seen_}, {"present", present}});
   metrics().watch_restarts_total.Add({{"resource", plural}, {"reason", "HistoryWentBack"}}).Increment();
   sink_.went_back();
   last_seen_.clear();
-  return true;
 }
 
 Status Reflector::list(const std::stop_token& stop) {
@@ -67,13 +67,18 @@ Status Reflector::list(const std::stop_token& stop) {
   options.resource_version = last_seen_;
   if (!last_seen_.empty() && last_seen_ != "0") options.page = 0;
   std::vector<Key> keys;
+  uint64_t older_than = 0;  // the lowest version that the sink has of something that is listed as it was before
   options.known = [&](const ObjectHead& head) {
-    if (!sink_.has(head.key, version_number(head.version))) return false;
+    const uint64_t version = version_number(head.version);
+    if (!sink_.has(head.key, version)) return false;
+    const uint64_t ours = sink_.version_of(head.key);
+    if (ours > version) older_than = older_than == 0 ? ours : std::min(older_than, ours);
     keys.push_back(head.key);
     return true;
   };
   while (true) {
     keys.clear();
+    older_than = 0;
     const auto version = client_.list(
         resource_, options_.ns, options,
         [&](Json&& item) {
@@ -81,6 +86,13 @@ Status Reflector::list(const std::stop_token& stop) {
           sink_.upsert(std::move(item));
         },
         stop);
+    // A list of a version holds what was written up to it. One that does not is of another history, which has come
+    // beyond what was known of the former one.
+    if (version && older_than > 0 && older_than <= version_number(*version)) {
+      begin_history(*version);
+      options.resource_version.clear();
+      continue;
+    }
     if (version) {
       sink_.retain(keys, version_number(*version));
       last_seen_ = *version;
@@ -120,14 +132,16 @@ Status Reflector::watch(const std::stop_token& stop) {
     last_seen_ = head.version;
     return true;
   };
-  healthy_ = false;
+  healthy_ = brief_ = false;
   const auto start = SteadyClock::now();
   auto ended = client_.watch(
       resource_, options_.ns, options, [this](WatchType type, Json&& object) { observe(type, std::move(object)); },
       stop);
   if (ended && !healthy_ &&
-      SteadyClock::now() - start < std::min<SteadyClock::duration>(kShortest, options.timeout / 2))
+      SteadyClock::now() - start < std::min<SteadyClock::duration>(kShortest, options.timeout / 2)) {
+    brief_ = true;
     return fail(Code::kUnavailable, "the watch ended at once and brought nothing");
+  }
   if (SteadyClock::now() - start >= options_.backoff_limit) healthy_ = true;
   return ended;
 }
@@ -174,7 +188,8 @@ void Reflector::run(std::stop_token stop) {
         break;
       }
       pause("watch", ended.error());
-      if (!watch_again(ended.error())) break;
+      // Whoever was away may be back with another history, which only a list tells for certain.
+      if (ended.error().code != Code::kThrottled && !brief_) break;
     }
   }
 }

@@ -35,6 +35,7 @@ class ReflectorSink {
   virtual void erase(const Key& key, uint64_t version) = 0;
   // Whether the sink has this version of the object or a newer one, so that it needs no parsing.
   virtual bool has(const Key& /*key*/, uint64_t /*version*/) const { return false; }
+  virtual uint64_t version_of(const Key& /*key*/) const { return 0; }  // at which it has it, or knows it deleted
   // History went back: whatever version the sink has, what comes next is newer.
   virtual void went_back() {}
   virtual void retain(const std::vector<Key>& keys, uint64_t list_version) = 0;  // after a list: whatever else is gone
@@ -51,6 +52,7 @@ class Reflector {
  private:
   void run(std::stop_token stop);
   bool history_went_back(const std::stop_token& stop);
+  void begin_history(const std::string& present);
   Status list(const std::stop_token& stop);
   Status watch(const std::stop_token& stop);
   void observe(WatchType type, Json&& object);
@@ -62,6 +64,7 @@ class Reflector {
   ReflectorSink& sink_;
   std::string last_seen_ = "0";  // the version that the sink is at; "0": any, from the API server's cache
   bool healthy_ = false;         // this watch was accepted and brought something
+  bool brief_ = false;           // it ended at once, without a word
   std::optional<bool> told_;
   std::atomic<bool> synced_{false};
   RoleThread thread_{"reflector"};

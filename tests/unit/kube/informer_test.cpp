@@ -82,6 +82,30 @@ TEST_F(InformerTest, WhatIsOlderCountsOnceHistoryIsProvenToHaveGoneBack) {
   EXPECT_TRUE(becomes("kept", "goes on"));
 }
 
+// Nor is it seen by its versions alone: whoever comes late finds one that is beyond what was known.
+TEST_F(InformerTest, WhatIsOlderCountsAlsoWhereTheOtherHistoryHasComeFurther) {
+  std::atomic<int> went_back{0};
+  informer.on_history_went_back([&] { ++went_back; });
+  for (int i = 0; i < 60; ++i) api.put("configmaps", "elsewhere", "x");
+  api.put("configmaps", "ns", "quiet", {{"text", "new"}});
+  api.put("configmaps", "ns", "gone", {{"text", "new"}});
+  informer.start();
+  ASSERT_TRUE(becomes("quiet", "new"));
+  ASSERT_TRUE(becomes("gone", "new"));
+  api.stop();
+  api.erase("configmaps", "ns", "gone");
+  api.rewind();
+  api.put("configmaps", "ns", "quiet", {{"text", "restored"}});
+  for (int i = 0; i < 200; ++i) api.put("configmaps", "elsewhere", "x");
+  std::this_thread::sleep_for(milliseconds(500));
+  api.restart();
+  EXPECT_TRUE(becomes("quiet", "restored"));
+  EXPECT_TRUE(becomes("gone", ""));
+  EXPECT_EQ(went_back, 1);
+  api.put("configmaps", "ns", "quiet", {{"text", "goes on"}});
+  EXPECT_TRUE(becomes("quiet", "goes on"));
+}
+
 TEST_F(InformerTest, AWriteIsReadAtOnceAndTheWatchDoesNotRepeatIt) {
   api.put("configmaps", "ns", "a", {{"text", "1"}});
   informer.start();
