@@ -38,10 +38,8 @@ void Lane::write_state() {
     records.push_back({state_key(name), encode_state(state)});
     add_pages(name, partition, records);
   }
-  if (const auto old = book_->too_old(settings_.history_bytes)) {
-    transaction_.forgets.push_back(*old);
-    records.push_back({page_key(old->partition, old->page), std::nullopt});
-  }
+  transaction_.forgets = book_->too_old(settings_.history_bytes);
+  for (const PageName& old : transaction_.forgets) records.push_back({page_key(old.partition, old.page), std::nullopt});
   kafka::BatchBuilder batch;
   const auto finish = [&] {
     const int32_t count = batch.count();

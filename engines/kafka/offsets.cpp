@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <queue>
 
 namespace twinspan::kafka_engine {
 namespace {
@@ -179,17 +180,32 @@ OffsetHistory OffsetBook::tail(const PartitionName& name) const {
   return found == partitions_.end() ? OffsetHistory() : found->second.history.tail();
 }
 
-std::optional<PageName> OffsetBook::too_old(size_t most_bytes) const {
+std::vector<PageName> OffsetBook::too_old(size_t most_bytes) const {
   MutexLock lock(mutex_);
+  struct Left {
+    size_t bytes;
+    const PartitionName* name;
+    const OffsetHistory* history;
+    size_t gone = 0;
+    bool operator<(const Left& other) const { return bytes < other.bytes; }
+  };
   size_t sum = 0;
-  const std::pair<const PartitionName, Partition>* largest = nullptr;
-  for (const auto& one : partitions_) {
-    sum += one.second.history.bytes();
-    if (one.second.history.has_full() && (!largest || one.second.history.bytes() > largest->second.history.bytes()))
-      largest = &one;
+  for (const auto& [name, partition] : partitions_) sum += partition.history.bytes();
+  std::vector<PageName> pages;
+  if (sum <= most_bytes) return pages;
+  std::priority_queue<Left> most;
+  for (const auto& [name, partition] : partitions_)
+    if (partition.history.has_full()) most.push({partition.history.bytes(), &name, &partition.history});
+  while (sum > most_bytes && !most.empty()) {
+    Left one = most.top();
+    most.pop();
+    const size_t bytes = one.history->page_bytes(one.gone);
+    pages.push_back({*one.name, one.history->first() + static_cast<int64_t>(one.gone)});
+    sum -= bytes;
+    one.bytes -= bytes;
+    if (++one.gone < one.history->full_pages()) most.push(one);
   }
-  if (sum <= most_bytes || !largest) return std::nullopt;
-  return PageName{largest->first, largest->second.history.first()};
+  return pages;
 }
 
 void OffsetBook::forget_page(const PageName& page) {

@@ -56,7 +56,9 @@ class OffsetHistory {
   int64_t first() const { return first_; }       // the oldest page that is kept
   size_t bytes() const { return bytes_; }        // of the pages but the last
   bool has_full() const { return !full_.empty(); }
-  void forget_first();  // has_full() only
+  size_t full_pages() const { return full_.size(); }
+  size_t page_bytes(size_t page) const { return full_[page].runs.size(); }  // of the full ones, the oldest first
+  void forget_first();                                                      // has_full() only
 
  private:
   struct Page {
@@ -83,8 +85,8 @@ class OffsetBook {
   void withhold(
       const PartitionName& name);  // offsets of one side mean other records now: kUnknown until it begins anew
   OffsetHistory tail(const PartitionName& name) const;
-  // The oldest page of whichever partition has most, where all of them together are of more than so many bytes.
-  std::optional<PageName> too_old(size_t most_bytes) const;
+  // What to forget so that all of them together are of so many bytes at most: the oldest pages of those that have most.
+  std::vector<PageName> too_old(size_t most_bytes) const;
   void forget_page(const PageName& page);
 
  private:
