@@ -88,7 +88,8 @@ class Topics:
 
     def next_of(self, where, group, topic, partition):
         """The record that a group would read next; None while it has no position."""
-        listed = self.kafka.admin.AdminClient({"bootstrap.servers": where}).list_consumer_group_offsets([self.kafka.ConsumerGroupTopicPartitions(group)])[group].result()
+        admin = self.kafka.admin.AdminClient({"bootstrap.servers": where})  # one that nobody holds on to never answers
+        listed = admin.list_consumer_group_offsets([self.kafka.ConsumerGroupTopicPartitions(group)])[group].result(30)
         offset = next((one.offset for one in listed.topic_partitions if (one.topic, one.partition) == (topic, partition)), -1)
         return next(iter(self.read(where, topic, partition, offset)), None) if offset >= 0 else None
 
