@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kPhases{"Running", "WaitingForWal", "Completed", "Failed"};
 constexpr std::array<std::string_view, 3> kReads{"Running", "Passed", "Failed"};
-constexpr std::array<std::string_view, 4> kSteps{"Fetching", "Recovering", "Restored", "Failed"};
+constexpr std::array<std::string_view, 5> kSteps{"Fetching", "Recovering", "Restored", "Failed", "Prepared"};
 constexpr std::array<std::string_view, 4> kCauses{"", "Unreachable", "Conflict", "Behind"};
 
 template <class Enum, size_t kCount>
@@ -120,6 +120,8 @@ Json to_json(const BackupReport& report) {
                         {"step", kSteps[static_cast<size_t>(restored->step)]},
                         {"message", restored->message}};
     if (!restored->reached.empty()) json["restored"]["reached"] = restored->reached;
+    if (!restored->until.empty()) json["restored"]["until"] = restored->until;
+    if (restored->brought_back) json["restored"]["broughtBack"] = true;
     if (const auto& plan = restored->plan)
       json["restored"]["plan"] = {{"backup", plan->backup},
                                   {"kind", plan->kind},
@@ -177,8 +179,13 @@ BackupReport backup_report_of(const Json& details) {
   }
   const Json& restored = member_of(json, "restored");
   if (const auto step = word_of<BackupReport::Step>(kSteps, text_of(restored, "step")))
-    report.restored = {text_of(restored, "name"), *step, text_of(restored, "message"), std::nullopt,
-                       text_of(restored, "reached")};
+    report.restored = {text_of(restored, "name"),
+                       *step,
+                       text_of(restored, "message"),
+                       std::nullopt,
+                       text_of(restored, "reached"),
+                       text_of(restored, "until"),
+                       member_of(restored, "broughtBack") == true};
   if (const Json& plan = member_of(restored, "plan"); report.restored && plan.is_object())
     report.restored->plan = {text_of(plan, "backup"), text_of(plan, "kind"), text_of(plan, "stop"),
                              integer_of(plan, "timeline"), integer_of(plan, "bytes")};

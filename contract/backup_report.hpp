@@ -63,18 +63,22 @@ struct BackupReport {
   };
   std::optional<Read> read;
 
-  enum class Step { kFetching, kRecovering, kRestored, kFailed };
+  enum class Step { kFetching, kRecovering, kRestored, kFailed, kPrepared };
   struct Plan {  // of a restore, made before anything is fetched
     std::string backup, kind, stop;
     int64_t timeline = 0, bytes = 0;
     bool operator==(const Plan&) const = default;
   };
-  struct Restored {  // of the first data of a link that a Restore made
+  // Of the first data of a link that a Restore made, or of those that are to take the place of a link's: prepared they
+  // lie beside them, restored they have taken it.
+  struct Restored {
     std::string name;
     Step step = Step::kFetching;
     std::string message;
     std::optional<Plan> plan{};
-    std::string reached{};  // the position that recovery came to; empty: it is not there yet, or that is not known
+    std::string reached{};      // the position that recovery came to; empty: it is not there yet, or that is not known
+    std::string until{};        // of those that took the place of others: how long these are kept, RFC 3339
+    bool brought_back = false;  // the old data have taken their place again
     bool operator==(const Restored&) const = default;
   };
   std::optional<Restored> restored;

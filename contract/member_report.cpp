@@ -91,6 +91,7 @@ void fields_of(Report& report, Field field) {
   field("lagBytes", report.lag_bytes);
   field("epoch", report.epoch.value);
   field("holdsLease", report.holds_lease);
+  field("prepared", report.prepared);
   field("restartPending", report.restart_pending);
   field("generation", report.generation);
   field("version", report.version);

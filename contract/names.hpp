@@ -28,6 +28,9 @@ inline constexpr std::string_view kDeleteDataAnnotation = "twinspan.dev/delete-d
 // before that is there.
 inline constexpr std::string_view kRestoreAnnotation = "twinspan.dev/restore";
 
+// On a Restore in place: the link's name, where the data that were there before are to be put back.
+inline constexpr std::string_view kBringBackAnnotation = "twinspan.dev/bring-back";
+
 // On an S3 link: a new value asks for a verification.
 inline constexpr std::string_view kVerifyAnnotation = "twinspan.dev/verify";
 // On the leases of an S3 link's shares: status.division.generation as their holder obeys it, and who asks for it

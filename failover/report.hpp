@@ -83,6 +83,8 @@ struct MemberReport {
   std::optional<Parameters> parameters;
   Epoch epoch;  // of the lease it holds, else of the last one it saw
   bool holds_lease = false;
+  std::string prepared;  // what lies beside its data and may take their place (PutRestored of failover/log/member.hpp),
+                         // by the name of the Restore; empty: nothing
   std::optional<MemberMemory> memory;  // as it is on disk; nullopt: unreadable, or of an agent that keeps none
   bool restart_pending = false;        // a parameter waits for a restart
   std::optional<Progress> progress;

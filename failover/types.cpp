@@ -25,14 +25,15 @@ constexpr Names<MemberState, 15> kStates{{{MemberState::kUnknown, "Unknown"},
                                           {MemberState::kStopped, "Stopped"},
                                           {MemberState::kFailed, "Failed"}}};
 
-constexpr Names<Cause, 8> kCauses{{{Cause::kInitial, "Initial"},
+constexpr Names<Cause, 9> kCauses{{{Cause::kInitial, "Initial"},
                                    {Cause::kProcessDied, "ProcessDied"},
                                    {Cause::kShutdown, "Shutdown"},
                                    {Cause::kPrimaryUnreachable, "PrimaryUnreachable"},
                                    {Cause::kPrimaryFailing, "PrimaryFailing"},
                                    {Cause::kLeaseExpired, "LeaseExpired"},
                                    {Cause::kSwitchover, "Switchover"},
-                                   {Cause::kRestart, "Restart"}}};
+                                   {Cause::kRestart, "Restart"},
+                                   {Cause::kRestore, "Restore"}}};
 
 std::optional<uint32_t> parse_hex(std::string_view text) {
   uint32_t value = 0;

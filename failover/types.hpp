@@ -60,8 +60,11 @@ enum class Cause {
   kLeaseExpired,        // the holder stopped renewing (and fenced itself)
   kSwitchover,          // asked for by a person through desiredPrimary
   kRestart,             // the same endpoint takes its own right again
+  kRestore,             // the same endpoint goes on with data that a person had restored beside those it has
 };
 std::string_view to_string(Cause cause);  // "ProcessDied" …
+// The old primary is well, and lets go by itself once everybody has all of its log.
+inline bool is_planned(Cause cause) { return cause == Cause::kSwitchover || cause == Cause::kRestore; }
 std::optional<Cause> parse_cause(std::string_view text);
 
 // How a change of primary ended, as people read it in history.

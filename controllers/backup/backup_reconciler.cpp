@@ -253,11 +253,11 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
     if (primary != members.end() && writes(primary->second.backup, *schedule->status.stanza))
       seen.writes = primary->second.backup.timeline;
   }
-  const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link.name});
+  const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link->name});
   seen.made = made ? &*made : nullptr;
   if (made || source)
     for (const auto& [endpoint, field] : api::endpoint_places(made ? *made : *source)) {
-      const std::string name = claim_name(restore->spec.to.new_link.name, endpoint->name);
+      const std::string name = claim_name(restore->spec.to.new_link->name, endpoint->name);
       const auto claim = cluster_.claims.find({key.ns, name});
       const auto begun = made ? parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}) : WallTime::max();
       if (claim && (!claim->created || *claim->created < begun)) seen.earlier_claims[name] = claim->terminating;

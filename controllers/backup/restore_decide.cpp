@@ -3,32 +3,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "api/conditions.hpp"
 #include "api/engine_rules.hpp"
-#include "api/validate.hpp"
 #include "contract/names.hpp"
+#include "controllers/backup/in_place_decide.hpp"
 #include "controllers/backup/restore_origin.hpp"
+#include "controllers/backup/restore_steps.hpp"
 
 namespace twinspan::controllers {
 namespace {
 
 using api::RestorePhase;
-
-// What was committed a moment ago is stored a little later: at the latest after a minute, where the bucket answers.
-constexpr std::chrono::minutes kWaitsForLog{10};
-// A name that was not made, or a number that was not written, is no more than mistyped.
-constexpr std::chrono::minutes kWaitsForNamed{2};
-
-RestoreLook failed(RestoreLook look, std::string message) {
-  look.status.phase = RestorePhase::kFailed;
-  look.status.message = std::move(message);
-  return look;
-}
-
-RestoreLook waits(RestoreLook look, std::string message) {
-  look.status.message = std::move(message);
-  return look;
-}
 
 bool is_ours(const api::ReplicationLink& link, const api::Restore& restore) {
   const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
@@ -38,7 +22,7 @@ bool is_ours(const api::ReplicationLink& link, const api::Restore& restore) {
 // As the source's, and nobody's replica: it lives on its own.
 api::ReplicationLink new_link(const RestoreSeen& seen) {
   api::ReplicationLink link;
-  link.metadata.name = seen.restore->spec.to.new_link.name;
+  link.metadata.name = seen.restore->spec.to.new_link->name;
   link.metadata.ns = seen.restore->metadata.ns;
   link.metadata.annotations[std::string(kRestoreAnnotation)] = seen.restore->metadata.name;
   link.spec = seen.source->spec;
@@ -52,7 +36,7 @@ std::optional<RestoreLook> kept_away(const RestoreSeen& seen, const RestoreLook&
   std::vector<std::string> stay;
   for (const auto& [name, going] : seen.earlier_claims)
     if (!going) stay.push_back(name);
-  const std::string& link = seen.restore->spec.to.new_link.name;
+  const std::string& link = seen.restore->spec.to.new_link->name;
   if (!stay.empty())
     return failed(look,
                   fmt::format("spec.to.newLink.name: volume claims of an earlier link {} are there ({}), and their "
@@ -87,7 +71,7 @@ std::optional<RestoreLook> not_to_be_filled(const RestoreSeen& seen, const Resto
 
 // Nothing keeps the name of the new link, or what is there was made for this Restore.
 std::optional<RestoreLook> name_is_taken(const RestoreSeen& seen, const RestoreLook& look) {
-  const std::string& name = seen.restore->spec.to.new_link.name;
+  const std::string& name = seen.restore->spec.to.new_link->name;
   if (seen.made && seen.made->metadata.deleting())
     return waits(look, fmt::format("link {} is still being deleted", name));
   if (seen.made && !is_ours(*seen.made, *seen.restore))
@@ -101,7 +85,7 @@ std::optional<RestoreLook> name_is_taken(const RestoreSeen& seen, const RestoreL
 std::optional<RestoreLook> lacks_a_spec(const RestoreSeen& seen, const RestoreLook& look) {
   if (seen.made) return std::nullopt;
   const std::string own =
-      fmt::format("apply one of your own, link {} with the annotation {}: {}", seen.restore->spec.to.new_link.name,
+      fmt::format("apply one of your own, link {} with the annotation {}: {}", seen.restore->spec.to.new_link->name,
                   kRestoreAnnotation, seen.restore->metadata.name);
   if (seen.restore->spec.from.repository) return waits(look, "a repository holds no manifest of a link: " + own);
   if (!seen.source)
@@ -110,34 +94,16 @@ std::optional<RestoreLook> lacks_a_spec(const RestoreSeen& seen, const RestoreLo
   return std::nullopt;
 }
 
-std::string in_the_future(const RestoreSeen& seen) {
-  const std::string words = "spec.target.time: lies in the future";
-  if (seen.schedule && !seen.schedule->status.windows.empty())
-    if (const auto& newest = seen.schedule->status.windows.back().to)
-      return fmt::format("{}, the newest that can be restored is {}", words, *newest);
-  return words + ": latest takes all that is stored";
-}
-
 // Nothing was touched so far.
 RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
-  const api::RestoreSpec& spec = seen.restore->spec;
-  if (const auto errors = api::validate(*seen.restore); !errors.empty())
-    return failed(std::move(look), api::to_string(errors));
-  if (const auto& time = spec.target.time)
-    if (const auto at = parse_rfc3339(*time); !at || *at > seen.now)
-      return failed(std::move(look), in_the_future(seen));
+  if (auto refused = refused_spec(seen); !refused.empty()) return failed(std::move(look), std::move(refused));
   if (auto taken = name_is_taken(seen, look)) return *taken;
   const auto origin = origin_of(seen);
   if (!origin)
     return origin.error().lasting ? failed(std::move(look), origin.error().words)
                                   : waits(std::move(look), origin.error().words);
   if (auto lacks = lacks_a_spec(seen, look)) return *lacks;
-  // Where there is no primary the last one's word stands; one that is there may write another by now.
-  if (origin->live && seen.source)
-    if (const auto& primary = seen.source->status.primary;
-        primary && !primary->empty() && seen.writes != origin->timeline)
-      return waits(std::move(look), fmt::format("BackupSchedule {} does not know yet what timeline {} writes",
-                                                seen.schedule->metadata.name, *primary));
+  if (auto unsure = unsure_timeline(seen, *origin); !unsure.empty()) return waits(std::move(look), std::move(unsure));
   look.status.phase = RestorePhase::kFetching;
   look.status.message.reset();
   look.status.stanza = origin->stanza;
@@ -148,51 +114,6 @@ RestoreLook begin(const RestoreSeen& seen, RestoreLook look) {
   else
     look.create = new_link(seen);
   return look;
-}
-
-api::RestoreAssignment assignment_of(const RestoreSeen& seen, const RestoreOrigin& origin,
-                                     const api::RestoreStatus& status) {
-  const api::RestoreTarget& target = seen.restore->spec.target;
-  const WallTime began = parse_rfc3339(status.started_at.value_or("")).value_or(seen.now);
-  api::RestoreAssignment assignment;
-  assignment.name = seen.restore->metadata.name;
-  assignment.stanza = status.stanza.value_or("");
-  assignment.timeline = status.timeline.value_or(0);
-  assignment.destination = origin.destination;
-  assignment.encryption = origin.encryption;
-  assignment.label = origin.label;
-  assignment.time = target.time;
-  assignment.lsn = target.lsn;
-  assignment.transaction = target.transaction;
-  assignment.restore_point = target.restore_point;
-  assignment.immediate = target.immediate.value_or(false);
-  assignment.exclusive = target.exclusive;
-  // A timeline that nobody may write any more is wanted as it is stored.
-  const bool named = target.transaction || target.restore_point;
-  if (origin.live) assignment.until = to_rfc3339(began + (named ? kWaitsForNamed : kWaitsForLog));
-  return assignment;
-}
-
-RestoreLook attach(const api::ReplicationLink& link, RestoreLook look, WallTime now) {
-  const api::Condition* ready = api::find_condition(link.status.conditions, "Ready");
-  look.status.message.reset();
-  if (ready && ready->status == api::ConditionStatus::kTrue) {
-    look.status.phase = RestorePhase::kCompleted;
-    look.status.completed_at = to_rfc3339(now);
-    return look;
-  }
-  look.status.phase = RestorePhase::kAttaching;
-  if (ready) look.status.message = fmt::format("{}: {}", ready->reason, ready->message);
-  return look;
-}
-
-void note(const BackupReport::Restored& said, api::RestoreStatus& status) {
-  if (const auto& plan = said.plan) {
-    status.plan =
-        api::RestorePlan{plan->backup, api::parse_backup_kind(plan->kind), plan->timeline, plan->bytes, plan->stop};
-    status.timeline = plan->timeline;
-  }
-  if (!said.reached.empty()) status.reached = said.reached;
 }
 
 // An agent says what position it came to. One of before such targets does not, and takes whatever it does not know for
@@ -245,7 +166,8 @@ RestoreLook follow(const RestoreSeen& seen, RestoreLook look) {
 bool reads_repository(const api::Restore& restore) {
   const RestorePhase phase = restore.status.phase;
   if (phase == RestorePhase::kPending) return restore.spec.from.schedule_ref.has_value();
-  return phase == RestorePhase::kFetching || phase == RestorePhase::kRecovering;
+  // In place, log may be asked for until what was recovered is in use.
+  return phase == RestorePhase::kFetching || phase == RestorePhase::kRecovering || phase == RestorePhase::kReplacing;
 }
 
 bool is_over(const api::RestoreStatus& status) {
@@ -268,7 +190,7 @@ RestoreLook go_on(const RestoreSeen& seen) {
   if (look.status.link) return failed(std::move(look), "the new link was deleted meanwhile");
   if (seen.made)
     return failed(std::move(look), fmt::format("spec.to.newLink.name: link {} exists, another name is expected",
-                                               seen.restore->spec.to.new_link.name));
+                                               seen.restore->spec.to.new_link->name));
   if (auto lacks = lacks_a_spec(seen, look)) return *lacks;
   look.create = new_link(seen);
   return look;
@@ -277,9 +199,13 @@ RestoreLook go_on(const RestoreSeen& seen) {
 }  // namespace
 
 RestoreLook decide_restore(const RestoreSeen& seen) {
+  if (seen.restore->spec.to.in_place) return decide_in_place(seen);
   RestoreLook look = go_on(seen);
-  // Whatever was begun: who is done with the repository has no business there.
-  look.detach = is_over(look.status) && look.status.link && made_it(seen) && seen.made->status.restore.has_value();
+  if (const auto& link = seen.restore->spec.to.new_link) look.status.into = link->name;
+  // Whatever was begun: who is done with the repository has no business there. What another Restore orders in place of
+  // the link's data by now is none of this one's.
+  const auto& order = seen.made ? seen.made->status.restore : std::nullopt;
+  look.detach = is_over(look.status) && look.status.link && made_it(seen) && order && !order->in_place;
   return look;
 }
 

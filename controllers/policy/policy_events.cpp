@@ -20,12 +20,22 @@ bool differ_in_words_only(const api::PolicyStatus& before, const api::PolicyStat
   return same == before;
 }
 
+namespace {
+
+bool is_planned(const std::string& cause) {
+  const auto known = parse_cause(cause);
+  return known && twinspan::is_planned(*known);
+}
+
+std::string kind_of(const std::string& cause) { return is_planned(cause) ? cause : "Failover"; }
+
+}  // namespace
+
 std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicyStatus& after) {
   std::vector<Told> told;
-  const bool planned = after.current && after.current->cause == to_string(Cause::kSwitchover);
-  const std::string started = planned ? "SwitchoverStarted" : "FailoverStarted";
+  const bool planned = after.current && is_planned(after.current->cause);
   if (after.current && (!before.current || before.current->epoch != after.current->epoch))
-    told.push_back({!planned, started,
+    told.push_back({!planned, kind_of(after.current->cause) + "Started",
                     fmt::format("{}: {} is to be replaced ({})", after.current->cause, after.current->from,
                                 after.current->message.value_or(""))});
   if (after.current &&
@@ -35,8 +45,7 @@ std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicySt
                                                                                  after.history.front().rerouted_at);
   if (finished) {
     const api::FailoverRecord& record = after.history.front();
-    const bool was_planned = record.reason == to_string(Cause::kSwitchover);
-    told.push_back({false, (was_planned ? "Switchover" : "Failover") + record.outcome,
+    told.push_back({false, kind_of(record.reason) + record.outcome,
                     fmt::format("{} -> {} in {}, lost {}", record.from, record.to,
                                 after.took.value_or("an unknown time"), after.lost.value_or("an unknown amount"))});
   }

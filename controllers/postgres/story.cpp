@@ -53,6 +53,7 @@ void finish(api::PolicyStatus& status, const api::FailoverStep& done, const Deci
   api::FailoverRecord record = record_of(done, primary, *decision.ended, decision.message, now);
   record.lost_bytes = done.lost_bytes;
   if (done.cause == to_string(Cause::kSwitchover) || primary == done.from) record.lost_bytes = 0;
+  if (done.cause == to_string(Cause::kRestore)) record.lost_bytes.reset();  // what a person gave up is no loss
   auto lost = record.lost_bytes ? std::optional(bytes_for_people(*record.lost_bytes)) : std::nullopt;
   remember(status, std::move(record), std::move(lost));
 }

@@ -83,7 +83,8 @@ std::optional<Decision> handover_unclean(const Change& change, Decision decision
 
 std::optional<Decision> chosen_before_the_end(const Change& change, Decision decision) {
   const Assignment& assignment = change.assignment;
-  if (assignment.cause == Cause::kSwitchover || !change.short_of_end ||
+  // What was restored is short of it by a person's word.
+  if (is_planned(assignment.cause) || !change.short_of_end ||
       assignment.final_position.value_or(Position{}) >= *change.lease.release->final_position)
     return std::nullopt;
   decision.current->step = Step::kElecting;
@@ -124,12 +125,14 @@ Decision wait_on(const Change& change, Decision decision) {
 std::optional<Decision> cancel_switchover(const Change& change, Decision decision) {
   const LeaseRecord& lease = change.lease;
   const Assignment& assignment = change.assignment;
-  if (assignment.cause != Cause::kSwitchover || !lease.held() || !lease.promoted || change.seen.lease_may_be_taken)
+  if (!is_planned(assignment.cause) || !lease.held() || !lease.promoted || change.seen.lease_may_be_taken)
     return std::nullopt;
   decision.assign = Assignment{lease.epoch, lease.holder_endpoint, assignment.previous, assignment.cause};
   decision.reason = LogReason::kSwitchoverCancelled;
   decision.message =
-      fmt::format("{} did not take over in time: {} stays primary", assignment.primary, lease.holder_endpoint);
+      assignment.cause == Cause::kRestore
+          ? fmt::format("{} did not stop in time, and stays primary with the data it has", lease.holder_endpoint)
+          : fmt::format("{} did not take over in time: {} stays primary", assignment.primary, lease.holder_endpoint);
   return decision;
 }
 
@@ -146,8 +149,8 @@ Decision choose_again(const Change& change, const Failure& failure, Decision dec
   // Nobody could tell whether it took a lease that is gone by now: the epoch is not used again then.
   const Epoch epoch = lease_tells(seen) ? assignment.epoch : assignment.epoch.next();
   decision.current->epoch = epoch;
-  decision.assign = Assignment{epoch, "", change.old_primary,
-                               assignment.cause == Cause::kSwitchover ? Cause::kLeaseExpired : assignment.cause};
+  decision.assign =
+      Assignment{epoch, "", change.old_primary, is_planned(assignment.cause) ? Cause::kLeaseExpired : assignment.cause};
   decision.reason = LogReason::kCandidateFailed;
   decision.message = fmt::format("{} {}: choosing again", assignment.primary,
                                  failure.lost ? "has lost its data" : "did not take over in time");

@@ -214,6 +214,20 @@ std::optional<Decision> switch_over(const FailoverSeen& seen, const FailoverRule
   return decision;
 }
 
+// What a person had restored takes the place of the primary's data. Its own fresh word says that it lies there whole:
+// once it has, it says so no more.
+std::optional<Decision> replace_data(const FailoverSeen& seen, const std::string& primary, Decision decision) {
+  const MemberSeen* holder = member(seen, primary);
+  if (seen.replace.empty() || !holder || !holder->fresh || !holder->report || holder->report->prepared != seen.replace)
+    return std::nullopt;
+  decision.current =
+      Transition{Step::kPromoting, next_epoch(seen), primary, primary, Cause::kRestore, {}, std::nullopt};
+  decision.assign = Assignment{next_epoch(seen), primary, primary, Cause::kRestore};
+  decision.reason = LogReason::kReplacingData;
+  decision.message = fmt::format("{} stops and goes on with the data of Restore {}", primary, seen.replace);
+  return decision;
+}
+
 // The first rule that has something to say decides.
 Decision with_primary(const FailoverSeen& seen, const FailoverRules& rules, const LeaseRecord& lease) {
   const std::string& primary = lease.holder_endpoint;
@@ -227,6 +241,7 @@ Decision with_primary(const FailoverSeen& seen, const FailoverRules& rules, cons
   if (auto fenced = fence(seen, rules, lease, decision)) return *fenced;
   if (auto rerouting = reroute(seen, primary, decision)) return *rerouting;
   if (auto ended = end_change(seen, lease, decision)) return *ended;
+  if (auto replacing = replace_data(seen, primary, decision)) return *replacing;
   if (auto switchover = switch_over(seen, rules, primary, decision)) return *switchover;
   foresee(seen, rules, primary, decision);
   return decision;

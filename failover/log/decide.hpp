@@ -76,7 +76,8 @@ struct FailoverSeen {
   std::string desired_reached;   // the value of desired_primary that was last reached: not acted upon again
   std::optional<Position> primary_last_known;  // survives the operator: every renewal of the lease says it
   bool paused = false;
-  std::string ns, link;             // for the commands that messages name
+  std::string replace;   // the Restore whose prepared data are to take the place of the primary's; empty: none
+  std::string ns, link;  // for the commands that messages name
   std::optional<PromoteWord> word;  // a person's, whatever epoch it is for
   std::string word_error;           // why what a person said can't be read
 };

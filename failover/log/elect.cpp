@@ -114,6 +114,15 @@ std::string bytes(uint64_t count) {
   return fmt::format("{} B", count);
 }
 
+// Data that have nothing of the old primary's log, nor it of theirs: a person had it go on from restored data, and this
+// replica has not begun to follow. It confirmed none of that log, so counting who confirmed proves nothing, and its
+// positions compare nothing.
+bool before_restore(const ElectionInput& input, const MemberReport& report) {
+  if (!report.memory || report.memory->epochs.empty() || input.epochs.empty()) return false;
+  return *report.received > Position{} &&
+         common_end(report.memory->epochs, *report.received, input.epochs) == Position{};
+}
+
 ElectionResult within_bounds(const ElectionInput& input, const Candidate& best) {
   const Position has = *best.report->received;
   // Of what it has, what the old primary had, too: all that a comparison with its positions can count.
@@ -153,6 +162,10 @@ ElectionResult elect(const ElectionInput& input) {
   if (able.empty())
     return Refused{LogReason::kReplicasUnreachable,
                    fmt::format("no replica answers with data it could be promoted with: {}", all.silent)};
+  std::erase_if(able, [&](const Candidate* one) { return before_restore(input, *one->report); });
+  if (able.empty())
+    return Refused{LogReason::kBeforeRestore,
+                   "whoever answers has data from before a restore and has yet to follow what was restored"};
   if (auto refused = too_few_heard(input, all)) return *std::move(refused);
   const Candidate& best = best_of(input, able);
   if (auto refused = furthest_failed(input, best, best_of(input, all.heard))) return *std::move(refused);

@@ -77,6 +77,10 @@ MemberAction as_holder(const MemberView& view, Epoch tenure) {
     const bool marked = view.lease && view.lease->promoted && view.lease->epoch == tenure;
     return marked ? MemberAction{Wait{WaitReason::kPrimary}} : MarkPromoted{};
   }
+  // A person's word, for this epoch alone. Once the data have changed places they are this epoch's.
+  if (view.prepared && !running && view.assignment && view.assignment->epoch == tenure &&
+      view.assignment->cause == Cause::kRestore && view.memory && view.memory->data_epoch != tenure)
+    return PutRestored{tenure};
   // Where a primary ever was, missing data was lost: an empty database must not take its place.
   if (view.data == DataShape::kNone)
     return is_initial(view, tenure) ? MemberAction{Initialize{}} : ReleaseLease{Cause::kProcessDied};
@@ -152,12 +156,12 @@ bool went_back(const MemberView& view) {
   return view.lease && view.memory && view.lease->epoch < view.memory->epoch_seen;
 }
 
-// Nobody may advance once the members' positions are being compared. A switchover is not compared: the old primary
+// Nobody may advance once the members' positions are being compared. A planned change is not compared: the old primary
 // sends its last log to everybody before it lets go.
 bool changing_without_primary(const MemberView& view) {
   if (!view.lease) return false;
   if (!view.lease->held() || went_back(view)) return true;
-  return view.assignment && view.assignment->epoch > view.lease->epoch && view.assignment->cause != Cause::kSwitchover;
+  return view.assignment && view.assignment->epoch > view.lease->epoch && !is_planned(view.assignment->cause);
 }
 
 }  // namespace
@@ -218,6 +222,7 @@ std::string to_string(const MemberAction& action) {
     std::string operator()(const TakeLease& a) const { return fmt::format("TakeLease({})", a.epoch.value); }
     std::string operator()(const Remember& a) const { return fmt::format("Remember({})", to_string(a.memory)); }
     std::string operator()(const Initialize&) const { return "Initialize"; }
+    std::string operator()(const PutRestored& a) const { return fmt::format("PutRestored({})", a.epoch.value); }
     std::string operator()(const StartPrimary&) const { return "StartPrimary"; }
     std::string operator()(const Promote&) const { return "Promote"; }
     std::string operator()(const MarkPromoted&) const { return "MarkPromoted"; }

@@ -56,6 +56,7 @@ struct MemberView {
   std::string upstream;  // whom to stream from while `lease` stands, by the link's spec; the holder unless `from` says
                          // otherwise
   Lineage lineage = Lineage::kUnknown;
+  bool prepared = false;     // what a person had restored lies whole beside the data, and may take their place
   bool unfit = false;        // its disk doesn't answer: it must neither take the lease nor take it again
   bool log_missing = false;  // its upstream has removed the log it needs next, and nothing forbids to clone it anew
   // What lies here goes at least as far as the primary's log did when it was compared in its present epoch.
@@ -119,6 +120,13 @@ struct StartPrimary {  // from data that is primary-shaped
 struct Promote {
   bool operator==(const Promote&) const = default;
 };
+// What was prepared beside takes the place of the data, which are kept beside it, and both are remembered: a primary's
+// whole data of `epoch`, that share nothing with any other copy. Durably, and gone on with by an agent that starts
+// anew.
+struct PutRestored {
+  Epoch epoch;
+  bool operator==(const PutRestored&) const = default;
+};
 struct MarkPromoted {};  // in the lease
 struct StopReceiver {
   bool operator==(const StopReceiver&) const = default;
@@ -148,8 +156,8 @@ struct StopReplica {  // on the way out
 struct Exit {};
 
 using MemberAction =
-    std::variant<Wait, Fence, HandOver, ReleaseLease, TakeLease, Remember, Initialize, StartPrimary, Promote,
-                 MarkPromoted, StopReceiver, StartReplica, Follow, Clone, Rewind, Halt, StopReplica, Exit>;
+    std::variant<Wait, Fence, HandOver, ReleaseLease, TakeLease, Remember, Initialize, PutRestored, StartPrimary,
+                 Promote, MarkPromoted, StopReceiver, StartReplica, Follow, Clone, Rewind, Halt, StopReplica, Exit>;
 
 MemberAction decide_member(const MemberView& view);
 

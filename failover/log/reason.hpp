@@ -22,6 +22,7 @@ enum class LogReason {
   kSwitchoverRefused,
   kSwitchover,
   kSwitchoverCancelled,
+  kReplacingData,
   kFencing,
   kInitial,
   kHandoverUnclean,
@@ -44,6 +45,7 @@ enum class LogReason {
   kFurthestReplicaFailed,
   kCandidateTooFarBehind,
   kLagUnknown,
+  kBeforeRestore,
   // the lease does not tell who was primary last (recover.hpp)
   kDataMissing,
   kWaitingForSource,

@@ -164,7 +164,7 @@ Decision elect_newest(const FailoverSeen& seen, const FailoverRules& rules, cons
 
 Decision recover(const FailoverSeen& seen, const FailoverRules& rules, Cause cause) {
   // Whoever was to begin, to take over or to start again did not: what is chosen now is none of these.
-  if (cause == Cause::kInitial || cause == Cause::kSwitchover || cause == Cause::kRestart) cause = Cause::kLeaseExpired;
+  if (cause == Cause::kInitial || is_planned(cause) || cause == Cause::kRestart) cause = Cause::kLeaseExpired;
   if (auto decided = by_word(seen, cause)) return *decided;
   const Histories all = histories(seen);
   if (!all.silent.empty())

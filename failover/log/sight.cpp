@@ -169,6 +169,24 @@ MemberReport standing(MemberReport report) {
   return report;
 }
 
+namespace {
+
+// Whose writes the old primary's data were, where it never came to write that into the lease: by the last that was
+// heard of it, and by what it was told to do in that epoch.
+EpochHistory said_of(const FailoverSeen& seen, const std::string& old_primary, const LeaseRecord& lease) {
+  if (old_primary.empty() || old_primary != last_holder(lease)) return {};
+  const MemberSeen* one = member(seen, old_primary);
+  const bool wrote = one && one->report && one->report->memory && one->report->memory->part == DataPart::kPrimary;
+  const Epoch of = wrote ? one->report->memory->data_epoch.value_or(Epoch{0}) : Epoch{0};
+  const bool restored = lease.promoted && seen.assignment && seen.assignment->epoch == lease.epoch &&
+                        seen.assignment->cause == Cause::kRestore;
+  if (restored && of != lease.epoch) return {{lease.epoch, Position{}}};
+  // A primary that starts again goes on with the same log.
+  return of > Epoch{0} && of <= lease.epoch ? one->report->memory->epochs : EpochHistory();
+}
+
+}  // namespace
+
 ElectionInput election(const FailoverSeen& seen, const FailoverRules& rules, const std::string& old_primary) {
   ElectionInput input;
   input.durability = rules.durability;
@@ -180,6 +198,7 @@ ElectionInput election(const FailoverSeen& seen, const FailoverRules& rules, con
     const LeaseRecord& lease = *seen.lease;
     input.epoch = lease.epoch;
     if (last_primary(seen) == last_holder(lease)) input.epochs = lease.epochs;
+    if (input.epochs.empty()) input.epochs = said_of(seen, old_primary, lease);
     if (!lease.promoted && last_primary(seen) != last_holder(lease)) input.unpromoted = lease.epoch;
     if (lease.release && lease.release->endpoint == old_primary) input.final_position = lease.release->final_position;
   }
@@ -260,7 +279,7 @@ std::optional<Decision> by_word(const FailoverSeen& seen, Cause cause) {
   const bool first = seen.assignment && seen.assignment->cause == Cause::kInitial && !lease.promoted &&
                      known_epoch(seen) <= lease.epoch;
   if (known_empty(seen, named->name) && !first) return std::nullopt;
-  if (cause == Cause::kInitial || cause == Cause::kSwitchover) cause = Cause::kLeaseExpired;
+  if (cause == Cause::kInitial || is_planned(cause)) cause = Cause::kLeaseExpired;
   const std::string old_primary = last_primary(seen);
   Decision decision;
   decision.current = ongoing(seen, seen.word->epoch, Step::kPromoting, old_primary, cause);

@@ -15,7 +15,7 @@ Agent* Cluster::find(const std::string& endpoint) {
 void Cluster::check_single() {
   std::vector<Writer> writers;
   for (const auto& one : agents)
-    if (one->accepts_writes()) writers.push_back({one->who(), one->suspended()});
+    if (one->accepts_writes()) writers.push_back({one->who(), one->stands_still()});
   ledger.check_single(writers);
 }
 
@@ -87,6 +87,9 @@ void Agent::end(Micros back_after) {
   note("agent ends");
   alive_ = false;
   cluster_.api.remove_reader(address_);
+  // What was begun is gone on with, before anything of it is read.
+  if (job_.token != 0 && job_.name == "PutRestored" && has_prepared() && tenure_ && cluster_.network.chance(0.5))
+    exchange(tenure_->epoch());
   // A rewind that is cut off leaves neither the old nor the new.
   if (job_.token != 0 && halves_data_ && cluster_.network.chance(0.5)) {
     volume_->shape = DataShape::kNone;
@@ -221,6 +224,7 @@ MemberView Agent::view() {
   if (!link_.object) return v;
   v.assignment = link_.object->assignment;
   v.diverged = DivergedRule::kRewind;
+  v.prepared = has_prepared();
   if (!v.lease) return v;
   if (v.lease->held() && v.lease->holder_endpoint != endpoint_) v.upstream = v.lease->holder_endpoint;
   if (comparison_ && comparison_->epoch == v.lease->epoch && comparison_->data_life == data_life_) {
@@ -333,6 +337,7 @@ MemberReport Agent::describe() {
   report.holds_lease = seen.tenure.has_value();
   report.epoch = seen.tenure ? *seen.tenure : seen.lease ? seen.lease->epoch : Epoch{};
   report.memory = seen.memory;
+  if (has_prepared()) report.prepared = volume_->prepared->name;
   return report;
 }
 

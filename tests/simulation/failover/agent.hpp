@@ -64,6 +64,8 @@ class Agent {
   bool deleted() const { return deleted_; }
   bool awake() const { return alive_ && now() >= suspended_until_ && now() >= hangs_until_; }
   bool suspended() const { return now() < suspended_until_; }
+  // The very moment in which it wakes is its guard's, whatever else happens in it.
+  bool stands_still() const { return suspended_until_ > 0 && now() <= suspended_until_; }
   bool accepts_writes() const { return accepts_; }
   const std::shared_ptr<Volume>& volume() const { return volume_; }
   MemberReport describe();
@@ -133,6 +135,9 @@ class Agent {
   void perform(const Follow& action);
   void perform(const StopReplica& action);
   void perform(const Remember& action);
+  void perform(const PutRestored& action);
+  bool has_prepared() const;
+  void exchange(Epoch epoch);
   void guard(uint64_t process_life);
   Agent* reach(const std::string& endpoint) const;
 

@@ -19,6 +19,7 @@ struct LinkObject {
   std::chrono::milliseconds lease_duration{5000};  // that goes with the assignment
   std::optional<Assignment> assignment;
   std::optional<PromoteWord> word;
+  std::string restore, restore_at;  // what was restored may take the place of this endpoint's data
 };
 
 struct PolicyObject {

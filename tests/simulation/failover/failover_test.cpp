@@ -22,7 +22,7 @@ const uint64_t kSeeds = number_from("TWINSPAN_SEEDS", 30'000);
 struct Sweep {
   std::optional<uint64_t> first_bad;
   std::string first_violation;
-  int64_t failovers = 0, acknowledged = 0;
+  int64_t failovers = 0, acknowledged = 0, restored = 0;
   Faults happened;
 };
 
@@ -38,6 +38,7 @@ Sweep sweep(uint64_t from, uint64_t count, const Options& options, bool only_uns
       std::lock_guard lock(mutex);
       total.failovers += outcome.failovers;
       total.acknowledged += outcome.acknowledged;
+      total.restored += outcome.restored;
       total.happened |= outcome.happened;
       if (only_unsafe ? !outcome.unsafe : outcome.violations.empty()) continue;
       if (!total.first_bad || seed < *total.first_bad) {
@@ -74,8 +75,10 @@ void expect_safe(const Options& options, uint64_t from, uint64_t count) {
   // A simulation in which nothing fails over proves nothing.
   EXPECT_GT(total.failovers, static_cast<int64_t>(count));
   EXPECT_GT(total.acknowledged, static_cast<int64_t>(count) * 100);
+  EXPECT_GT(total.restored, 0);
   EXPECT_EQ(total.happened, options.allowed) << "some kind of fault never happened";
-  fmt::print("{} seeds, {} changes of primary, {} acknowledged writes\n", count, total.failovers, total.acknowledged);
+  fmt::print("{} seeds, {} changes of primary, {} restores, {} acknowledged writes\n", count, total.failovers,
+             total.restored, total.acknowledged);
 }
 
 Options with(bool synchronous, int members, Mode mode = Mode::kAutomatic) {
@@ -134,7 +137,9 @@ constexpr Planted kPlanted[] = {
     {Mistake::kSilentIsEmpty, Fault::kLinkApplied},
     {Mistake::kSourceWasLast, Fault::kLeaseFreed, true, false},
     {Mistake::kNumbersTellHistories, Fault::kAgentRestarts, true, false},
-    {Mistake::kWordNeverAges, Fault::kVolumeLost},
+    {Mistake::kWordNeverAges, Fault::kVolumeLost, true, true, 20'000},
+    {Mistake::kRestoredRemembersOld, Fault::kRestored},
+    {Mistake::kRestoredNumberUsed, Fault::kRestored},
 };
 
 class PlantedMistake : public testing::TestWithParam<Planted> {};

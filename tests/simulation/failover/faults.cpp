@@ -37,6 +37,7 @@ constexpr Names<Fault, static_cast<size_t>(Fault::kCount)> kFaults{{
     {Fault::kLeaseFreed, "LeaseFreed"},
     {Fault::kLeaseEdited, "LeaseEdited"},
     {Fault::kLinkApplied, "LinkApplied"},
+    {Fault::kRestored, "Restored"},
 }};
 constexpr Names<Mistake, static_cast<size_t>(Mistake::kCount)> kMistakes{{
     {Mistake::kNone, "None"},
@@ -52,6 +53,8 @@ constexpr Names<Mistake, static_cast<size_t>(Mistake::kCount)> kMistakes{{
     {Mistake::kSourceWasLast, "SourceWasLast"},
     {Mistake::kNumbersTellHistories, "NumbersTellHistories"},
     {Mistake::kWordNeverAges, "WordNeverAges"},
+    {Mistake::kRestoredRemembersOld, "RestoredRemembersOld"},
+    {Mistake::kRestoredNumberUsed, "RestoredNumberUsed"},
 }};
 
 }  // namespace

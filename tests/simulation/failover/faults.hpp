@@ -38,6 +38,7 @@ enum class Fault {
   kLeaseFreed,
   kLeaseEdited,
   kLinkApplied,  // deleted and applied again, over the same volumes
+  kRestored,     // in place: the primary is to go on with data of an earlier moment
   kCount
 };
 using Faults = std::bitset<static_cast<size_t>(Fault::kCount)>;
@@ -58,6 +59,8 @@ enum class Mistake {
   kSourceWasLast,         // where nobody says who was primary last, the source was
   kNumbersTellHistories,  // timelines of the same number are the same
   kWordNeverAges,         // a person's word counts again in every epoch
+  kRestoredRemembersOld,  // restored data count as what they took the place of
+  kRestoredNumberUsed,    // their timeline has a number that another one has
   kCount
 };
 std::string_view to_string(Mistake mistake);

@@ -1,5 +1,7 @@
 #include "history.hpp"
 
+#include <algorithm>
+
 namespace twinspan::simulation {
 
 void Log::append(Line line) {
@@ -22,6 +24,19 @@ uint64_t Log::end_of(Line line) const {
   return 0;
 }
 
+bool Log::knows(Line line) const {
+  return std::any_of(runs.begin(), runs.end(), [&](const auto& run) { return run.first == line; });
+}
+
+Log Log::until(uint64_t position) const {
+  Log log;
+  for (const auto& [own, end] : runs) {
+    log.runs.emplace_back(own, std::min(end, position));
+    if (end >= position) break;
+  }
+  return log;
+}
+
 bool Log::prefix_of(const Log& other) const {
   for (size_t i = 0; i < runs.size(); ++i) {
     if (i >= other.runs.size() || runs[i].first != other.runs[i].first) return false;
@@ -41,6 +56,12 @@ Line Timelines::fork(const Log& log, uint32_t known) {
   for (const auto& [line, end] : log.runs) highest = std::max(highest, number(line));
   all_.push_back({highest + 1, all_[static_cast<size_t>(log.line())].system});
   return static_cast<Line>(all_.size()) - 1;
+}
+
+uint32_t Timelines::highest() const {
+  uint32_t highest = 0;
+  for (const Timeline& one : all_) highest = std::max(highest, one.number);
+  return highest;
 }
 
 std::string Timelines::system_of(const Log& log) const {

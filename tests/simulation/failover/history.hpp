@@ -23,6 +23,8 @@ struct Log {
   bool has(Line line, uint64_t position) const;  // the record that ends at `position` of that timeline
   uint64_t end_of(Line line) const;              // 0: nothing of it
   bool prefix_of(const Log& other) const;
+  bool knows(Line line) const;         // it is on that timeline, or was
+  Log until(uint64_t position) const;  // its beginning, up to there
 };
 
 class Timelines {
@@ -30,6 +32,7 @@ class Timelines {
   Line begin_system();  // initdb: another system, timeline 1
   // A promotion: one more than the highest number in the log's past, and than `known`.
   Line fork(const Log& log, uint32_t known);
+  uint32_t highest() const;  // number of all that ever were
   std::string system_of(const Log& log) const;
   uint32_t number(Line line) const { return all_[static_cast<size_t>(line)].number; }
   // As PostgreSQL's files and its walsender tell it.

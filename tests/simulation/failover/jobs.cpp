@@ -79,6 +79,34 @@ void Agent::perform(const Remember& action) {
   job("Remember", 1, 10, [this, memory = action.memory] { volume_->memory = memory; });
 }
 
+bool Agent::has_prepared() const {
+  return volume_->prepared && link_.object && link_.object->restore_at == endpoint_ &&
+         link_.object->restore == volume_->prepared->name;
+}
+
+// All of it or nothing: files say how far it came, and an agent that begins goes on with it.
+void Agent::exchange(Epoch epoch) {
+  volume_->log = volume_->prepared->log;
+  volume_->prepared.reset();
+  volume_->highest_number = std::max(volume_->highest_number, cluster_.timelines.number(volume_->log.line()));
+  volume_->restored = volume_->log.line();
+  volume_->shape = DataShape::kPrimary;
+  ++data_life_;
+  if (cluster_.mistaken(Mistake::kRestoredRemembersOld)) return;
+  MemberMemory& memory = volume_->memory;
+  memory.epoch_seen = std::max(memory.epoch_seen, epoch);
+  memory.data_epoch = epoch;
+  memory.part = DataPart::kPrimary;
+  memory.epochs = {{epoch, Position{}}};
+}
+
+void Agent::perform(const PutRestored& action) {
+  job("PutRestored", 5, 200, [this, epoch = action.epoch] {
+    if (now() < disk_hangs_until_ || !has_prepared()) return;
+    exchange(epoch);
+  });
+}
+
 void Agent::perform(const Initialize&) {
   job("Initialize", 300, 900, [this] {
     volume_->log = {};
@@ -131,7 +159,8 @@ void Agent::recovered(uint64_t life, Epoch epoch, bool promotion) {
   }
   volume_->shape = DataShape::kPrimary;
   accepts_ = true;
-  clients_in_ = !promotion;
+  // Nobody is let into restored data before the lease says whose they are.
+  clients_in_ = !promotion && volume_->restored < 0;
   const auto& link = cluster_.api.state().link.object;
   cluster_.ledger.opened(who(), epoch, *volume_, link && link->assignment ? link->assignment->primary : "");
   cluster_.check_single();
@@ -269,6 +298,7 @@ bool Agent::routed_to() const {
 void Agent::client_writes() {
   clients_in_ |= accepts_ && routed_to();
   if (!accepts_ || !clients_in_ || suspended() || now() < disk_hangs_until_) return;
+  cluster_.ledger.serves(who(), *volume_);
   volume_->log.append(volume_->log.line());
   int confirmed = 0;
   for (const auto& replica : cluster_.agents) {

@@ -38,6 +38,24 @@ bool Ledger::somewhere(Line line, uint64_t position) const {
                      [&](const auto& volume) { return !volume->lost && volume->log.has(line, position); });
 }
 
+void Ledger::serves(const std::string& who, Volume& volume) {
+  if (volume.restored < 0) return;
+  note(who + " serves what was restored");
+  ++outcome_.restored;
+  restored_ = volume.restored;
+  volume.restored = -1;
+  for (Promises* promises : {&promised_, &unreplicated_})
+    for (auto& [line, position] : *promises) position = std::min(position, volume.log.end_of(line));
+}
+
+void Ledger::check_restored(const std::string& who, const Volume& volume, bool decided) {
+  if (restored_ < 0 || volume.log.knows(restored_)) return;
+  const bool gone = std::none_of(volumes_.begin(), volumes_.end(),
+                                 [&](const auto& other) { return !other->lost && other->log.knows(restored_); });
+  if (!decided && !gone) violate(who + " accepts writes with data from before a restore");
+  restored_ = -1;
+}
+
 void Ledger::opened(const std::string& who, Epoch epoch, const Volume& volume, const std::string& chosen) {
   note(fmt::format("{} accepts writes in epoch {} at {} of timeline {}", who, epoch.value, volume.log.end(),
                    volume.log.line()));
@@ -54,8 +72,11 @@ void Ledger::opened(const std::string& who, Epoch epoch, const Volume& volume, c
   highest_epoch_ = std::max(highest_epoch_, epoch.value);
   writers_[epoch.value] = {who, volume.id};
   const std::string endpoint = who.substr(0, who.find('/'));
-  check_kept(who, volume, promised_, false);
-  check_kept(who, volume, unreplicated_, loss_excused_.contains(endpoint) || decided_for_.contains(endpoint));
+  if (volume.restored < 0) {
+    check_restored(who, volume, decided_for_.contains(endpoint));
+    check_kept(who, volume, promised_, false);
+    check_kept(who, volume, unreplicated_, loss_excused_.contains(endpoint) || decided_for_.contains(endpoint));
+  }
   decided_for_.erase(endpoint);
   const bool still = chosen != endpoint && loss_excused_.contains(chosen);
   loss_excused_.clear();

@@ -13,6 +13,12 @@
 
 namespace twinspan::simulation {
 
+// What a person had restored beside the data.
+struct Prepared {
+  std::string name;
+  Log log;
+};
+
 // A disk. It outlives agents and pods, and what is on it outlives the API's objects.
 struct Volume {
   int id = 0;
@@ -22,6 +28,8 @@ struct Volume {
   Log log;
   uint32_t highest_number = 0;  // of a timeline whose history file is here
   MemberMemory memory;
+  std::optional<Prepared> prepared;
+  Line restored = -1;  // the timeline that restored data here began, until clients get at them
 };
 
 // One that accepts writes now.
@@ -45,6 +53,9 @@ class Ledger {
   // meanwhile. What it writes until it hears of that is lost like anything else that it alone had, unless it stops
   // cleanly and says how far it went.
   void opened(const std::string& who, Epoch epoch, const Volume& volume, const std::string& chosen);
+  // What a person gave up by a restore is given up once clients get at its data; from then on nobody goes back behind
+  // it.
+  void serves(const std::string& who, Volume& volume);
   void ended_cleanly() { loss_excused_.clear(); }
   void check_single(const std::vector<Writer>& writers);
   void acknowledged(const Volume& volume, bool by_replicas);
@@ -59,6 +70,8 @@ class Ledger {
 
  private:
   using Promises = std::map<Line, uint64_t>;  // up to which position, of each timeline
+  // What a person gave up by a restore is given up once its data accept writes; from then on nobody goes back behind
+  void check_restored(const std::string& who, const Volume& volume, bool decided);
   void check_kept(const std::string& who, const Volume& volume, Promises& promises, bool excused);
   bool somewhere(Line line, uint64_t position) const;
 
@@ -75,6 +88,7 @@ class Ledger {
   };
   std::map<int64_t, Wrote> writers_;  // by epoch: who accepted writes in it
   int last_writer_ = -1;              // its volume
+  Line restored_ = -1;                // that everybody who accepts writes has to have in its past; -1: none
   int64_t highest_epoch_ = 0;
   Outcome outcome_;
 };

@@ -48,6 +48,7 @@ class Misfortune {
   void free_lease();
   void edit_lease();
   void apply_again();
+  void restore();
   void applied();
   void begin_again(Agent& one);
 
@@ -59,6 +60,7 @@ class Misfortune {
   LinkObject link_;
   int pods_ = 1000;
   int links_ = 1;
+  int restores_ = 0;
   bool applying_ = false;
   Micros decided_at_ = 0;
 };

@@ -102,7 +102,9 @@ void Operator::ask(const std::string& endpoint) {
 // back.
 template <class T>
 bool Operator::note(Stored<T>& known, Micros& learned, const Stored<T>& arrived, bool proven) {
-  if (arrived.version == known.version && known.version != 0) return false;
+  // A list shows whether an object is there, whatever its versions say: two histories may use one number.
+  const bool appears = proven && !arrived.object != !known.object;
+  if (arrived.version == known.version && known.version != 0 && !appears) return false;
   if (arrived.version < known.version && !proven) return false;
   known = arrived;
   learned = now();
@@ -182,6 +184,7 @@ FailoverSeen Operator::gather(const LeaseObject* confirmed, Epoch known_then) {
   seen.source = link_.object->endpoints.front();
   seen.assignment = link_.object->assignment;
   seen.word = link_.object->word;
+  seen.replace = link_.object->restore;
   seen.primary_last_known = primary_.position();
   seen.routing = Routing::kTo;
   seen.endpoints_ready = true;

@@ -54,6 +54,7 @@ void Misfortune::by_people(Fault fault) {
     case Fault::kLeaseFreed: free_lease(); break;
     case Fault::kLeaseEdited: edit_lease(); break;
     case Fault::kLinkApplied: apply_again(); break;
+    case Fault::kRestored: restore(); break;
     default: break;
   }
 }
@@ -111,6 +112,26 @@ void Misfortune::edit_lease() {
     case 4: lease.duration = std::chrono::seconds(network().uniform(0, 2)); break;
   }
   cluster_.api.put(stored.version, lease);
+}
+
+// Prepared beside the primary's data already, on a timeline that nobody has.
+void Misfortune::restore() {
+  const Stored<LinkObject>& stored = cluster_.api.state().link;
+  for (const auto& one : cluster_.agents) {
+    if (!stored.object || !one->accepts_writes() || one->ghost() || one->volume()->log.end() < 2) continue;
+    Volume& volume = *one->volume();
+    Log log = volume.log.until(static_cast<uint64_t>(network().uniform(1, static_cast<int64_t>(volume.log.end()))));
+    const uint32_t known = cluster_.mistaken(Mistake::kRestoredNumberUsed) ? 0 : cluster_.timelines.highest();
+    log.append(cluster_.timelines.fork(log, known));
+    const std::string name = fmt::format("r{}", ++restores_);
+    volume.prepared = Prepared{name, std::move(log)};
+    note(fmt::format("people: {} is to go on with {}, up to {} of {}", one->who(), name, volume.prepared->log.end(),
+                     volume.log.end()));
+    return edit_link([&](LinkObject& link) {
+      link.restore = name;
+      link.restore_at = one->endpoint();
+    });
+  }
 }
 
 // Deleted and applied again, as a pruning GitOps does. Volumes stay; pods end in their own time and begin when the link

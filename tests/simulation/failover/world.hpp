@@ -28,6 +28,7 @@ struct Outcome {
   std::vector<std::string> violations;
   bool unsafe = false;  // a violation other than not recovering in time
   int failovers = 0;    // changes of who accepts writes
+  int restored = 0;     // times that restored data came to accept writes
   int64_t acknowledged = 0;
   Faults happened;
   std::vector<std::string> trace;

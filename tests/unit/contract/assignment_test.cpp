@@ -29,8 +29,9 @@ TEST(AssignmentContract, ReadsWhatEarlierVersionsWrote) {
 }
 
 TEST(AssignmentContract, ComesBackAsItWasWrittenWhateverTheCause) {
-  for (Cause cause : {Cause::kInitial, Cause::kProcessDied, Cause::kShutdown, Cause::kPrimaryUnreachable,
-                      Cause::kPrimaryFailing, Cause::kLeaseExpired, Cause::kSwitchover, Cause::kRestart}) {
+  for (Cause cause :
+       {Cause::kInitial, Cause::kProcessDied, Cause::kShutdown, Cause::kPrimaryUnreachable, Cause::kPrimaryFailing,
+        Cause::kLeaseExpired, Cause::kSwitchover, Cause::kRestart, Cause::kRestore}) {
     const Assignment wanted{{3}, "west", "east", cause};
     api::LinkStatus status;
     status.assignment = status_of(wanted);

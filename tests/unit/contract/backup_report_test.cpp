@@ -10,8 +10,9 @@ namespace {
 TEST(BackupReport, IsReadAsItWasWritten) {
   for (const auto phase : {BackupReport::Phase::kRunning, BackupReport::Phase::kWaitingForWal,
                            BackupReport::Phase::kCompleted, BackupReport::Phase::kFailed})
-    for (const auto step : {BackupReport::Step::kFetching, BackupReport::Step::kRecovering,
-                            BackupReport::Step::kRestored, BackupReport::Step::kFailed}) {
+    for (const auto step :
+         {BackupReport::Step::kFetching, BackupReport::Step::kRecovering, BackupReport::Step::kRestored,
+          BackupReport::Step::kFailed, BackupReport::Step::kPrepared}) {
       BackupReport report;
       report.stanza = "orders";
       report.ready = report.archiving = report.at_replicas = true;
@@ -33,6 +34,8 @@ TEST(BackupReport, IsReadAsItWasWritten) {
       }
       report.restored->plan = {"20261129-130701F", "Full", "0/5F0139A0", 3, 620};
       report.restored->reached = "0/60000028";
+      report.restored->until = "2026-12-02T12:00:00Z";
+      report.restored->brought_back = true;
       EXPECT_EQ(backup_report_of(to_json(report)), report);
     }
 }

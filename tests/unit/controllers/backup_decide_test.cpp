@@ -573,7 +573,7 @@ struct Restoring {
     restore.metadata.name = "before";
     restore.metadata.ns = "shop";
     restore.spec.from.schedule_ref = {"daily"};
-    restore.spec.to.new_link.name = "orders-1430";
+    restore.spec.to.new_link = {"orders-1430"};
     restore.spec.target.latest = true;
   }
   RestoreLook step() {

@@ -32,7 +32,7 @@ struct Seen {
     source->status.primary = "east";
     restore.metadata.name = "before";
     restore.metadata.ns = "shop";
-    restore.spec.to.new_link.name = "again";
+    restore.spec.to.new_link = {"again"};
     restore.spec.target.latest = true;
     restore.spec.from.schedule_ref = {"daily"};
   }

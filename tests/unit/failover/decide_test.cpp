@@ -616,5 +616,52 @@ TEST(FailoverDecision, NobodyIsElectedBeforeEverybodyHasSaidHowFarItsDataGo) {
   EXPECT_FALSE(decision.assign);
 }
 
+// By the fresh word of the primary itself: what was heard earlier, or of another Restore, moves nothing.
+TEST(Decide, DataAreReplacedByTheWordOfThePrimary) {
+  for (const char* wanted : {"", "before", "other"})
+    for (const char* prepared : {"", "before"})
+      for (const bool fresh : {true, false})
+        for (const bool paused : {true, false})
+          for (const Mode mode : {Mode::kAutomatic, Mode::kManual, Mode::kRestartOnly, Mode::kDryRun}) {
+            FailoverSeen seen = steady();
+            seen.replace = wanted;
+            seen.members[0].report->prepared = prepared;
+            seen.members[1].report->prepared = "before";
+            seen.members[0].fresh = fresh;
+            seen.paused = paused;
+            FailoverRules rules = automatic();
+            rules.mode = mode;
+            const Decision decision = decide(seen, rules);
+            const bool due = std::string(wanted) == "before" && std::string(prepared) == "before" && fresh && !paused;
+            EXPECT_EQ(decision.assign.has_value(), due) << text(decision);
+            if (due) {
+              EXPECT_EQ(decision.assign, (Assignment{{2}, "east", "east", Cause::kRestore}));
+            }
+          }
+}
+
+// What lies in its place then is short of the old log by a person's word: nobody else is chosen for that.
+TEST(Decide, ARestoredPrimaryMayBeShortOfItsOldLog) {
+  FailoverSeen seen = steady();
+  seen.assignment = Assignment{{2}, "east", "east", Cause::kRestore};
+  seen.current = Transition{Step::kPromoting, {2}, "east", "east", Cause::kRestore, {}, std::nullopt};
+  seen.lease->holder_endpoint.clear();
+  seen.lease->release = Release{"east", Cause::kRestore, Position{1000}};
+  seen.lease_may_be_taken = true;
+  seen.lease_unchanged_for = std::chrono::milliseconds(2000);
+  seen.members[0].report->received = Position{400};
+  const Decision decision = decide(seen, automatic());
+  EXPECT_EQ(decision.reason, LogReason::kPromoting) << text(decision);
+  EXPECT_FALSE(decision.assign);
+  // It does not come back: somebody else is chosen, and what it was told is no reason any more.
+  seen.members[0].failures = 10;
+  seen.members[0].silent_for = std::chrono::seconds(60);
+  seen.members[0].fresh = false;
+  const Decision given_up = decide(seen, automatic());
+  ASSERT_TRUE(given_up.assign);
+  EXPECT_EQ(given_up.assign->primary, "");
+  EXPECT_NE(given_up.assign->cause, Cause::kRestore);
+}
+
 }  // namespace
 }  // namespace twinspan

@@ -52,6 +52,26 @@ TEST(Election, AsyncRefusesWhoLacksMoreThanTheBound) {
   }
 }
 
+// Counting confirmations proves nothing of a replica that confirmed none of the primary's log, nor do its positions.
+TEST(Election, NobodyGoesBackBehindARestore) {
+  for (const bool synchronous : {true, false})
+    for (const bool clean : {true, false})
+      for (const bool follows : {true, false}) {
+        ElectionInput input;
+        input.durability = {synchronous, 1};
+        input.epoch = {5};
+        input.epochs = {{{5}, Position{}}};
+        input.primary_last_known = Position{60};
+        if (clean) input.final_position = Position{60};
+        input.max_lag_bytes = 1000;
+        input.replicas = {candidate("a", follows ? 60 : 100)};
+        input.replicas[0].report->memory =
+            follows ? MemberMemory{{5}, Epoch{5}, DataPart::kBegun, {}, input.epochs}
+                    : MemberMemory{{5}, Epoch{4}, DataPart::kBegun, {}, {{{1}, Position{}}, {{4}, Position{50}}}};
+        EXPECT_EQ(winner(input), follows ? "a" : "BeforeRestore") << synchronous << clean;
+      }
+}
+
 TEST(Election, AMissingMeasurementIsNoMeasurementOfZero) {
   ElectionInput input;
   input.replicas = {candidate("a", 100)};

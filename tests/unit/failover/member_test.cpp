@@ -166,6 +166,60 @@ TEST(MemberDecision, ALeaseThatWentBackIsNotTakenAgain) {
   EXPECT_TRUE(std::holds_alternative<TakeLease>(decide_member(view))) << "made by somebody who asked the others";
 }
 
+// Only the holder does it, in the very epoch that a person's word made, once, and over a database that stands still.
+TEST(MemberDecision, RestoredDataTakeTheirPlaceOnceAndByOrderOnly) {
+  int put = 0;
+  for (const Cause cause : {Cause::kRestore, Cause::kRestart, Cause::kSwitchover, Cause::kProcessDied})
+    for (const int64_t epoch : {2, 3, 4})
+      for (const bool prepared : {true, false})
+        for (const bool holds : {true, false})
+          for (const int64_t data_epoch : {2, 3})
+            for (const ProcessState process : {ProcessState::kStopped, ProcessState::kPrimaryRunning}) {
+              MemberView view;
+              view.self = "a";
+              view.instance = "1";
+              view.memory = MemberMemory{{3}, Epoch{data_epoch}, DataPart::kPrimary, {}};
+              view.lease = LeaseRecord{};
+              view.lease->epoch = {3};
+              view.lease->holder_endpoint = holds ? "a" : "b";
+              view.lease->holder_instance = "1";
+              if (holds) view.tenure = Epoch{3};
+              view.data = DataShape::kPrimary;
+              view.process = process;
+              view.prepared = prepared;
+              view.assignment = Assignment{{epoch}, "a", "a", cause};
+              const MemberAction action = decide_member(view);
+              const bool due = cause == Cause::kRestore && epoch == 3 && prepared && holds && data_epoch == 2 &&
+                               process == ProcessState::kStopped;
+              put += due;
+              EXPECT_EQ(std::holds_alternative<PutRestored>(action), due) << to_string(action);
+            }
+  EXPECT_EQ(put, 1);
+}
+
+// A primary that is to go on with restored data sends all of its log first: whoever follows it receives on until then.
+TEST(MemberDecision, ReplicasReceiveUntilAPrimaryThatIsRestoredLetsGo) {
+  MemberView view;
+  view.self = "b";
+  view.instance = "2";
+  view.upstream = view.following = "a";
+  view.memory = MemberMemory{{3}, Epoch{3}, DataPart::kBegun, {}};
+  view.lease = LeaseRecord{};
+  view.lease->epoch = {3};
+  view.lease->holder_endpoint = "a";
+  view.lease->holder_instance = "1";
+  view.lease->promoted = true;
+  view.data = DataShape::kReplica;
+  view.process = ProcessState::kReplicaRunning;
+  view.lineage = Lineage::kFollows;
+  view.assignment = Assignment{{4}, "a", "a", Cause::kRestore};
+  EXPECT_EQ(to_string(decide_member(view)), "Wait(Replica)");
+  EXPECT_EQ(frozen_for(view), Epoch{0});
+  view.lease->holder_endpoint.clear();
+  view.lease->release = Release{"a", Cause::kRestore, Position{100}};
+  EXPECT_EQ(to_string(decide_member(view)), "StopReceiver");
+}
+
 TEST(MemberDecision, ReceivesOnlyWhatItRemembersToFollow) {
   for_every_view([](const MemberView& view, const MemberAction& action) {
     const auto* start = std::get_if<StartReplica>(&action);
