@@ -40,8 +40,10 @@ Result<Answer> Channel::exchange(AnyRequest request, SteadyTime deadline, const 
     const SteadyTime now = std::chrono::steady_clock::now();
     if (stop.stop_requested()) return fail(Code::kCancelled, "cancelled");
     if (now >= deadline) return fail(Code::kTimeout, name + ": no answer in time");
-    if (auto done = advance(now, arrived); !done) return std::unexpected(done.error());
+    const Status done = advance(now, arrived);
+    // Who refuses a sign-in says why and hangs up at once: the answer counts before the end that came with it.
     if (!arrived.empty()) return std::move(arrived.front().answer);
+    if (!done) return std::unexpected(done.error());
     pollfd one{stream_.fd(), awaits(), 0};
     poll(&one, 1,
          static_cast<int>(
@@ -69,6 +71,8 @@ Status Channel::sign_in(const Access& access, SteadyTime deadline, const std::st
                                              got.message.value_or("no reason given")));
     said = got.data;
     if (auto checked = way.check(said); !checked) return checked;
+    if (got.session_lifetime_ms > 0)
+      worn_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(got.session_lifetime_ms) * 4 / 5;
   }
   return {};
 }
@@ -134,6 +138,8 @@ Status Channel::read(SteadyTime now, std::vector<Arrived>& arrived) {
     arrived_ = 0;
     if (!has_length_) {
       const auto size = load<int32_t>(input_.data());
+      if (input_.starts_with("\x15\x03"))  // a TLS alert
+        return fail(Code::kUnavailable, "the broker speaks TLS here, and tls is absent");
       if (size < 4 || static_cast<size_t>(size) > kAnswerBytesMost || sent_.empty())
         return fail(Code::kUnavailable, fmt::format("an answer of {} bytes that nobody asked for", size));
       input_ = std::string(static_cast<size_t>(size), '\0');

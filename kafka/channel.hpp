@@ -39,6 +39,11 @@ class Channel {
   short awaits() const;  // for poll(2)
   std::optional<SteadyTime> muted_until() const { return muted_until_; }
   std::vector<uint64_t> unanswered() const;
+  // The broker ends what was signed in for too long (connections.max.reauth.ms): nothing awaits an answer, and another
+  // connection is better opened now than when it has hung up.
+  bool is_worn(SteadyTime now) const {
+    return worn_at_ && now >= *worn_at_ && sent_.empty() && held_.empty() && !muted_until_;
+  }
 
  private:
   struct Sent {
@@ -57,7 +62,7 @@ class Channel {
   std::string client_;
   ApiVersionsResponse versions_;
   std::deque<Sent> sent_, held_;  // awaiting their answers; kept back
-  std::optional<SteadyTime> muted_until_;
+  std::optional<SteadyTime> muted_until_, worn_at_;
   int32_t correlation_ = 0;
   std::string output_;
   size_t written_ = 0;

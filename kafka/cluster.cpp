@@ -5,9 +5,21 @@
 #include <algorithm>
 
 namespace twinspan::kafka {
+namespace {
+
+// Dialling says the address by itself.
+std::string named(const Address& address, const std::string& message) {
+  const std::string name = fmt::format("{}:{}", address.host, address.port);
+  return message.find(name) == message.npos ? fmt::format("{}: {}", name, message) : message;
+}
+
+}  // namespace
 
 Result<Channel*> Cluster::channel(const Line& line, const std::stop_token& stop) {
-  if (const auto found = channels_.find(line); found != channels_.end()) return &found->second;
+  if (const auto found = channels_.find(line); found != channels_.end()) {
+    if (!found->second.is_worn(std::chrono::steady_clock::now())) return &found->second;
+    channels_.erase(found);
+  }
   Address address;
   if (line.broker != kAnyBroker) {
     const auto known = addresses_.find(line.broker);
@@ -23,8 +35,8 @@ Result<Channel*> Cluster::channel(const Line& line, const std::stop_token& stop)
                   : std::next(addresses_.begin(), static_cast<std::ptrdiff_t>(turn - access_.brokers.size()))->second;
   }
   auto opened = Channel::open(address.host, address.port, access_, stop);
-  if (!opened)
-    return fail(opened.error().code, fmt::format("{}:{}: {}", address.host, address.port, opened.error().message));
+  if (!opened) return fail(opened.error().code, named(address, opened.error().message));
+  peers_[line] = std::move(address);
   return &channels_.emplace(line, std::move(*opened)).first->second;
 }
 
@@ -54,6 +66,7 @@ Result<Answer> Cluster::call(int32_t broker, AnyRequest request, const std::stop
 
 void Cluster::hang_up() {
   channels_.clear();
+  peers_.clear();
   failed_.clear();
 }
 
@@ -81,7 +94,10 @@ void Cluster::learn(const AnyAnswer& answer) {
 }
 
 void Cluster::lose(std::map<Line, Channel>::iterator at, const Error& why) {
-  for (const uint64_t ticket : at->second.unanswered()) failed_.push_back({ticket, std::unexpected(why)});
+  const auto peer = peers_.extract(at->first);
+  Error told = why;
+  if (peer) told.message = named(peer.mapped(), why.message);
+  for (const uint64_t ticket : at->second.unanswered()) failed_.push_back({ticket, std::unexpected(told)});
   channels_.erase(at);
 }
 

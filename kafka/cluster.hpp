@@ -47,8 +47,9 @@ class Cluster {
   Access access_;
   std::map<int32_t, Address> addresses_;
   std::map<Line, Channel> channels_;
-  std::vector<Arrived> failed_;  // not told yet
-  size_t next_ = 0;              // of the first brokers, in turn
+  std::map<Line, Address> peers_;  // of these
+  std::vector<Arrived> failed_;    // not told yet
+  size_t next_ = 0;                // of the first brokers, in turn
 };
 
 }  // namespace twinspan::kafka

@@ -25,7 +25,7 @@ class Groups:
         new = [self.kafka.admin.NewTopic(topic, partitions, 1, config={"retention.ms": "-1"}) for topic, partitions in TOPICS.items()]
         for future in self.admins["source"].create_topics(new).values():
             future.result()
-        base = {"bootstrap.servers": f"127.0.0.1:{self.ports['source']}", "linger.ms": 2}
+        base = {**self.test.clients[self.ports["source"]], "linger.ms": 2}
         self.plain = self.kafka.Producer(base)
         self.transactional = self.kafka.Producer({**base, "transactional.id": "writer-of-groups"})
         self.transactional.init_transactions()
@@ -47,7 +47,7 @@ class Groups:
 
     def read(self, side, place):
         """Committed records with where they lie: [(offset, (key, value))]; and the log's end."""
-        consumer = self.kafka.Consumer({"bootstrap.servers": f"127.0.0.1:{self.ports[side]}", "group.id": "witness", "isolation.level": "read_committed",
+        consumer = self.kafka.Consumer({**self.test.clients[self.ports[side]], "group.id": "witness", "isolation.level": "read_committed",
                                         "enable.auto.commit": False, "enable.partition.eof": True, "check.crcs": True})
         consumer.assign([self.kafka.TopicPartition(*place, 0)])
         rows = []
@@ -126,7 +126,7 @@ def metadata_of(position, otherwise):
 def consume(groups, group):
     """A member at the target: it goes on where the group stood at the source. Returns what it committed there, once it is seen as Active."""
     here = groups.stand[group]
-    consumer = groups.kafka.Consumer({"bootstrap.servers": f"127.0.0.1:{groups.ports['target']}", "group.id": group, "isolation.level": "read_committed",
+    consumer = groups.kafka.Consumer({**groups.test.clients[groups.ports["target"]], "group.id": group, "isolation.level": "read_committed",
                                       "enable.auto.commit": False, "auto.offset.reset": "error", "session.timeout.ms": 6000})
     consumer.subscribe(list(TOPICS))
     seen = {}
@@ -152,7 +152,24 @@ def stays(groups, group, said, state):
     assert state in {one["state"] for one in said().get("troubled", []) if one["group"] == group}, said()
 
 
-def run(test, worker_of, wait, spec, source, target):
+def handed_over(groups, said, wait):
+    """One that is consumed at the target is left alone, until it is handed back."""
+    own = "consumer-2"
+    groups.put(own, {place: groups.rows[place]["source"][len(groups.rows[place]["source"]) // 2][0] + 1 for place in PLACES})
+    groups.until_right("before it moves over", [own])
+    member = consume(groups, own)
+    wait("it is told as active", lambda: any((one["group"], one["state"]) == (own, "Active") for one in said().get("troubled", [])))
+    stays(groups, own, said, "Active")
+    member.close()
+    wait("it is told as moved", lambda: any((one["group"], one["state"]) == (own, "Moved") for one in said().get("troubled", [])))
+    stays(groups, own, said, "Moved")
+    for future in groups.admins["target"].delete_consumer_groups([own]).values():
+        future.result()
+    groups.until_right("a group that was handed back", [own])
+
+
+def run(test, worker_of, wait, spec, source, target, brief=False):
+    """`brief`: without the one that moves over, which takes half the time."""
     groups = Groups(test, source, target)
     groups.create()
     groups.write(40)
@@ -191,20 +208,10 @@ def run(test, worker_of, wait, spec, source, target):
         groups.look()
         groups.until_right("an end that more records came behind")
 
-        own = "consumer-2"
-        groups.put(own, {place: groups.rows[place]["source"][len(groups.rows[place]["source"]) // 2][0] + 1 for place in PLACES})
-        groups.until_right("before it moves over", [own])
-        member = consume(groups, own)
-        wait("it is told as active", lambda: any((one["group"], one["state"]) == (own, "Active") for one in said().get("troubled", [])))
-        stays(groups, own, said, "Active")
-        member.close()
-        wait("it is told as moved", lambda: any((one["group"], one["state"]) == (own, "Moved") for one in said().get("troubled", [])))
-        stays(groups, own, said, "Moved")
-        for future in groups.admins["target"].delete_consumer_groups([own]).values():
-            future.result()
-        groups.until_right("a group that was handed back", [own])
+        if not brief:
+            handed_over(groups, said, wait)
 
-        for _ in range(2):
+        for _ in range(1 if brief else 2):
             workers[-1].kill()
             for number in range(0, COUNT, 3):
                 groups.put(f"consumer-{number}", groups.anywhere())
@@ -222,5 +229,6 @@ def run(test, worker_of, wait, spec, source, target):
         for one in workers:
             if one.process.poll() is None:
                 one.process.kill()
+    moved = "" if brief else "; one moved over, was left alone, and was handed back"
     print(f"{COUNT} groups anywhere in {groups.written} records, with aborted and filtered ones between: each stands at the target at the record that it would read "
-          f"next at the source, {differ} positions at other offsets; over rewinds, more records and kills; one moved over, was left alone, and was handed back")
+          f"next at the source, {differ} positions at other offsets; over rewinds, more records and kills{moved}")

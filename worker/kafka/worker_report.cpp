@@ -107,7 +107,7 @@ bool unreachable(const EndpointTrouble& look, const engine::SideHealth& lane, co
                  std::string& message) {
   const int failures = std::max(look.failures, lane.failures);
   if (failures == 0 || failures < endpoint.kafka->max_retries) return false;
-  message = fmt::format("it did not answer {} times in a row, and is asked on: {}", failures,
+  message = fmt::format("it failed {} times in a row, and is tried on: {}", failures,
                         look.failures >= lane.failures ? look.message : lane.last_error);
   return true;
 }
