@@ -24,6 +24,18 @@ std::vector<FieldError> validate(const Restore& restore) {
   if (!exactly_one(std::array{from.schedule_ref.has_value(), from.backup_ref.has_value(), from.repository.has_value()}))
     errors.push_back({"spec.from", "exactly one of scheduleRef, backupRef and repository is expected"});
   if (from.repository) check_repository(from.repository->s3, "spec.from.repository.s3", errors);
+  const RestoreTo& to = restore.spec.to;
+  if (!exactly_one(std::array{to.new_link.has_value(), to.in_place.has_value()}))
+    errors.push_back({"spec.to", "exactly one of newLink and inPlace is expected"});
+  if (to.in_place && to.in_place->confirm != to.in_place->link_ref.name)
+    errors.push_back({"spec.to.inPlace.confirm", "\"" + to.in_place->confirm + "\" is not the link's name " +
+                                                     to.in_place->link_ref.name +
+                                                     ", which is expected: what was written after the target is no "
+                                                     "longer there"});
+  if (to.in_place && from.repository)
+    errors.push_back({"spec.from.repository",
+                      "may be of any link, and only a link's own data can take the place of those it has: restore into "
+                      "a new link (spec.to.newLink), or name a scheduleRef or backupRef of the link"});
   if (!exactly_one(std::array{target.time.has_value(), target.lsn.has_value(), target.transaction.has_value(),
                               target.restore_point.has_value(), target.immediate.value_or(false),
                               target.latest.value_or(false)}))

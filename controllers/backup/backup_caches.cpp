@@ -48,6 +48,8 @@ BackupCaches::BackupCaches(kube::Client& client, Cluster& cluster, const std::ve
        [](const api::Backup& one) { return one.spec.keep ? std::string(to_string(*one.spec.keep)) : ""; });
   keep(restores_, restores_of_schedule_,
        [](const api::Restore& one) { return one.spec.from.schedule_ref.value_or(api::ScheduleReference{}).name; });
+  keep(restores_, restores_of_link_,
+       [](const api::Restore& one) { return one.spec.to.in_place.value_or(api::InPlace{}).link_ref.name; });
 }
 
 void BackupCaches::on_change_of_link(const std::function<void(const kube::Key& link)>& enqueue) {
@@ -58,9 +60,13 @@ void BackupCaches::on_change_of_link(const std::function<void(const kube::Key& l
     if (const auto schedule = schedules_.find({key.ns, (after ? after : before)->spec.schedule_ref.name}))
       enqueue({key.ns, schedule->spec.link_ref.name});
   });
-  // One that appears may still say of a schedule that is gone.
+  restores_.add_handler([enqueue](const kube::Key& key, const auto& before, const auto& after) {
+    const bool gone = before && (!after || after->metadata.uid != before->metadata.uid);
+    if (gone && before->spec.to.in_place) enqueue({key.ns, before->spec.to.in_place->link_ref.name});
+  });
+  // One that appears may still say of a schedule that is gone, or of a Restore.
   cluster_.links.add_handler([this, enqueue](const kube::Key& key, const auto& before, const auto&) {
-    if (!before || !schedules_of_link_.names(key).empty()) enqueue(key);
+    if (!before || !schedules_of_link_.names(key).empty() || !restores_of_link_.names(key).empty()) enqueue(key);
   });
 }
 
@@ -116,6 +122,10 @@ std::vector<std::shared_ptr<const api::Restore>> BackupCaches::restores_of(const
   auto out = named(restores_, schedule.ns, restores_of_schedule_.names(schedule));
   for (auto& one : named(restores_, schedule.ns, restores_of_schedule_.names({schedule.ns, ""}))) out.push_back(one);
   return out;
+}
+
+std::vector<std::shared_ptr<const api::Restore>> BackupCaches::restores_in_place_of(const kube::Key& link) const {
+  return named(restores_, link.ns, restores_of_link_.names(link));
 }
 
 void BackupCaches::wrote(const kube::Resource& resource, const Json& object) {

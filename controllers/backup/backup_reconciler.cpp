@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "api/endpoints.hpp"
+#include "controllers/backup/in_place_decide.hpp"
+#include "controllers/backup/restore_sight.hpp"
 #include "controllers/cluster/names.hpp"
 #include "controllers/cluster/reference.hpp"
 #include "controllers/link/link_gatherer.hpp"
@@ -37,18 +39,6 @@ Json manifest_of(const api::ReplicationLink& link) {
 }
 
 }  // namespace
-
-std::map<std::string, MemberSeen> BackupReconciler::members_of(const api::ReplicationLink& link) const {
-  std::map<std::string, MemberSeen> members;
-  const BootTime now = clock_.boot_now();
-  for (const auto& [endpoint, field] : api::endpoint_places(link)) {
-    const MemberView view = view_of(reports_.latest(key_of(link.metadata), endpoint->name), now);
-    if (const MemberReport* report = view.fresh())
-      members[endpoint->name] = {report->system_id, backup_report_of(report->details), report->timeline,
-                                 report->lag_seconds, report->downstreams};
-  }
-  return members;
-}
 
 std::set<std::string> BackupReconciler::silent_of(const api::ReplicationLink& link, bool primary_heard) const {
   std::set<std::string> silent;
@@ -165,12 +155,42 @@ std::chrono::seconds BackupReconciler::unscheduled_for(const kube::Key& link, bo
   return time;
 }
 
+// What a Restore that is gone had ordered in place of a link's data would replace them one day. A cache that lags
+// behind says nothing of that: the API is asked. True: it was taken away.
+Result<bool> BackupReconciler::drop_stale_order(const CachedLink& link, const std::stop_token& stop) {
+  const auto& order = link.status.restore;
+  if (!order || !order->in_place) return false;
+  const kube::Key key{link.metadata.ns, restore_of_order(order->name)};
+  const auto known = caches_.restore(key);
+  if (is_wanted(*order, link, known.get())) return false;
+  const auto there = client_.get(kube::kRestores, key, stop);
+  if (!there && there.error().code != Code::kNotFound) return std::unexpected(there.error());
+  if (there) {
+    caches_.wrote(kube::kRestores, *there);
+    const auto restore = api::parse_restore(*there);
+    if (!restore) return std::unexpected(restore.error());
+    if (is_wanted(*order, link, &*restore)) return false;
+  }
+  log::info("a Restore's order is taken away",
+            {{"link", link.metadata.name}, {"namespace", link.metadata.ns}, {"order", order->name}});
+  if (auto written = write_to_link(link, alone("restore", order), Json::object(), stop); !written)
+    return std::unexpected(written.error());
+  return true;
+}
+
 Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, const std::stop_token& stop) {
   const auto link = cluster_.links.find(key);
+  if (link) {
+    const auto dropped = drop_stale_order(*link, stop);
+    if (!dropped) return std::unexpected(dropped.error());
+    if (*dropped) return kube::Requeue::after(kBusy);  // another version of it is there now
+  }
+  const bool ordered = link && link->status.restore && link->status.restore->in_place;
   BackupSeen seen;
   seen.link = link && !link->metadata.deleting() ? &*link : nullptr;
   seen.schedules = caches_.schedules_of(key);
-  if (seen.schedules.empty() && !(link && link->status.backup)) return kube::Requeue::none();
+  if (seen.schedules.empty() && !(link && link->status.backup))
+    return ordered ? kube::Requeue::after(kSteady) : kube::Requeue::none();
   for (const auto& backup : caches_.kept_forever(key.ns))
     if (backup->status.label && backup->status.stanza)
       seen.forever[*backup->status.stanza].insert(*backup->status.label);
@@ -188,7 +208,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
       seen.neighbours[{one->metadata.ns, one->metadata.name}] = one;
   }
   if (seen.link) {
-    seen.members = members_of(*link);
+    seen.members = members_of(*link, reports_, clock_.boot_now());
     seen.silent = silent_of(*link, seen.members.contains(link->status.primary.value_or("")));
   }
   seen.now = clock_.wall_now();
@@ -230,45 +250,16 @@ Result<kube::Requeue> BackupReconciler::reconcile_link(const kube::Key& key, con
     if (const auto test = look.tests.find(schedule->metadata.name); *written && test != look.tests.end() && seen.link)
       if (auto done = carry_out(*link, *schedule, test->second, stop); !done) return std::unexpected(done.error());
   }
-  if (seen.schedules.empty() && !look.busy) return kube::Requeue::none();
+  if (seen.schedules.empty() && !look.busy && !ordered) return kube::Requeue::none();
   return kube::Requeue::after(look.busy ? kBusy : kSteady);
 }
 
 Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, const std::stop_token& stop) {
   const auto restore = caches_.restore(key);
   if (!restore) return kube::Requeue::none();
-  RestoreSeen seen;
-  seen.restore = &*restore;
-  const api::RestoreSource& from = restore->spec.from;
-  const auto backup = from.backup_ref ? caches_.backup({key.ns, from.backup_ref->name}) : nullptr;
-  seen.backup = backup.get();
-  const auto schedule = caches_.schedule(
-      {key.ns, backup ? backup->spec.schedule_ref.name : from.schedule_ref.value_or(api::ScheduleReference{}).name});
-  seen.schedule = schedule.get();
-  const auto source = schedule ? cluster_.links.find({key.ns, schedule->spec.link_ref.name}) : nullptr;
-  seen.source = source && source->actionable ? &*source : nullptr;
-  if (seen.source && schedule->status.stanza) {
-    const auto members = members_of(*source);
-    const auto primary = members.find(source->status.primary.value_or(""));
-    if (primary != members.end() && writes(primary->second.backup, *schedule->status.stanza))
-      seen.writes = primary->second.backup.timeline;
-  }
-  const auto made = cluster_.links.find({key.ns, restore->spec.to.new_link->name});
-  seen.made = made ? &*made : nullptr;
-  if (made || source)
-    for (const auto& [endpoint, field] : api::endpoint_places(made ? *made : *source)) {
-      const std::string name = claim_name(restore->spec.to.new_link->name, endpoint->name);
-      const auto claim = cluster_.claims.find({key.ns, name});
-      const auto begun = made ? parse_rfc3339(made->metadata.creation_timestamp).value_or(WallTime{}) : WallTime::max();
-      if (claim && (!claim->created || *claim->created < begun)) seen.earlier_claims[name] = claim->terminating;
-    }
-  if (made) {
-    const auto members = members_of(*made);
-    if (const auto first = members.find(made->spec.source.name); first != members.end())
-      seen.said = first->second.backup.restored;
-  }
-  seen.now = clock_.wall_now();
-  const RestoreLook look = decide_restore(seen);
+  const RestoreSight sight = sight_of(restore, cluster_, caches_, reports_, clock_);
+  const auto& made = sight.made;
+  const RestoreLook look = decide_restore(sight.seen);
   if (look.status.phase != restore->status.phase)
     log::info("restore",
               {{"restore", key.name}, {"namespace", key.ns}, {"phase", std::string(to_string(look.status.phase))}});
@@ -284,7 +275,7 @@ Result<kube::Requeue> BackupReconciler::reconcile_restore(const kube::Key& key, 
             write_to_link(*made, alone("restore", made->status.restore), alone("restore", look.assign), stop);
         !written)
       return std::unexpected(written.error());
-  return is_over(look.status) ? kube::Requeue::none() : kube::Requeue::after(kBusy);
+  return is_over(look.status) && !look.again ? kube::Requeue::none() : kube::Requeue::after(kBusy);
 }
 
 }  // namespace twinspan::controllers

@@ -31,13 +31,13 @@ class BackupReconciler {
   Result<kube::Requeue> reconcile_restore(const kube::Key& restore, const std::stop_token& stop);
 
  private:
-  std::map<std::string, MemberSeen> members_of(const api::ReplicationLink& link) const;
   std::set<std::string> silent_of(const api::ReplicationLink& link, bool primary_heard) const;
   template <class T>
   // False: it is gone.
   Result<bool> write_status(const kube::Resource& resource, const T& object, const decltype(T::status)& after,
                             const std::stop_token& stop);
   std::chrono::seconds unscheduled_for(const kube::Key& link, bool scheduled);
+  Result<bool> drop_stale_order(const CachedLink& link, const std::stop_token& stop);
   Status hear_of_run(const api::BackupSchedule& schedule, const std::stop_token& stop);
   void tell(const api::BackupSchedule& schedule, const std::vector<RunEvent>& events);
   Status carry_out(const api::BackupSchedule& schedule, const RunsLook& runs, const std::stop_token& stop);

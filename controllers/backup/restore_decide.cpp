@@ -185,7 +185,8 @@ RestoreLook go_on(const RestoreSeen& seen) {
   RestoreLook look;
   look.status = seen.restore->status;
   if (is_over(look.status) || seen.restore->metadata.deleting()) return look;
-  if (look.status.phase == RestorePhase::kPending) return begin(seen, std::move(look));
+  if (look.status.phase == RestorePhase::kPending || !seen.restore->spec.to.new_link)
+    return begin(seen, std::move(look));
   if (made_it(seen)) return follow(seen, std::move(look));
   if (look.status.link) return failed(std::move(look), "the new link was deleted meanwhile");
   if (seen.made)

@@ -4,8 +4,10 @@
 // fetched before that, and nothing else is put there.
 #pragma once
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/types.hpp"
 #include "contract/backup_report.hpp"
@@ -17,12 +19,16 @@ struct RestoreSeen {
   const api::Restore* restore = nullptr;
   const api::BackupSchedule* schedule = nullptr;  // that it names, or its Backup; nullptr: there is none
   const api::ReplicationLink* source = nullptr;   // the schedule's link, by the spec in force
-  const api::ReplicationLink* made = nullptr;     // the link of the new one's name
+  const api::ReplicationLink* made = nullptr;     // the link of the new one's name; in place, the one it goes into
   std::optional<int64_t> writes;                  // the timeline of `source`'s primary in the stanza, by its word
-  std::optional<BackupReport::Restored> said;     // by the agent of its source
+  std::optional<BackupReport::Restored> said;     // by the agent of its source; in place, of status.endpoint
   std::map<std::string, bool> earlier_claims;     // the new link's by name, made before it; true: on its way out
   WallTime now{};
   const api::Backup* backup = nullptr;  // that it names; nullptr: there is none
+  // In place only. By fresh words alone: the primary holds its lease in the very epoch that it was told; every endpoint
+  // is on the primary's timeline.
+  bool settled = false, followed = false;
+  std::vector<std::shared_ptr<const api::Restore>> others{};  // that go into the same link in place
 };
 
 struct RestoreLook {
@@ -30,6 +36,7 @@ struct RestoreLook {
   std::optional<api::ReplicationLink> create;    // the new link
   std::optional<api::RestoreAssignment> assign;  // its status.restore
   bool detach = false;                           // its status.restore goes, and with it the right to read the bucket
+  bool again = false;                            // though it is over, there is more to look after
 };
 
 RestoreLook decide_restore(const RestoreSeen& seen);

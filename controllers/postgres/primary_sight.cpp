@@ -71,6 +71,8 @@ Result<FailoverSeen> PrimarySight::gather(const MoveFacts& facts, const Failover
   seen.ns = key.ns;
   seen.link = key.name;
   hear_word(link, seen);
+  if (link.status.restore && link.status.restore->in_place && link.status.restore->in_place->replace)
+    seen.replace = link.status.restore->name;
   seen.assignment = facts.assignment;
   seen.primary_last_known = memory.primary.position();
   seen.routing = routing.routing;

@@ -1,4 +1,4 @@
-"""A table that was dropped, back as it was a second before: the link's log and a backup in MinIO with TLS, a failover in between."""
+"""A table that was dropped, back as it was a second before, in a new link and in place: the link's log and a backup in MinIO with TLS, a failover in between."""
 import base64
 import contextlib
 import json
@@ -154,6 +154,62 @@ def test_a_dropped_table_is_back_as_it_was_a_second_before(target, kept, tmp_pat
         assert rows(restored_dsn(kept, "orders-before")) == there
         figures.record(f"restore: {ROWS} rows back in a new link, Ready with its replica", time.monotonic() - began, "s")
         assert sql.ask(kept.service_dsn(), "SELECT count(*) FROM pg_class WHERE relname = 'rows'")[0][0] == 0, "the first link goes on"
+
+
+def now_there(link):
+    return sql.ask(link.service_dsn(), "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0][0]
+
+
+def has_rows(dsn):
+    return sql.ask(dsn, "SELECT count(*) FROM pg_class WHERE relname = 'rows'")[0][0] == 1
+
+
+@pytest.mark.skipif("minio" in servers.missing(), reason="SKIPPED: MinIO is not built: e2e/cluster build minio")
+def test_a_link_goes_back_in_place_and_forth_again(target, kept, tmp_path):
+    """The same link, the same Service: the table is back, the replica follows; then the data of before the restore are back, with what was written after the moment."""
+    with bucket(target, tmp_path) as server:
+        target.kubectl("-n", NAMESPACE, "patch", "replicationlink", "orders", "--type=merge", "-p", json.dumps({"spec": {"postgres": {"diverged": "Clone"}}}))
+        until("the log is stored", back_up(target, server), 180)
+        kept.wait_healthy(60)
+        wait_writable(kept)
+        sql.ask(kept.service_dsn(), "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 100000) i", seconds=60)
+        apply(target, ours("Backup", "first", {"scheduleRef": {"name": "orders"}}))
+        reach(target, "backups", "first", "Completed", 180)
+        sql.ask(kept.service_dsn(), "INSERT INTO rows SELECT i, md5(i::text) FROM generate_series(100001, 101000) i", seconds=30)
+        there = rows(kept.service_dsn())
+        time.sleep(1)
+        moment = now_there(kept)
+        time.sleep(1)
+        sql.ask(kept.service_dsn(), "DROP TABLE rows")
+        segment = sql.ask(kept.service_dsn(), "SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+        fill(kept)
+        until(f"{segment} is stored, in which the table was dropped", lambda: stored_up_to(server, segment), 120)
+
+        primary, began = kept.primary(), time.monotonic()
+        apply(target, ours("Restore", "back", {"from": {"scheduleRef": {"name": "orders"}}, "target": {"time": moment},
+                                               "to": {"inPlace": {"linkRef": {"name": "orders"}, "confirm": "orders"}}}))
+        status = reach(target, "restores", "back", "Completed", 300)
+        figures.record("restore: 101000 rows back in place, Ready with its replica", time.monotonic() - began, "s")
+        assert status["endpoint"] == primary == kept.primary() and status["into"] == "orders" and "oldDataUntil" in status, status
+        wait_writable(kept)
+        assert rows(kept.service_dsn()) == there
+        assert sql.ask(kept.service_dsn(), "SELECT count(*) FROM pg_class WHERE relname = 'later'")[0][0] == 0, "what was written after the moment is not there"
+        link = target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/replicationlinks/orders")
+        assert "restore" not in link["status"], "no order is left that could replace data later"
+
+        target.kubectl("-n", NAMESPACE, "annotate", "restore", "back", "twinspan.dev/bring-back=orders")
+
+        def brought_back():
+            said = target.api.get(f"{GROUP}/namespaces/{NAMESPACE}/restores/back")["status"].get("broughtBack", "")
+            assert not said.startswith("Failed"), said
+            return said == "Completed" or f"broughtBack: {said}"
+
+        took = within("the old data are back", brought_back, 120)
+        figures.record("restore in place: the old data back", took, "s")
+        wait_writable(kept)
+        assert not has_rows(kept.service_dsn())
+        assert sql.ask(kept.service_dsn(), "SELECT count(*) FROM later", seconds=30)[0][0] == 80000
+        kept.wait_healthy(120)
 
 
 def verified(target):

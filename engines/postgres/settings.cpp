@@ -37,6 +37,15 @@ const std::map<std::string, std::string>& defaults() {
   return values;
 }
 
+const std::map<std::string, std::string>& while_beside() {
+  static const std::map<std::string, std::string> values{
+      {"shared_buffers", "64MB"}, {"huge_pages", "off"},         {"max_wal_size", "256MB"},
+      {"min_wal_size", "80MB"},   {"wal_keep_size", "0"},        {"autovacuum", "off"},
+      {"hot_standby", "off"},     {"max_worker_processes", "0"}, {"max_logical_replication_workers", "0"},
+  };
+  return values;
+}
+
 std::string megabytes(uint64_t bytes) { return fmt::format("{}MB", bytes >> 20); }
 
 void raise_to_floor(std::map<std::string, std::string>& values, const std::map<std::string, int64_t>& floor) {
@@ -134,6 +143,8 @@ std::string render_conf(const Layout& layout, const Settings& settings) {
   for (const auto& [name, value] : settings.parameters) values[name] = value;
   raise_to_floor(values, settings.recovery_floor);
   for (const auto& [name, value] : agents_settings(layout, settings)) values[name] = value;
+  if (settings.beside)
+    for (const auto& [name, value] : while_beside()) values[name] = value;
   std::string text = "# Written by twinspan-worker from the link's spec; changes made here are overwritten.\n";
   for (const auto& [name, value] : values) text += render_setting(name, value);
   return text;

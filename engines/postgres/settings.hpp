@@ -27,6 +27,9 @@ struct Settings {
   std::string restore_command;       // of a replica whose upstream lacks log (archive/follow.hpp); empty: none
   // Least values that recovery needs: those of the primary whose WAL is replayed (pg_controldata), by parameter name.
   std::map<std::string, int64_t> recovery_floor;
+  // Recovered beside another instance that goes on: it takes little of its memory and its volume, nobody gets in before
+  // it is a primary, and nothing of what is in it runs: no worker of an extension, no subscription.
+  bool beside = false;
 };
 // As they would be where nothing is replayed.
 inline Settings without_floor(Settings settings) {

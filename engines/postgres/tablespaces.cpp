@@ -34,10 +34,10 @@ Result<Tablespaces> ask_tablespaces(const Layout& layout, const Upstream& upstre
   return found;
 }
 
-Tablespaces linked_tablespaces(const Layout& layout) {
+Tablespaces linked_tablespaces(const std::string& pgdata) {
   Tablespaces found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(layout.pgdata() + "/pg_tblspc", error)) {
+  for (const auto& entry : fs::directory_iterator(pgdata + "/pg_tblspc", error)) {
     const std::string name = entry.path().filename();
     uint32_t oid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), oid).ec != std::errc() || !entry.is_symlink()) continue;
@@ -88,20 +88,33 @@ std::string mapping(const std::string& from, const std::string& to) {
   return escaped(from) + "=" + escaped(to);
 }
 
+std::vector<std::string> tablespaces_but_of(const std::string& pgdata, const std::string& data_dir) {
+  std::vector<std::string> all{data_dir + "/pgdata", data_dir + "/restoring/pgdata"}, found;
+  std::error_code error;
+  for (const auto& kept : fs::directory_iterator(data_dir + "/before", error))
+    for (const char* name : {"/pgdata", "/parked"}) all.push_back(kept.path().string() + name);
+  for (const std::string& one : all) {
+    if (one == pgdata) continue;
+    for (const auto& [oid, location] : linked_tablespaces(one)) found.push_back(location);
+  }
+  return found;
+}
+
+bool is_used(const std::string& path, const std::vector<std::string>& locations) {
+  return std::any_of(locations.begin(), locations.end(),
+                     [&](const std::string& one) { return one == path || lies_within(one, path); });
+}
+
 Status remove_unused(const Layout& layout, const Tablespaces& before) {
-  const Tablespaces now = linked_tablespaces(layout);
-  const auto used = [&](const std::string& path) {
-    return std::any_of(now.begin(), now.end(),
-                       [&](const auto& one) { return one.second == path || lies_within(one.second, path); });
-  };
+  const std::vector<std::string> used = tablespaces_but_of("", layout.data_dir);
   for (const auto& [oid, location] : before)
-    if (lies_within(location, layout.data_dir) && !used(location))
+    if (lies_within(location, layout.data_dir) && !is_used(location, used))
       if (auto removed = remove_tree(location); !removed) return removed;
   // What clones that were cut short left.
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(home(layout), error))
     if (const std::string name = entry.path().filename();
-        !used(entry.path()) && name.find_first_not_of("0123456789") == std::string::npos)
+        !is_used(entry.path(), used) && name.find_first_not_of("0123456789") == std::string::npos)
       if (auto removed = remove_tree(entry.path()); !removed) return removed;
   return {};
 }

@@ -21,7 +21,13 @@ using Tablespaces = std::map<uint32_t, std::string>;  // location by oid
 Result<Tablespaces> ask_tablespaces(const Layout& layout, const Upstream& upstream, const std::string& endpoint,
                                     std::chrono::milliseconds timeout, const std::stop_token& stop = {});
 // Those of the data here, by its links.
-Tablespaces linked_tablespaces(const Layout& layout);
+Tablespaces linked_tablespaces(const std::string& pgdata);
+inline Tablespaces linked_tablespaces(const Layout& layout) { return linked_tablespaces(layout.pgdata()); }
+// Where all data on the volume have theirs, those that lie beside PGDATA included (restoring/, before/NAME/), but for
+// one directory of data.
+std::vector<std::string> tablespaces_but_of(const std::string& pgdata, const std::string& data_dir);
+// One of them is `path`, or lies within.
+bool is_used(const std::string& path, const std::vector<std::string>& locations);
 // By their names alone.
 bool lies_within(const std::string& path, const std::string& directory);
 
@@ -33,7 +39,7 @@ Result<std::vector<std::string>> make_missing_locations(const Layout& layout, co
 Tablespaces places_for_clone(const Layout& layout, const Tablespaces& source);
 // --tablespace-mapping's value.
 std::string mapping(const std::string& from, const std::string& to);
-// Removes what `before` had on the volume and the data here has no more.
+// Removes what `before` had on the volume and no data there have any more.
 Status remove_unused(const Layout& layout, const Tablespaces& before);
 
 }  // namespace twinspan::postgres

@@ -77,8 +77,9 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
           clock_, [directory = options_.layout.data_dir] { return touch_disk(directory); },
           [this](const postgres::Volume& volume) { local_.update([&](Local& local) { local.volume = volume; }); }),
       repository_(secrets_),
+      places_(options_.layout.data_dir),
       jobs_({children_, postmaster_, options_.layout, options_.owner_dir, guard_, clock_, local_, secrets_, repository_,
-             [this] { return backups_.archive(); }}),
+             places_, [this] { return backups_.archive(); }}),
       runner_(jobs_, clock_,
               [this](const Job& job, const Status& outcome) {
                 if (outcome || outcome.error().code != Code::kCancelled)
@@ -92,6 +93,8 @@ Agent::Agent(Options options, const kube::Config& config, const Guard& guard, co
       queries_(options_.layout, options_.postgres_port, clock_, [this] { return asker(); }),
       imports_({children_, options_.layout, options_.owner_dir, options_.postgres_port, secrets_, clock_, local_,
                 [this] { return part_in_import(); }}),
+      restores_({children_, options_.layout, places_, repository_, clock_, local_, [this] { return part_in_import(); },
+                 [this] { return backups_.archive(); }}),
       servers_(
           servers_config(options_), board_,
           [this] {
@@ -263,7 +266,8 @@ void Agent::apply(const MemberAction& action, const MemberView& view, const Leas
   const auto running = runner_.running();
   const bool settling =
       running && (std::holds_alternative<HandOver>(*running) || std::holds_alternative<StartPrimary>(*running) ||
-                  std::holds_alternative<Promote>(*running) || std::holds_alternative<StopReceiver>(*running));
+                  std::holds_alternative<Promote>(*running) || std::holds_alternative<StopReceiver>(*running) ||
+                  std::holds_alternative<PutRestored>(*running));
   if (settling && (std::holds_alternative<TakeLease>(action) || std::holds_alternative<ReleaseLease>(action))) return;
   std::visit(
       [&]<class Action>(const Action& act) {
@@ -310,6 +314,11 @@ bool Agent::turn() {
   std::shared_ptr<const Desired> desired;
   gather(view, local, lease, desired);
   const MemberAction action = decide_member(view);
+  // From here on nobody goes back behind what was restored.
+  if (local.shut && view.tenure && view.lease && view.lease->promoted && view.lease->epoch == *view.tenure) {
+    local_.update([](Local& one) { one.shut = false; });
+    upkeep_due_ = true;
+  }
   if (const std::string name = to_string(action); name != last_action_) {
     log::info("decided", {{"plan", name}, {"epoch", view.lease ? view.lease->epoch.value : 0}});
     last_action_ = name;
@@ -345,6 +354,7 @@ int Agent::run() {
   log::info("agent stops");
   watch_.stop();
   servers_.stop();
+  restores_.stop();
   imports_.stop();
   backups_.stop();
   queries_.stop();

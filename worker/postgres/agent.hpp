@@ -13,6 +13,7 @@
 #include "engines/postgres/postmaster.hpp"
 #include "kube/client.hpp"
 #include "worker/postgres/backup/backup_keeper.hpp"
+#include "worker/postgres/backup/in_place_keeper.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/custom_queries.hpp"
 #include "worker/postgres/desired.hpp"
@@ -89,11 +90,13 @@ class Agent {
   Prober prober_;
   DiskProbe disk_;
   const RepositoryAccess repository_;
+  InPlace places_;
   Jobs jobs_;
   JobRunner runner_;
   BackupKeeper backups_;
   CustomQueries queries_;
   ImportKeeper imports_;
+  InPlaceKeeper restores_;
   Servers servers_;
   mutable Mutex desired_mutex_;
   std::shared_ptr<const Desired> desired_ GUARDED_BY(desired_mutex_);

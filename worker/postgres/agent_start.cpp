@@ -47,6 +47,14 @@ std::optional<int> Agent::settle_in() {
   }
   while (!postgres::kill_server_processes(options_.layout.pgdata(), {}, seconds(5)))
     log::error("processes of an earlier life survive SIGKILL, waiting for them");
+  // Before anything is read of what lies here.
+  while (true) {
+    const auto whole = places_.roll_forward();
+    if (whole) break;
+    log::error("data that began to take the place of others can't go on", {{"error", whole.error().message}});
+    changed_.wait(seconds(5), {});
+    if (stopping_) return 0;
+  }
   while (true) {
     const auto tls = postgres::copy_tls_files(options_.layout);
     if (tls) break;
@@ -81,9 +89,8 @@ bool Agent::recall() {
   }
   const auto restored = shape == DataShape::kNone ? std::nullopt : read_restored_mark(options_.layout.data_dir);
   local_.update([&](Local& local) {
-    if (restored)
-      local.backup.emplace().restored = {restored->restore, BackupReport::Step::kRestored, "", std::nullopt,
-                                         restored->reached};
+    if (restored) local.backup.emplace().restored = said_of(*restored);
+    local.shut = restored && !restored->until.empty() && !restored->opened;
     local.data = shape;
     local.system_id = system_id;
     local.timeline = timeline;
@@ -123,6 +130,7 @@ bool Agent::start() {
     return false;
   }
   imports_.start();
+  restores_.start();
   watch_.start();
   return true;
 }

@@ -45,6 +45,7 @@ void Agent::gather(MemberView& view, Local& local, LeaseKeeper::View& lease,
   if (!desired) return;
   view.assignment = desired->assignment;
   view.diverged = desired->diverged;
+  view.prepared = may_replace(desired.get(), local.prepared);
   if (!lease.record) return;
   view.upstream = upstream_of(*desired, options_.endpoint, lease.record->holder_endpoint);
   view.log_missing = may_clone_for_log(local, view, *desired);

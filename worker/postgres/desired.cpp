@@ -107,6 +107,10 @@ Result<Desired> desired_from(const api::ReplicationLink& link, const std::string
       desired.backup_of_another = true;
   }
   desired.restore = link.status.restore;
+  // Nor do data give way to what another link was to get.
+  if (const auto& order = desired.restore;
+      order && order->in_place && !order->stanza.starts_with(stanza_prefix(link.metadata.name, link.metadata.uid)))
+    desired.restore.reset();
   if (const auto made = link.metadata.annotations.find(std::string(kRestoreAnnotation));
       made != link.metadata.annotations.end())
     desired.restored_by = made->second;

@@ -33,6 +33,7 @@ std::string to_string(const Job& job) {
     std::string operator()(const HandOver& j) const { return twinspan::to_string(MemberAction{j}); }
     std::string operator()(const Remember& j) const { return twinspan::to_string(MemberAction{j}); }
     std::string operator()(const Initialize& j) const { return twinspan::to_string(MemberAction{j}); }
+    std::string operator()(const PutRestored& j) const { return twinspan::to_string(MemberAction{j}); }
     std::string operator()(const StartPrimary& j) const { return twinspan::to_string(MemberAction{j}); }
     std::string operator()(const Promote& j) const { return twinspan::to_string(MemberAction{j}); }
     std::string operator()(const StopReceiver& j) const { return twinspan::to_string(MemberAction{j}); }
@@ -73,7 +74,9 @@ std::string name_of(const Job& job) {
 
 Status Jobs::run(const Job& job, const Desired& desired, const std::stop_token& stop) {
   const BootTime start = c_.clock.boot_now();
-  const auto done = std::visit([&](const auto& one) { return carry_out(one, desired, stop); }, job);
+  const auto done = c_.places.half_done() && !std::holds_alternative<PutRestored>(job)
+                        ? finish_exchange()
+                        : std::visit([&](const auto& one) { return carry_out(one, desired, stop); }, job);
   const bool quiet = std::holds_alternative<Upkeep>(job);
   const auto took = std::chrono::duration_cast<milliseconds>(c_.clock.boot_now() - start).count();
   if (!done)
@@ -192,7 +195,7 @@ Status Jobs::restore(const Desired& desired, const std::stop_token& stop) {
                                                  known->restored->name == desired.restored_by &&
                                                  known->restored->step == BackupReport::Step::kFailed)
     return fail(Code::kInvalid, known->restored->message);
-  if (!desired.restore || desired.restore->name != desired.restored_by)
+  if (!desired.restore || desired.restore->in_place || desired.restore->name != desired.restored_by)
     return fail(Code::kUnavailable,
                 fmt::format("Restore {} has not said yet what to restore, or has ended", desired.restored_by));
   if (std::exchange(restoring_, desired.restore->name) != desired.restore->name) restore_exhausted_ = {};
@@ -281,7 +284,7 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
       session->query("SELECT 1 FROM pg_database WHERE datname = $1", {desired.database}, kLocalConnect, stop);
   if (!there) return std::unexpected(there.error());
   // A new cluster: nobody is let in before its database is there. What was restored has another link's passwords.
-  const auto restored = desired.restored_by.empty() ? std::nullopt : read_restored_mark(c_.layout.data_dir);
+  const auto restored = read_restored_mark(c_.layout.data_dir);
   const bool restored_now = restored && !restored->opened;
   if (there->empty() || restored_now)
     if (auto owner = apply_owner(desired, *session, stop); !owner) return owner;
@@ -294,8 +297,10 @@ Status Jobs::carry_out(const Open&, const Desired& desired, const std::stop_toke
     local.objects.reset();
     if (local.memory) local.opened_in = local.memory->data_epoch.value_or(Epoch{0});
   });
-  return restored_now ? write_restored_mark(c_.layout.data_dir, {restored->restore, true, restored->reached})
-                      : Status{};
+  if (!restored_now) return {};
+  RestoredMark opened = *restored;
+  opened.opened = true;
+  return write_restored_mark(c_.layout.data_dir, opened);
 }
 
 Status Jobs::apply_owner(const Desired& desired, postgres::Session& session, const std::stop_token& stop) {

@@ -16,6 +16,7 @@
 #include "engines/postgres/owner.hpp"
 #include "engines/postgres/postmaster.hpp"
 #include "failover/log/member.hpp"
+#include "worker/postgres/backup/in_place.hpp"
 #include "worker/postgres/backup/pgbackrest.hpp"
 #include "worker/postgres/backup/repository_access.hpp"
 #include "worker/postgres/backup/restore_plan.hpp"
@@ -48,8 +49,8 @@ struct Upkeep {  // configuration, certificates, slots, owner, declared objects:
 // Of every job: until a session of one's own is open, and until a database that was asked to stop is asked harder.
 inline constexpr std::chrono::milliseconds kLocalConnect{1000}, kDatabaseStops{2000};
 
-using Job = std::variant<HandOver, Remember, Initialize, StartPrimary, Promote, StopReceiver, StartReplica, Follow,
-                         Clone, Rewind, StopReplica, Compare, Examine, Open, Upkeep>;
+using Job = std::variant<HandOver, Remember, Initialize, PutRestored, StartPrimary, Promote, StopReceiver, StartReplica,
+                         Follow, Clone, Rewind, StopReplica, Compare, Examine, Open, Upkeep>;
 std::string to_string(const Job& job);
 // One that runs need not give way to the other, and counts its failures. A copy goes on where its source has begun
 // another epoch meanwhile, and so does what is done again and again for whoever is primary.
@@ -69,6 +70,7 @@ class Jobs {
     LocalState& local;
     SecretSource& passwords;
     const RepositoryAccess& repository;
+    InPlace& places;
     std::function<std::optional<PgBackRest>()> archive;  // of the link's log, where it can be read
   };
   explicit Jobs(Context context)
@@ -85,12 +87,15 @@ class Jobs {
   Status carry_out(const HandOver& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Remember& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Initialize& job, const Desired& desired, const std::stop_token& stop);
+  Status carry_out(const PutRestored& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const StartPrimary& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Promote& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Examine& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Open& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const Upkeep& job, const Desired& desired, const std::stop_token& stop);
   Status restore(const Desired& desired, const std::stop_token& stop);
+  Status finish_exchange();
+  Status data_exchanged();  // what is known of the data that were here is forgotten
   // jobs_replica.cpp
   Status carry_out(const StopReceiver& job, const Desired& desired, const std::stop_token& stop);
   Status carry_out(const StartReplica& job, const Desired& desired, const std::stop_token& stop);

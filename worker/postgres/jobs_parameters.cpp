@@ -94,6 +94,7 @@ Result<postgres::Settings> Jobs::settings_of(const Desired& desired, const std::
   const auto lines = hba_.to_give(asked_hba(desired));
   settings.hba = lines.value_or(HbaKeeper::Lines{});
   settings.accept_clients = (as_primary || !desired.warm) && lines.has_value();
+  if (as_primary && c_.local.copy().shut) settings.accept_clients = false;
   if (desired.backup || desired.backup_of_another) settings.archive_command = archive_command_of(c_.layout);
   bound_wal(settings);
   settings.restore_command = rewinds_with_;

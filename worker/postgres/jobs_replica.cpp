@@ -79,9 +79,11 @@ Status Jobs::carry_out(const StartReplica& job, const Desired& desired, const st
   const auto own = postgres::read_ancestry(c_.children, c_.layout, stop);
   if (!own) return std::unexpected(own.error());
   // Somebody else opened what was restored here.
-  if (const auto mark = read_restored_mark(c_.layout.data_dir); mark && !mark->opened)
-    if (auto wrote = write_restored_mark(c_.layout.data_dir, {mark->restore, true, mark->reached}); !wrote)
+  if (auto mark = read_restored_mark(c_.layout.data_dir); mark && !mark->opened) {
+    mark->opened = true;
+    if (auto wrote = write_restored_mark(c_.layout.data_dir, *mark); !wrote)
       log::warn("that the link was opened can't be noted", {{"error", wrote.error().message}});
+  }
   c_.guard.leave_primary();
   c_.local.update([&](Local& local) {
     local.process = ProcessState::kReplicaRunning;

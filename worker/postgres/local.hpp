@@ -72,13 +72,15 @@ struct Local {
   std::optional<uint32_t> timeline;
   std::optional<MemberState> doing;  // an action under way, as people read it
   std::optional<Progress> progress;
-  std::string trouble;                       // why the last action failed, or why the database died
-  MemberReport::Parameters parameters;       // `asked` empty: none were asked for so far
-  std::string configuration_trouble;         // why the spec is not applied in full
-  int64_t generation = 0;                    // applied
-  std::optional<ObjectsReport> objects;      // of a primary; nullopt: not looked at, or nothing is declared
-  std::optional<ObjectsReport> hba;          // nullopt: neither in force nor refused yet
-  std::optional<BackupReport> backup;        // nullopt: nothing was ever to be stored or restored
+  std::string trouble;                   // why the last action failed, or why the database died
+  MemberReport::Parameters parameters;   // `asked` empty: none were asked for so far
+  std::string configuration_trouble;     // why the spec is not applied in full
+  int64_t generation = 0;                // applied
+  std::optional<ObjectsReport> objects;  // of a primary; nullopt: not looked at, or nothing is declared
+  std::optional<ObjectsReport> hba;      // nullopt: neither in force nor refused yet
+  std::optional<BackupReport> backup;    // nullopt: nothing was ever to be stored or restored
+  std::string prepared;                  // the Restore whose data wait beside these; empty: none
+  bool shut = false;  // nobody is let in before the lease says whose these data are: they took the place of others
   std::optional<api::ImportStatus> import_;  // of a primary; nullopt: none is asked for, or not looked at
 };
 

@@ -197,6 +197,7 @@ MemberReport member_report(const StatusInput& input) {
   report.holds_lease = view.tenure.has_value();
   report.epoch = view.tenure ? *view.tenure : view.lease ? view.lease->epoch : Epoch{};
   report.memory = local.memory;
+  if (view.prepared) report.prepared = local.prepared;
   report.restart_pending = local.seen && !local.seen->pending_restart.empty();
   report.progress = local.progress;
   if (input.desired != nullptr && needs_clone(local, view) && !may_clone_for_log(local, view, *input.desired))

@@ -68,6 +68,12 @@ FetchAnswer whole(const FetchWanted& wanted, const FetchSources& sources) {
   return {kAbsent, fmt::format("{} is no part of timeline {}'s history", wanted.name, wanted.timeline)};
 }
 
+bool is_taken(const FetchWanted& wanted) {
+  if (!backup::is_history(wanted.name)) return false;
+  const backup::Timeline number = backup::timeline_of(wanted.name);
+  return number > wanted.timeline && number <= wanted.taken;
+}
+
 }  // namespace
 
 FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
@@ -78,6 +84,7 @@ FetchAnswer fetch(const FetchWanted& wanted, const FetchSources& sources) {
     const auto got = sources.archive_get(wanted.name, wanted.to);
     if (got == kGot && segment) return whole(wanted, sources);
     if (got != kAbsent) return {restore_exit_code(got), {}};
+    if (is_taken(wanted)) return write(wanted.to, "", wanted.name + ": its number is taken");
     if (wanted.timeline == 0 || !segment) return {kAbsent, {}};
     const auto tails = sources.list_tails(wanted.name);
     if (!tails) return unsure(fmt::format("tails of {}: {}", wanted.name, tails.error().message));

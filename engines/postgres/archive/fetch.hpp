@@ -13,6 +13,9 @@ struct FetchWanted {
   backup::Timeline timeline = 0;  // whose history is followed; 0: no tails
   std::string name, to;           // the file, and where it is written
   uint64_t until = UINT64_MAX;    // what lies behind this position is not wanted, and as if it was not there
+  // Numbers of timelines up to this one are taken, whether or not their histories are stored: PostgreSQL, which takes
+  // the first number above the followed one that has none, is told that they are there.
+  backup::Timeline taken = 0;
 };
 
 struct FetchSources {

@@ -1,8 +1,9 @@
 // twinspan-archive: PostgreSQL's archive_command and restore_command.
 //   twinspan-archive store SOCKET FILE           asks the agent to store FILE, and waits until it is
-//   twinspan-archive fetch CONFIG STANZA NAME TO [TIMELINE [POSITION]]  gets NAME from the repository, or where a whole
-//   segment is surely absent there what was flushed of it: 0, 1 (surely absent) or 126 (can't tell). TIMELINE: whose
-//   history is followed; absent: the archive alone is asked. POSITION: what lies behind it is as if it was not there
+//   twinspan-archive fetch CONFIG STANZA NAME TO [TIMELINE [POSITION|- [TAKEN]]]  gets NAME from the repository, or
+//   where a whole segment is surely absent there what was flushed of it: 0, 1 (surely absent) or 126 (can't tell).
+//   TIMELINE: whose history is followed; absent: the archive alone is asked. POSITION: what lies behind it is as if it
+//   was not there. TAKEN: the histories of all later timelines up to this number are said to be there
 //   twinspan-archive follow CONFIG STANZA NAME TO HISTORY  gets the segment NAME for a replica of that history: 0 or 1
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ std::optional<int> archive_get(const std::string& config, const std::string& sta
 }
 
 int fetch(const std::string& config, const std::string& stanza, const char* name, const char* to,
-          std::string_view timeline, const char* until) {
+          std::string_view timeline, const char* until, std::string_view taken) {
   using namespace twinspan;
   postgres::FetchWanted wanted{0, name, to};
   const auto parsed = std::from_chars(timeline.data(), timeline.data() + timeline.size(), wanted.timeline);
@@ -46,7 +47,11 @@ int fetch(const std::string& config, const std::string& stanza, const char* name
     std::fprintf(stderr, "twinspan-archive: %s: a timeline's number is expected\n", std::string(timeline).c_str());
     return postgres::kExitUnsure;
   }
-  if (until != nullptr) {
+  if (std::from_chars(taken.data(), taken.data() + taken.size(), wanted.taken).ec != std::errc()) {
+    std::fprintf(stderr, "twinspan-archive: %s: a timeline's number is expected\n", std::string(taken).c_str());
+    return postgres::kExitUnsure;
+  }
+  if (until != nullptr && std::string_view(until) != "-") {
     const auto position = parse_position(until);
     if (!position) {
       std::fprintf(stderr, "twinspan-archive: %s: a position such as 0/5000148 is expected\n", until);
@@ -81,8 +86,9 @@ int main(int argc, char** argv) {
     return twinspan::postgres::ask_to_store(argv[2], argv[3]) == twinspan::postgres::StoreAnswer::kStored
                ? 0
                : twinspan::postgres::kExitEnding;
-  if (what == "fetch" && argc >= 6 && argc <= 8)
-    return fetch(argv[2], argv[3], argv[4], argv[5], argc > 6 ? argv[6] : "0", argc > 7 ? argv[7] : nullptr);
+  if (what == "fetch" && argc >= 6 && argc <= 9)
+    return fetch(argv[2], argv[3], argv[4], argv[5], argc > 6 ? argv[6] : "0", argc > 7 ? argv[7] : nullptr,
+                 argc > 8 ? argv[8] : "0");
   if (what == "follow" && argc == 7) {
     if (const auto followed = twinspan::postgres::parse_followed(argv[6]))
       return twinspan::postgres::follow(
@@ -93,7 +99,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::fputs(
-      "usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO [TIMELINE [POSITION]] | "
+      "usage: twinspan-archive store SOCKET FILE | fetch CONFIG STANZA NAME TO [TIMELINE [POSITION|- [TAKEN]]] | "
       "follow CONFIG STANZA NAME TO HISTORY\n",
       stderr);
   return twinspan::postgres::kExitUnsure;

@@ -336,6 +336,66 @@ TEST_F(BackupTest, WhatWasThereASecondBeforeATableWasDroppedIsThereAgainAcrossAF
   for (const std::string& key : bucket_->keys(kBucket)) EXPECT_TRUE(key.starts_with("orders/")) << key;
 }
 
+// The link goes on while what it is to go back to is fetched beside its data; replicas follow, log and backups go on
+// under another timeline, and one annotation takes it all back.
+TEST_F(BackupTest, ALinkGoesBackToAMomentInPlaceAndItsOldDataAreBroughtBack) {
+  back_up();
+  run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 100000) i");
+  ASSERT_NO_FATAL_FAILURE(take_first());
+  const std::string rows = value(target_, kRows);
+  ASSERT_TRUE(rows.starts_with("100000 ")) << rows;
+  wait_for(1100ms, {});
+  const std::string moment =
+      value(target_, "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+  wait_for(1100ms, {});
+  run(target_, "DROP TABLE rows");
+  run(target_, "CREATE TABLE later AS SELECT 1 AS i");
+  await_stored();
+  const std::string timeline = "SELECT timeline_id FROM pg_control_checkpoint()";
+  const std::string before = value(target_, timeline);
+
+  Json spec;
+  spec["from"]["scheduleRef"]["name"] = "orders";
+  spec["target"]["time"] = moment;
+  spec["to"]["inPlace"] = {{"linkRef", {{"name", "orders"}}}, {"confirm", "orders"}};
+  create(kube::kRestores, "back", {{"spec", spec}});
+  ASSERT_TRUE(reaches(kube::kRestores, "back", "Completed")) << status(kube::kRestores, "back").dump(1);
+  EXPECT_EQ(value(target_, kRows), rows);
+  EXPECT_EQ(value(target_, "SELECT count(*) FROM pg_class WHERE relname = 'later'"), "0");
+  EXPECT_TRUE(eventually([&] { return !status(kube::kReplicationLinks, "orders").contains("restore"); }));
+  expect(scenario_->wait_streaming(kSettles));
+  const Json done = status(kube::kRestores, "back");
+  EXPECT_FALSE(done.value("reached", "").empty()) << done.dump(1);
+  EXPECT_FALSE(done.value("oldDataUntil", "").empty()) << done.dump(1);
+  // Log and backups go on.
+  await_stored();
+  const std::string after = value(target_, timeline);
+  EXPECT_GT(std::stoi(after), std::stoi(before));
+  EXPECT_TRUE(stored().contains(fmt::format("{:08X}", std::stoi(after))));
+  EXPECT_TRUE(std::ranges::any_of(bucket_->keys(kBucket), [&](const std::string& key) {
+    return key.find(fmt::format("{:08X}.history", std::stoi(after))) != key.npos;
+  })) << "nobody could follow the new timeline from an earlier backup";
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Ready").value("status", "") == "True";
+  })) << condition(kube::kBackupSchedules, "orders", "Ready").dump();
+  restore("copy", {{"latest", true}});
+  EXPECT_EQ(value(restored("copy"), kRows), rows) << "what was restored can be restored";
+  ASSERT_TRUE(cluster_->client().remove(kube::kReplicationLinks, {"shop", "copy"}));
+
+  ASSERT_TRUE(cluster_->client().merge_patch(
+      kube::kRestores, {"shop", "back"},
+      {{"metadata", {{"annotations", {{std::string(kBringBackAnnotation), "orders"}}}}}}));
+  ASSERT_TRUE(eventually([&] { return status(kube::kRestores, "back").value("broughtBack", "") == "Completed"; }))
+      << status(kube::kRestores, "back").dump(1);
+  EXPECT_EQ(value(target_, "SELECT i FROM later"), "1");
+  EXPECT_EQ(value(target_, "SELECT count(*) FROM pg_class WHERE relname = 'rows'"), "0");
+  expect(scenario_->wait_streaming(kSettles));
+  await_stored();
+  EXPECT_TRUE(eventually([&] {
+    return condition(kube::kBackupSchedules, "orders", "Ready").value("status", "") == "True";
+  })) << condition(kube::kBackupSchedules, "orders", "Ready").dump();
+}
+
 TEST_F(BackupTest, LatestIsRestoredAndWhatCannotBeReachedIsSaid) {
   back_up();
   run(target_, "CREATE TABLE rows AS SELECT i, md5(i::text) AS text FROM generate_series(1, 1000) i");

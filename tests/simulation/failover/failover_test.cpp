@@ -137,7 +137,7 @@ constexpr Planted kPlanted[] = {
     {Mistake::kSilentIsEmpty, Fault::kLinkApplied},
     {Mistake::kSourceWasLast, Fault::kLeaseFreed, true, false},
     {Mistake::kNumbersTellHistories, Fault::kAgentRestarts, true, false},
-    {Mistake::kWordNeverAges, Fault::kVolumeLost, true, true, 20'000},
+    {Mistake::kWordNeverAges, Fault::kVolumeLost},
     {Mistake::kRestoredRemembersOld, Fault::kRestored},
     {Mistake::kRestoredNumberUsed, Fault::kRestored},
 };
@@ -148,6 +148,8 @@ TEST_P(PlantedMistake, IsFound) {
   Options options = with(GetParam().synchronous, 3);
   options.mistake = GetParam().mistake;
   options.always = GetParam().fault;
+  // Each is looked for beside what makes it dangerous: restores give up writes whose loss would show the others.
+  if (GetParam().fault != Fault::kRestored) options.allowed.reset(static_cast<size_t>(Fault::kRestored));
   if (replayed(options)) return;
   const Sweep total = sweep(1, GetParam().within, options, GetParam().only_unsafe);
   ASSERT_TRUE(total.first_bad) << "went unnoticed in " << GetParam().within << " seeds";

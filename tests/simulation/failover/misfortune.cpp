@@ -24,7 +24,7 @@ void Misfortune::draw() {
   for (size_t i = 0; i < restored; ++i) drawn_[i] = network().chance(0.25);
   for (const Fault fault : kEveryday)
     if (network().chance(0.4)) drawn_.set(static_cast<size_t>(fault));
-  drawn_[restored] = network().chance(0.3);  // last: what else a seed has is as it was
+  if (cluster_.options.allowed.test(restored)) drawn_[restored] = network().chance(0.3);
   drawn_ &= cluster_.options.allowed;
   if (cluster_.options.always) drawn_.set(static_cast<size_t>(*cluster_.options.always));
   for (size_t i = 0; i < drawn_.size(); ++i)

@@ -51,6 +51,9 @@ const std::set<std::string> kHandedOn{"resources", "affinity", "tolerations", "t
 // Words of C++, which api/generate.py gives a line at the end.
 const std::set<std::string> kKeywords{"import", "operator", "template"};
 
+// A person's word that something else is meant: judged (api/validate_restore.cpp), and nothing more.
+const std::set<std::string> kJudgedAlone{"confirm"};
+
 // What the rules of `schema` itself refuse, by their messages.
 std::string refusals(const Json& schema) {
   std::string text;
@@ -65,6 +68,7 @@ void walk(const Json& schema, const std::string& path, const std::string& code, 
   const Json properties = schema.value("properties", Json::object());  // named: items() refers to it
   for (const auto& [name, property] : properties.items()) {
     if (refused.find(name) != std::string::npos || !refusals(property).empty()) continue;
+    if (kJudgedAlone.contains(name)) continue;
     if (!is_read(code, kKeywords.contains(name) ? name + "_" : snake(name))) unread.push_back(path + "." + name);
     if (!kHandedOn.contains(name)) walk(property, path + "." + name, code, unread);
   }

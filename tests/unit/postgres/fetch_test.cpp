@@ -23,7 +23,7 @@ struct Restoring {
   Restoring() { std::filesystem::create_directories(folder); }
   ~Restoring() { std::filesystem::remove_all(folder); }
   std::string to() const { return folder / "RECOVERYXLOG"; }
-  FetchAnswer ask(const std::string& name, backup::Timeline timeline) {
+  FetchAnswer ask(const std::string& name, backup::Timeline timeline, backup::Timeline taken = 0) {
     std::filesystem::remove(to());
     FetchSources sources;
     sources.archive_get = [&](const std::string& wanted, const std::string& path) -> std::optional<int> {
@@ -33,7 +33,7 @@ struct Restoring {
       return 0;
     };
     sources.list_tails = [](const std::string&) { return std::vector<backup::TailName>{}; };
-    return fetch({timeline, name, to()}, sources);
+    return fetch({timeline, name, to(), UINT64_MAX, taken}, sources);
   }
 };
 
@@ -61,6 +61,22 @@ TEST(Fetch, AHistoryThatCannotBeReadEndsNoRecovery) {
   // PostgreSQL keeps the one that it got.
   std::ofstream(restoring.folder / "00000002.history") << "1\t0/5000148\tno recovery target specified\n";
   EXPECT_EQ(restoring.ask(backup::segment_name(1, 4), 2).code, 0);
+}
+
+// PostgreSQL asks for one history after the other, and takes the first number that has none.
+TEST(Fetch, ANumberThatIsTakenHasAHistory) {
+  Restoring restoring;
+  restoring.archive["00000004.history"] = "3\t0/5000148\tno recovery target specified\n";
+  EXPECT_EQ(restoring.ask("00000002.history", 2, 6).code, 1) << "its own is there, or it is not";
+  for (const char* name : {"00000003.history", "00000005.history", "00000006.history"}) {
+    EXPECT_EQ(restoring.ask(name, 2, 6).code, 0) << name;
+    EXPECT_TRUE(std::filesystem::exists(restoring.to())) << name;
+  }
+  EXPECT_EQ(restoring.ask("00000004.history", 2, 6).code, 0);
+  EXPECT_EQ(*read_file(restoring.to()), restoring.archive["00000004.history"]) << "what is stored goes before";
+  EXPECT_EQ(restoring.ask("00000007.history", 2, 6).code, 1);
+  EXPECT_EQ(restoring.ask("00000003.history", 2).code, 1) << "nobody said that it is taken";
+  EXPECT_EQ(restoring.ask(backup::segment_name(3, 5), 2, 6).code, 1) << "of log nothing is made up";
 }
 
 }  // namespace

@@ -64,6 +64,19 @@ TEST(Settings, RecoveryNeverGetsLessThanThePrimaryHad) {
   EXPECT_NE(conf.find("max_worker_processes = '20'\n"), std::string::npos);
 }
 
+// A running primary has the rest of the memory, and its subscriptions are the ones that go on.
+TEST(Settings, RecoveryBesideAPrimaryTakesLittleAndRunsNothing) {
+  Settings s = settings();
+  s.parameters = {{"shared_buffers", "8GB"}, {"max_worker_processes", "20"}, {"max_prepared_transactions", "5"}};
+  s.recovery_floor = {{"max_worker_processes", 30}, {"max_prepared_transactions", 10}};
+  EXPECT_NE(render_conf(kLayout, s).find("shared_buffers = '8GB'\n"), std::string::npos);
+  s.beside = true;
+  const std::string conf = render_conf(kLayout, s);
+  for (const char* line : {"shared_buffers = '64MB'\n", "max_worker_processes = '0'\n", "hot_standby = 'off'\n",
+                           "max_logical_replication_workers = '0'\n", "max_prepared_transactions = '10'\n"})
+    EXPECT_NE(conf.find(line), std::string::npos) << line;
+}
+
 TEST(Settings, ReplicaOfAPrimaryWithDefaultsNeedsNoRestartWhenPromoted) {
   Settings replica = settings();
   replica.recovery_floor = {{"max_connections", 100},

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace twinspan::postgres {
 namespace {
@@ -59,6 +61,24 @@ TEST_F(Places, NobodyUsesAnyMoreAreRemovedAndNothingElse) {
   EXPECT_TRUE(fs::exists(theirs));
   EXPECT_TRUE(fs::exists(outside));
   fs::remove_all(outside);
+}
+
+// Data that a restore in place put aside may be brought back, whoever is cloned meanwhile.
+TEST_F(Places, OfDataThatLieBesideAreUsedToo) {
+  std::vector<std::string> used;
+  for (const char* data : {"/before/back@1/pgdata", "/before/back@1/parked", "/restoring/pgdata"}) {
+    used.push_back(layout.data_dir + "/tablespaces/" + std::to_string(used.size() + 1) + "/16400");
+    fs::create_directories(used.back());
+    fs::create_directories(layout.data_dir + data + "/pg_tblspc");
+    fs::create_directory_symlink(used.back(), layout.data_dir + data + "/pg_tblspc/16400");
+  }
+  const std::string cut = layout.data_dir + "/tablespaces/4/16400";
+  fs::create_directories(cut);
+  const auto removed = remove_unused(layout, {{16400, used.front()}});
+  ASSERT_TRUE(removed) << removed.error().message;
+  for (const std::string& path : used) EXPECT_TRUE(fs::exists(path)) << path;
+  EXPECT_FALSE(fs::exists(cut));
+  EXPECT_EQ(tablespaces_but_of(layout.data_dir + "/restoring/pgdata", layout.data_dir).size(), 2U);
 }
 
 TEST_F(Places, ThatAreMissingAreMadeOnTheVolumeAlone) {

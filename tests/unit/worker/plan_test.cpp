@@ -170,10 +170,15 @@ TEST(Desired, AnotherLinksRepositoryIsNeitherStoredInNorForgottenFor) {
   for (const auto& [stanza, own] :
        {std::pair{"orders-12345678-77", true}, {"orders-87654321-77", false}, {"orders2-12345678-77", false}}) {
     one.status.backup.emplace().stanza = stanza;
+    one.status.restore.emplace().stanza = stanza;
+    one.status.restore->in_place.emplace();
     const auto desired = desired_from(one, "east", "10.0.0.9", 5432);
     ASSERT_TRUE(desired);
     EXPECT_EQ(desired->backup.has_value(), own) << stanza;
     EXPECT_EQ(desired->backup_of_another, !own) << stanza;
+    EXPECT_EQ(desired->restore.has_value(), own) << "data are not replaced by another link's: " << stanza;
+    one.status.restore->in_place.reset();
+    EXPECT_TRUE(desired_from(one, "east", "10.0.0.9", 5432)->restore) << "first data come from wherever";
   }
 }
 

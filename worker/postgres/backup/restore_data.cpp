@@ -37,21 +37,11 @@ constexpr const char* kNever = "can't be restored";
 constexpr const char* kEndsEarly = "the log ends before what is stored";
 constexpr std::chrono::hours kLongest{24 * 7};
 
-// A place of its own beside the data, with a socket that nobody else knows.
-postgres::Layout beside(const postgres::Layout& layout) {
-  postgres::Layout place = layout;
-  place.data_dir += "/restoring";
-  place.run_dir += "/restoring";
-  return place;
-}
-
-std::string tablespaces_of(const postgres::Layout& layout) { return layout.data_dir + "/tablespaces/restored"; }
-
 // No data are in their place yet: what an earlier attempt left is nobody's.
-Status make_place(const postgres::Layout& layout, const postgres::Layout& place) {
+Status make_place(const postgres::Layout& place, const std::string& tablespaces) {
   if (!postgres::kill_server_processes(place.pgdata(), {}, seconds(5)))
     return fail(Code::kUnavailable, fmt::format("processes of an earlier restore still run in {}", place.pgdata()));
-  if (auto removed = postgres::remove_tree(tablespaces_of(layout)); !removed) return removed;
+  if (auto removed = postgres::remove_tree(tablespaces); !removed) return removed;
   for (const std::string& directory : {place.data_dir, place.run_dir}) {
     if (auto removed = postgres::remove_tree(directory); !removed) return removed;
     if (mkdir(directory.c_str(), 0700) != 0)
@@ -125,7 +115,9 @@ Result<TimelineSwitch> end_of_recovery(const postgres::Layout& place) {
   return history->back();
 }
 
-Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const RestoredMark& mark) {
+// What pgBackRest and recovery left must not lead the next start, and the new history has to be stored: it was made
+// while nothing was archived.
+Status make_ready(const postgres::Layout& place, backup::Timeline timeline) {
   // What pgBackRest wrote for this one recovery must not lead the next.
   const auto cleaned = postgres::clean_auto_conf(place, [](const postgres::AutoSetting& setting) {
     return setting.name != "restore_command" && !setting.name.starts_with("recovery_target");
@@ -133,7 +125,13 @@ Status put_in_place(const postgres::Layout& place, const postgres::Layout& layou
   if (!cleaned) return std::unexpected(cleaned.error());
   for (const char* name : {"/postmaster.pid", "/recovery.signal", "/backup_label.old", "/tablespace_map.old"})
     std::remove((place.pgdata() + name).c_str());
-  if (auto shut = let_nobody_in(place.pgdata()); !shut) return shut;
+  const std::string ready = fmt::format("{}/pg_wal/archive_status/{}.ready", place.pgdata(),
+                                        postgres::history_file_name(static_cast<uint32_t>(timeline)));
+  if (auto wrote = postgres::replace_file(ready, "", 0600); !wrote) return std::unexpected(wrote.error());
+  return let_nobody_in(place.pgdata());
+}
+
+Status put_in_place(const postgres::Layout& place, const postgres::Layout& layout, const RestoredMark& mark) {
   if (auto marked = write_restored_mark(layout.data_dir, mark); !marked) return marked;
   if (std::rename(place.pgdata().c_str(), layout.pgdata().c_str()) != 0)
     return fail(Code::kInternal, fmt::format("rename to {}: {}", layout.pgdata(), std::strerror(errno)));
@@ -159,12 +157,12 @@ std::string follow_command(const PgBackRest& archive, const postgres::Followed& 
 }
 
 Status fetch_backup(const PgBackRest& program, const postgres::Layout& place, const std::string& tablespaces,
-                    std::vector<std::string> options, int64_t timeline, std::optional<Position> end,
+                    std::vector<std::string> options, int64_t timeline, std::optional<Position> end, int64_t taken,
                     std::chrono::milliseconds longest, const std::stop_token& stop) {
   options.insert(options.end(),
                  {"--tablespace-map-all=" + tablespaces,
-                  fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {}{}", archive_program(),
-                              program.config(), program.stanza(), timeline, end ? " " + to_string(*end) : ""),
+                  fmt::format("--recovery-option=restore_command={} fetch {} {} %f \"%p\" {} {} {}", archive_program(),
+                              program.config(), program.stanza(), timeline, end ? to_string(*end) : "-", taken),
                   "restore"});
   if (auto done = program.run_checked(std::move(options), {longest, false, {}}, stop); !done)
     return std::unexpected(done.error());
@@ -191,26 +189,36 @@ std::optional<Position> nearest(std::optional<Position> one, std::optional<Posit
   return one && other ? std::min(*one, *other) : one ? one : other;
 }
 
+// What ended at a gap is not the latest.
+Result<TimelineSwitch> end_of(const postgres::Layout& place, const RestorePlan& plan, const backup::Goal& goal) {
+  auto end = end_of_recovery(place);
+  if (!end || goal.kind != backup::Goal::Kind::kLatest) return end;
+  const std::string newest =
+      plan.end ? backup::segment_name(plan.timeline, backup::segment_number(plan.end->value - 1)) : plan.newest_segment;
+  if (const std::string gap = gap_after(*end, newest, plan.timeline); !gap.empty())
+    return fail(Code::kInvalid, fmt::format("{}: {}. A time before the gap can be restored", kEndsEarly, gap));
+  return end;
+}
+
 }  // namespace
 
-Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
+postgres::Layout beside(const postgres::Layout& layout) {
+  postgres::Layout place = layout;
+  place.data_dir += "/restoring";
+  place.run_dir += "/restoring";
+  return place;
+}
+
+Result<RestoredData> restore_into(const RestoreNeeds& needs, const RestorePlace& where,
+                                  const api::RestoreAssignment& from, BackupReport::Restored& said,
+                                  const std::stop_token& stop) {
   using Step = BackupReport::Step;
-  BackupReport::Restored said;
   const auto tell = [&](Step step) {
     said.step = step;
     needs.on_step(said);
   };
-  if (postgres::exists(needs.layout.pgdata())) {
-    const auto mark = read_restored_mark(needs.layout.data_dir);
-    if (!mark || mark->restore != from.name)
-      return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
-    if (auto synced = postgres::sync_directory(needs.layout.data_dir); !synced) return synced;
-    said.reached = mark->reached;
-    tell(Step::kRestored);
-    return {};
-  }
-  const postgres::Layout place = beside(needs.layout);
-  if (auto made = make_place(needs.layout, place); !made) return made;
+  const postgres::Layout& place = where.layout;
+  if (auto made = make_place(place, where.tablespaces); !made) return std::unexpected(made.error());
   const backup::Instance instance{from.stanza, place.pgdata(), place.run_dir, needs.settings.port,
                                   place.run_dir + "/backup"};
   const auto config = needs.access.write(from.destination, from.encryption, instance, stop);
@@ -222,34 +230,57 @@ Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& fro
   said.plan = {first.label, std::string(backup::to_string(first.kind)), to_string(first.stop), plan->timeline,
                first.size_bytes};
   tell(Step::kFetching);
+  if (where.fits)
+    if (auto fits = where.fits(*plan); !fits) return std::unexpected(fits.error());
+  const int64_t taken = where.taken ? std::max<int64_t>(*where.taken, plan->highest) : 0;
   // To the end of the log, where it is known to be all that there was.
   const backup::Goal goal = plan->end ? backup::Goal{} : plan->goal;
-  if (auto fetched = fetch_backup(program, place, tablespaces_of(needs.layout),
-                                  backup::options_of(goal, plan->timeline, first.label), plan->timeline,
-                                  nearest(plan->end, plan->cut), kLongest, stop);
+  if (auto fetched =
+          fetch_backup(program, place, where.tablespaces, backup::options_of(goal, plan->timeline, first.label),
+                       plan->timeline, nearest(plan->end, plan->cut), taken, kLongest, stop);
       !fetched)
-    return fetched;
+    return std::unexpected(fetched.error());
   tell(Step::kRecovering);
-  if (auto configured = configure(needs, place, stop); !configured) return configured;
+  if (where.may_recover)
+    if (auto may = where.may_recover(); !may) return std::unexpected(may.error());
+  if (auto configured = configure(needs, place, stop); !configured) return std::unexpected(configured.error());
   if (auto recovered = recover(needs, place, stop); !recovered) {
-    if (recovered.error().message.find(kUnreachable) == std::string::npos) return recovered;
+    if (recovered.error().message.find(kUnreachable) == std::string::npos) return std::unexpected(recovered.error());
     needs.exhausted = {plan->frontier, plan->whole_if_read};
     const auto again = plan_restore({needs.children, program, place, needs.clock}, from, needs.exhausted, stop);
-    return again ? recovered : std::unexpected(again.error());
+    return std::unexpected(again ? recovered.error() : again.error());
   }
-  const auto end = end_of_recovery(place);
+  const auto end = end_of(place, *plan, goal);
   if (!end) return std::unexpected(end.error());
-  // What ended at a gap is not the latest.
-  const std::string newest = plan->end
-                                 ? backup::segment_name(plan->timeline, backup::segment_number(plan->end->value - 1))
-                                 : plan->newest_segment;
-  if (goal.kind == backup::Goal::Kind::kLatest)
-    if (const std::string gap = gap_after(*end, newest, plan->timeline); !gap.empty())
-      return fail(Code::kInvalid, fmt::format("{}: {}. A time before the gap can be restored", kEndsEarly, gap));
+  const auto control = postgres::read_control_data(needs.children, place, stop);
+  if (!control) return std::unexpected(control.error());
+  if (control->timeline <= taken)
+    return fail(Code::kInternal,
+                fmt::format("recovery ended on timeline {}, and {} is taken", control->timeline, taken));
+  if (auto ready = make_ready(place, control->timeline); !ready) return std::unexpected(ready.error());
   said.reached = to_string(end->end);
-  if (auto put = put_in_place(place, needs.layout, {from.name, false, said.reached}); !put) return put;
-  tell(Step::kRestored);
-  return {};
+  return RestoredData{control->timeline, said.reached};
+}
+
+Status restore_data(const RestoreNeeds& needs, const api::RestoreAssignment& from, const std::stop_token& stop) {
+  BackupReport::Restored said;
+  const auto restored = [&] {
+    said.step = BackupReport::Step::kRestored;
+    needs.on_step(said);
+    return Status{};
+  };
+  if (postgres::exists(needs.layout.pgdata())) {
+    const auto mark = read_restored_mark(needs.layout.data_dir);
+    if (!mark || mark->restore != from.name)
+      return fail(Code::kAlreadyExists, fmt::format("{} exists", needs.layout.pgdata()));
+    if (auto synced = postgres::sync_directory(needs.layout.data_dir); !synced) return synced;
+    said.reached = mark->reached;
+    return restored();
+  }
+  const RestorePlace place{beside(needs.layout), needs.layout.data_dir + "/tablespaces/restored"};
+  if (auto made = restore_into(needs, place, from, said, stop); !made) return std::unexpected(made.error());
+  if (auto put = put_in_place(place.layout, needs.layout, {from.name, false, said.reached}); !put) return put;
+  return restored();
 }
 
 }  // namespace twinspan::worker

@@ -253,6 +253,7 @@ Result<RestorePlan> plan_restore(const PlanNeeds& needs, const api::RestoreAssig
                              *timeline, backup::words_of(*noted))));
   }
   plan.timeline = *timeline;
+  if (!archive.timelines.empty()) plan.highest = *archive.timelines.rbegin();
   const auto its_newest = newest_of(program, folder, archive, {*timeline, *history}, stop);
   if (!its_newest) return std::unexpected(its_newest.error());
   // Before there were notes the higher number was the later one.

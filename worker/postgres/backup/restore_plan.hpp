@@ -23,6 +23,7 @@ struct RestorePlan {
   std::optional<Position> end = std::nullopt;            // ReachVerdict::end
   std::optional<Position> whole_if_read = std::nullopt;  // should recovery end before the goal
   std::optional<Position> cut = std::nullopt;            // what lies behind is another's log under the same number
+  backup::Timeline highest = 0;                          // of which anything is stored
 };
 
 // What an attempt that came to the end of the log before its goal tells the next one.

@@ -97,7 +97,7 @@ class RestoreTest {
     newest_ = stored->newest_segment;
     log::info("restoring", {{"label", order_.test.label}, {"timeline", order_.test.timeline}, {"newest", newest_}});
     return fetch_backup(program, layout, tablespaces_of(layout), backup::options_of({}, timeline(), order_.test.label),
-                        timeline(), std::nullopt, kLongest, stop_);
+                        timeline(), std::nullopt, 0, kLongest, stop_);
   }
 
   Status configure() {

@@ -13,6 +13,10 @@ std::string file_in(const std::string& data_dir) { return data_dir + "/restored.
 
 }  // namespace
 
+BackupReport::Restored said_of(const RestoredMark& mark) {
+  return {mark.restore, BackupReport::Step::kRestored, "", std::nullopt, mark.reached, mark.until, mark.brought_back};
+}
+
 // What can't be read is not known: the Restore goes on saying that it waits.
 std::optional<RestoredMark> read_restored_mark(const std::string& data_dir) {
   const auto text = postgres::read_file(file_in(data_dir));
@@ -25,11 +29,14 @@ std::optional<RestoredMark> read_restored_mark(const std::string& data_dir) {
   const std::string restore = text_of(json, "restore");
   if (restore.empty()) return std::nullopt;
   const Json& opened = member_of(json, "opened");
-  return RestoredMark{restore, opened.is_boolean() && opened.get<bool>(), text_of(json, "reached")};
+  return RestoredMark{restore, opened.is_boolean() && opened.get<bool>(), text_of(json, "reached"),
+                      text_of(json, "until"), member_of(json, "broughtBack") == true};
 }
 
 Status write_restored_mark(const std::string& data_dir, const RestoredMark& mark) {
-  const Json json = {{"restore", mark.restore}, {"opened", mark.opened}, {"reached", mark.reached}};
+  Json json = {{"restore", mark.restore}, {"opened", mark.opened}, {"reached", mark.reached}};
+  if (!mark.until.empty()) json["until"] = mark.until;
+  if (mark.brought_back) json["broughtBack"] = true;
   if (auto wrote = postgres::replace_file(file_in(data_dir), json.dump() + "\n", 0600); !wrote)
     return std::unexpected(wrote.error());
   return postgres::sync_directory(data_dir);
