@@ -153,6 +153,9 @@ Restorable restorable(const Stored& stored) {
       found.windows->push_back(window);
   std::stable_sort(found.windows->begin(), found.windows->end(),
                    [](const Window& a, const Window& b) { return a.from < b.from; });
+  // One of log that the database left may have begun later than the one that goes on.
+  std::stable_partition(found.windows->begin(), found.windows->end(),
+                        [&](const Window& one) { return !goes_on(one, stored.lineage); });
   const Path newest = path_to(stored.lineage, stored.lineage.size() - 1);
   std::optional<Position> oldest;
   for (const BackupSet& backup : stored.backups)

@@ -59,7 +59,9 @@ struct Stored {
 };
 
 struct Restorable {
-  std::optional<std::vector<Window>> windows;  // earliest first; nullopt: Unknown
+  // First those of log that the database left, then those of its own history, each the earliest first: the last one is
+  // of the present, where any is. nullopt: Unknown.
+  std::optional<std::vector<Window>> windows;
   std::optional<std::vector<Gap>>
       gaps;  // of the newest timeline's history, from its oldest restorable backup on; nullopt: Unknown
   std::map<std::string, Answer> backups;  // by label: whether it by itself, with its own WAL, can be restored

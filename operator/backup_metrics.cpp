@@ -44,6 +44,28 @@ struct RestoreTestFamilies {
   }
 };
 
+// How far back any time can be restored, and how far it should be.
+struct WindowFamilies {
+  Family begins = Family("twinspan_recovery_window_start_timestamp_seconds",
+                         "Since when any time can be restored. Absent where that is not known, or none can.");
+  Family ends = Family("twinspan_recovery_window_end_timestamp_seconds",
+                       "The newest time that is known to be restorable. Absent where that is not known.");
+  Family wanted = Family("twinspan_recovery_window_wanted_seconds",
+                         "How far back any time should be restorable, by spec.retention.days. Absent without it.");
+  Family created = Family("twinspan_backup_schedule_created_timestamp_seconds",
+                          "When the BackupSchedule was made: nothing is promised of before.");
+
+  void add(const api::BackupSchedule& schedule, bool known, const Family::Labels& labels) {
+    if (known && !schedule.status.windows.empty()) {
+      add_time(begins, labels, schedule.status.windows.back().from);
+      add_time(ends, labels, schedule.status.windows.back().to.value_or(""));
+    }
+    if (const auto& days = schedule.spec.retention.days)
+      wanted.add(labels, std::chrono::duration<double>(std::chrono::days(*days)).count());
+    add_time(created, labels, schedule.metadata.creation_timestamp);
+  }
+};
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCaches& caches) {
@@ -57,10 +79,7 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
   RestoreTestFamilies tests;
   Family can_restore("twinspan_backup_restorable",
                      "1 where the present can be restored, by a fresh listing. Absent where that is not known.");
-  Family begins("twinspan_recovery_window_start_timestamp_seconds",
-                "Since when any time can be restored. Absent where that is not known, or none can.");
-  Family ends("twinspan_recovery_window_end_timestamp_seconds",
-              "The newest time that is known to be restorable. Absent where that is not known.");
+  WindowFamilies window;
   Family gaps("twinspan_wal_gaps", "Pieces of the log that are missing in the repository. Absent where not known.");
   Family bytes("twinspan_repository_bytes", "What the backups in the repository take, without the log.");
   Family unreachable("twinspan_repository_unreachable", "1 where a member that needs the repository can't use it.");
@@ -81,12 +100,10 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
     const api::Condition* said = api::find_condition(status.conditions, "Ready");
     ready.add(labels, said && said->status == api::ConditionStatus::kTrue);
     const api::Condition* restorable = api::find_condition(status.conditions, "Restorable");
-    if (restorable && restorable->status != api::ConditionStatus::kUnknown) {
+    const bool known = restorable && restorable->status != api::ConditionStatus::kUnknown;
+    window.add(*schedule, known, labels);
+    if (known) {
       can_restore.add(labels, restorable->status == api::ConditionStatus::kTrue);
-      if (!status.windows.empty()) {
-        add_time(begins, labels, status.windows.back().from);
-        add_time(ends, labels, status.windows.back().to.value_or(""));
-      }
       gaps.add(labels, static_cast<double>(status.gaps.size()));
     }
     if (status.repository) bytes.add(labels, static_cast<double>(status.repository->stored_bytes));
@@ -102,8 +119,9 @@ std::vector<prometheus::MetricFamily> backup_metrics(const controllers::BackupCa
       add_time(due, labels, status.runs->failed->due);
   }
   std::vector<prometheus::MetricFamily> out;
-  for (Family* family : {&last, &corrupt, &due, &ready, &can_restore, &begins, &ends, &gaps, &bytes, &unreachable,
-                         &refused, &tests.last, &tests.passed, &tests.seconds, &tests.due})
+  for (Family* family :
+       {&last, &corrupt, &due, &ready, &can_restore, &window.begins, &window.ends, &window.wanted, &window.created,
+        &gaps, &bytes, &unreachable, &refused, &tests.last, &tests.passed, &tests.seconds, &tests.due})
     out.push_back(family->take());
   return out;
 }

@@ -172,6 +172,15 @@ TEST(BackupWindows, BothTimelinesStayAfterARestoreInPlace) {
             "1: 3..5 [60, 100)\n");
 }
 
+// Taken back behind the gap: the backup after it began later than what goes on, and is of what was given up.
+TEST(BackupWindows, TheLastIsOfThePresentHoweverLateAnotherBegan) {
+  const Lineage lineage = {line(1, 1), line(2, 2, 1, 40)};
+  EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1), backup("b", 1, 60, 70, 3)},
+                             {{wal(1, 0, 48), wal(1, 56, 100, 5), wal(2, 32, 120, 8)}},
+                             lineage})),
+            "1: 1..? [20, 48)\n1: 3..5 [70, 100)\n2: 1..8 [20, 120)\n");
+}
+
 TEST(BackupWindows, WhatTheParentWroteBeyondTheForkIsNotTheChilds) {
   const Lineage lineage = {line(1, 1), line(2, 2, 1, 40)};
   EXPECT_EQ(told(restorable({{backup("a", 1, 10, 20, 1)}, {{wal(1, 0, 100, 5)}}, lineage})), "1: 1..5 [20, 100)\n");

@@ -133,5 +133,43 @@ TEST_F(LinkMetrics, BackupsTellWhenTheLastWasWholeAndSinceWhenOneIsDue) {
   EXPECT_TRUE(says("twinspan_backup_corrupt" + labels + "} 1")) << text();
 }
 
+// What a status claims while nobody lists is not said.
+TEST_F(LinkMetrics, TheWindowIsToldBesideWhatIsWanted) {
+  const auto schedule = [&](const Json& retention, const char* restorable) {
+    Json destination;
+    destination["s3"] = {
+        {"endpoint", "https://s3.example"}, {"bucket", "backups"}, {"credentialsSecretRef", {{"name", "s3"}}}};
+    backups.wrote(
+        kube::kBackupSchedules,
+        {{"apiVersion", "twinspan.dev/v1alpha1"},
+         {"kind", "BackupSchedule"},
+         {"metadata",
+          {{"name", "nightly"},
+           {"namespace", "shop"},
+           {"uid", "u"},
+           {"creationTimestamp", "1970-01-01T00:00:30Z"},
+           {"resourceVersion", std::to_string(++version)}}},
+         {"spec", {{"linkRef", {{"name", "orders"}}}, {"destination", destination}, {"retention", retention}}},
+         {"status",
+          {{"windows",
+            {{{"from", "1970-01-01T00:01:00Z"}, {"timeline", 1}},
+             {{"from", "1970-01-01T00:02:00Z"}, {"timeline", 2}, {"open", true}}}},
+           {"conditions",
+            {{{"type", "Restorable"},
+              {"status", restorable},
+              {"reason", "R"},
+              {"message", ""},
+              {"lastTransitionTime", "1970-01-01T00:00:00Z"}}}}}}});
+  };
+  const std::string labels = R"({namespace="shop",link="orders",schedule="nightly"})";
+  schedule({{"days", 1}}, "True");
+  EXPECT_TRUE(says("twinspan_recovery_window_start_timestamp_seconds" + labels + " 120")) << text();
+  EXPECT_TRUE(says("twinspan_recovery_window_wanted_seconds" + labels + " 86400")) << text();
+  EXPECT_TRUE(says("twinspan_backup_schedule_created_timestamp_seconds" + labels + " 30")) << text();
+  schedule({{"daily", 7}}, "Unknown");
+  EXPECT_EQ(text().find("twinspan_recovery_window_start_timestamp_seconds{"), std::string::npos);
+  EXPECT_EQ(text().find("twinspan_recovery_window_wanted_seconds{"), std::string::npos) << "nobody asked for it";
+}
+
 }  // namespace
 }  // namespace twinspan
