@@ -29,15 +29,31 @@ bool is_planned(const std::string& cause) {
 
 std::string kind_of(const std::string& cause) { return is_planned(cause) ? cause : "Failover"; }
 
+bool is_restore(const std::string& cause) { return parse_cause(cause) == Cause::kRestore; }
+
+std::string began(const api::FailoverStep& step) {
+  const std::string message = step.message.value_or("");
+  if (is_restore(step.cause)) return fmt::format("{}: {}", step.cause, message);  // nobody is replaced
+  return fmt::format("{}: {} is to be replaced ({})", step.cause, step.from, message);
+}
+
+// What a person gave up by a restore is no loss that anybody could count.
+std::string ended(const api::FailoverRecord& record, const api::PolicyStatus& status) {
+  const std::string took = status.took.value_or("an unknown time");
+  if (is_restore(record.reason) && record.outcome == to_string(Ending::kCompleted))
+    return fmt::format("{} goes on with restored data after {}", record.to, took);
+  if (is_restore(record.reason)) return fmt::format("{} stays primary with the data it has", record.to);
+  return fmt::format("{} -> {} in {}, lost {}", record.from, record.to, took,
+                     status.lost.value_or("an unknown amount"));
+}
+
 }  // namespace
 
 std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicyStatus& after) {
   std::vector<Told> told;
   const bool planned = after.current && is_planned(after.current->cause);
   if (after.current && (!before.current || before.current->epoch != after.current->epoch))
-    told.push_back({!planned, kind_of(after.current->cause) + "Started",
-                    fmt::format("{}: {} is to be replaced ({})", after.current->cause, after.current->from,
-                                after.current->message.value_or(""))});
+    told.push_back({!planned, kind_of(after.current->cause) + "Started", began(*after.current)});
   if (after.current &&
       (!before.current || before.current->step != after.current->step || before.current->epoch != after.current->epoch))
     told.push_back({false, after.current->step, after.current->message.value_or("")});
@@ -45,9 +61,7 @@ std::vector<Told> events_of(const api::PolicyStatus& before, const api::PolicySt
                                                                                  after.history.front().rerouted_at);
   if (finished) {
     const api::FailoverRecord& record = after.history.front();
-    told.push_back({false, kind_of(record.reason) + record.outcome,
-                    fmt::format("{} -> {} in {}, lost {}", record.from, record.to,
-                                after.took.value_or("an unknown time"), after.lost.value_or("an unknown amount"))});
+    told.push_back({false, kind_of(record.reason) + record.outcome, ended(record, after)});
   }
   const api::Condition* stalled = api::find_condition(after.conditions, "Stalled");
   const api::Condition* was_stalled = api::find_condition(before.conditions, "Stalled");

@@ -71,8 +71,10 @@ Result<FailoverSeen> PrimarySight::gather(const MoveFacts& facts, const Failover
   seen.ns = key.ns;
   seen.link = key.name;
   hear_word(link, seen);
-  if (link.status.restore && link.status.restore->in_place && link.status.restore->in_place->replace)
-    seen.replace = link.status.restore->name;
+  // Meant for the primary beside whose data it was restored: another one's are not its to replace.
+  if (const auto& order = link.status.restore; order && order->in_place && order->in_place->replace && lease &&
+                                               lease->record.holder_endpoint == order->in_place->endpoint)
+    seen.replace = order->name;
   seen.assignment = facts.assignment;
   seen.primary_last_known = memory.primary.position();
   seen.routing = routing.routing;

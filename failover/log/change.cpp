@@ -74,7 +74,7 @@ std::optional<Decision> handover_unclean(const Change& change, Decision decision
   const Cause cause = lease.release ? lease.release->cause : Cause::kLeaseExpired;
   decision.current->step = Step::kElecting;
   decision.current->to.clear();
-  decision.current->cause = cause == Cause::kSwitchover ? Cause::kShutdown : cause;
+  decision.current->cause = is_planned(cause) ? Cause::kShutdown : cause;
   decision.assign = Assignment{assignment.epoch, "", change.old_primary, decision.current->cause};
   decision.reason = LogReason::kHandoverUnclean;
   decision.message = fmt::format("{} ended without handing over: an election decides", change.old_primary);
@@ -127,7 +127,9 @@ std::optional<Decision> cancel_switchover(const Change& change, Decision decisio
   const Assignment& assignment = change.assignment;
   if (!is_planned(assignment.cause) || !lease.held() || !lease.promoted || change.seen.lease_may_be_taken)
     return std::nullopt;
-  decision.assign = Assignment{lease.epoch, lease.holder_endpoint, assignment.previous, assignment.cause};
+  // Nothing was restored in this epoch.
+  const Cause cause = assignment.cause == Cause::kRestore ? Cause::kRestart : assignment.cause;
+  decision.assign = Assignment{lease.epoch, lease.holder_endpoint, assignment.previous, cause};
   decision.reason = LogReason::kSwitchoverCancelled;
   decision.message =
       assignment.cause == Cause::kRestore
@@ -149,8 +151,9 @@ Decision choose_again(const Change& change, const Failure& failure, Decision dec
   // Nobody could tell whether it took a lease that is gone by now: the epoch is not used again then.
   const Epoch epoch = lease_tells(seen) ? assignment.epoch : assignment.epoch.next();
   decision.current->epoch = epoch;
-  decision.assign =
-      Assignment{epoch, "", change.old_primary, is_planned(assignment.cause) ? Cause::kLeaseExpired : assignment.cause};
+  const Cause cause = is_planned(assignment.cause) ? Cause::kLeaseExpired : assignment.cause;
+  if (decision.current->cause == Cause::kRestore) decision.current->cause = cause;
+  decision.assign = Assignment{epoch, "", change.old_primary, cause};
   decision.reason = LogReason::kCandidateFailed;
   decision.message = fmt::format("{} {}: choosing again", assignment.primary,
                                  failure.lost ? "has lost its data" : "did not take over in time");

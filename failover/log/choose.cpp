@@ -46,6 +46,7 @@ Decision choose(const FailoverSeen& seen, const FailoverRules& rules, const Leas
   if (!lease_tells(seen) || never_promoted(seen, lease) || last_primary_denies(seen))
     return recover(seen, rules, cause);
   if (auto decided = by_word(seen, cause)) return *decided;
+  if (cause == Cause::kRestore) cause = Cause::kLeaseExpired;  // whoever is chosen restores nothing
   const std::string old_primary = last_primary(seen);
   Decision decision;
   decision.current = ongoing(seen, next_epoch(seen), Step::kElecting, old_primary, cause);

@@ -114,7 +114,8 @@ Decision unpromoted(const FailoverSeen& seen, const FailoverRules& rules, const 
     decision.needs_person = true;
     return decision;
   }
-  const Cause cause = seen.current ? seen.current->cause : Cause::kLeaseExpired;
+  const bool goes_on = seen.current && seen.current->cause != Cause::kRestore;
+  const Cause cause = goes_on ? seen.current->cause : Cause::kLeaseExpired;
   decision.current = Transition{Step::kFencing, next_epoch(seen), old_primary, "", cause, input.excluded, std::nullopt};
   decision.assign = Assignment{next_epoch(seen), "", old_primary, cause};
   decision.reason = LogReason::kCandidateFailed;
@@ -126,6 +127,9 @@ Decision unpromoted(const FailoverSeen& seen, const FailoverRules& rules, const 
 Assignment as_the_lease_says(const FailoverSeen& seen, const LeaseRecord& lease) {
   const std::string& primary = lease.holder_endpoint;
   Assignment settled = seen.assignment.value_or(Assignment{lease.epoch, primary, "", Cause::kRestart});
+  // A person's word, for one epoch and one primary.
+  if (settled.cause == Cause::kRestore && (settled.epoch != lease.epoch || settled.primary != primary))
+    settled.cause = Cause::kRestart;
   settled.epoch = lease.epoch;
   settled.primary = primary;
   // Once it accepts writes nobody may begin from nothing any more, whatever becomes of the lease; and nobody else was
@@ -215,11 +219,15 @@ std::optional<Decision> switch_over(const FailoverSeen& seen, const FailoverRule
 }
 
 // What a person had restored takes the place of the primary's data. Its own fresh word says that it lies there whole:
-// once it has, it says so no more.
+// once it has, it says so no more. What it said before it came to accept writes in this epoch may be of before that.
 std::optional<Decision> replace_data(const FailoverSeen& seen, const std::string& primary, Decision decision) {
   const MemberSeen* holder = member(seen, primary);
   if (seen.replace.empty() || !holder || !holder->fresh || !holder->report || holder->report->prepared != seen.replace)
     return std::nullopt;
+  const MemberReport& report = *holder->report;
+  const bool at_work = report.role == Role::kPrimary && report.state == MemberState::kRunning && report.memory &&
+                       report.memory->data_epoch == seen.lease->epoch;
+  if (!at_work) return std::nullopt;
   decision.current =
       Transition{Step::kPromoting, next_epoch(seen), primary, primary, Cause::kRestore, {}, std::nullopt};
   decision.assign = Assignment{next_epoch(seen), primary, primary, Cause::kRestore};

@@ -116,11 +116,12 @@ std::string bytes(uint64_t count) {
 
 // Data that have nothing of the old primary's log, nor it of theirs: a person had it go on from restored data, and this
 // replica has not begun to follow. It confirmed none of that log, so counting who confirmed proves nothing, and its
-// positions compare nothing.
+// positions compare nothing. A candidate that had the log and ended before it promoted says nothing of it in its lease:
+// then what was told of it counts.
 bool before_restore(const ElectionInput& input, const MemberReport& report) {
-  if (!report.memory || report.memory->epochs.empty() || input.epochs.empty()) return false;
-  return *report.received > Position{} &&
-         common_end(report.memory->epochs, *report.received, input.epochs) == Position{};
+  const EpochHistory& log = input.epochs.empty() ? input.latest : input.epochs;
+  if (!report.memory || report.memory->epochs.empty() || log.empty()) return false;
+  return *report.received > Position{} && common_end(report.memory->epochs, *report.received, log) == Position{};
 }
 
 ElectionResult within_bounds(const ElectionInput& input, const Candidate& best) {

@@ -25,6 +25,7 @@ struct ElectionInput {
   std::vector<Candidate> replicas;  // every replica the link names, heard or not
   bool primary_among_them = false;  // the old primary can't be told apart, or is one of them
   EpochHistory epochs{};            // that wrote the old primary's data; empty: not known
+  EpochHistory latest{};            // that wrote the latest data anybody told of, where `epochs` is not known
   Epoch epoch;                      // of the old primary: data whose epoch is not known are taken to be of it
   DurabilityRule durability;
   Epoch unpromoted;  // an epoch from which on nobody is known to have accepted writes, whoever prepared to; 0: none

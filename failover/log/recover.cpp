@@ -147,6 +147,7 @@ Decision elect_newest(const FailoverSeen& seen, const FailoverRules& rules, cons
   input.primary_among_them = true;
   input.final_position.reset();
   input.unpromoted = {};
+  if (seen.lease->epoch < all.epoch) input.epochs.clear();  // it tells of data that came before these
   input.epoch = all.epoch;
   for (Candidate& one : input.replicas) one = candidate(seen, *member(seen, one.name));
   const ElectionResult result = elect(input);

@@ -179,10 +179,31 @@ EpochHistory said_of(const FailoverSeen& seen, const std::string& old_primary, c
   const bool wrote = one && one->report && one->report->memory && one->report->memory->part == DataPart::kPrimary;
   const Epoch of = wrote ? one->report->memory->data_epoch.value_or(Epoch{0}) : Epoch{0};
   const bool restored = lease.promoted && seen.assignment && seen.assignment->epoch == lease.epoch &&
-                        seen.assignment->cause == Cause::kRestore;
+                        seen.assignment->primary == old_primary && seen.assignment->cause == Cause::kRestore;
   if (restored && of != lease.epoch) return {{lease.epoch, Position{}}};
   // A primary that starts again goes on with the same log.
   return of > Epoch{0} && of <= lease.epoch ? one->report->memory->epochs : EpochHistory();
+}
+
+// Whose writes the latest data are that anybody told of, however long ago. What was written down for a promotion that
+// nobody saw makes no data later.
+EpochHistory latest_told(const FailoverSeen& seen, Epoch unpromoted) {
+  EpochHistory latest;
+  Epoch of;
+  for (const MemberSeen& one : seen.members) {
+    if (!one.report || !one.report->memory || one.report->memory->epochs.empty()) continue;
+    const MemberMemory& memory = *one.report->memory;
+    Epoch epoch = memory.data_epoch.value_or(Epoch{0});
+    if (unpromoted > Epoch{0} && epoch >= unpromoted) {
+      epoch = {};
+      for (const EpochStart& wrote : memory.epochs)
+        if (wrote.epoch < unpromoted) epoch = wrote.epoch;
+    }
+    if (epoch <= of) continue;
+    of = epoch;
+    latest = memory.epochs;
+  }
+  return latest;
 }
 
 }  // namespace
@@ -202,6 +223,7 @@ ElectionInput election(const FailoverSeen& seen, const FailoverRules& rules, con
     if (!lease.promoted && last_primary(seen) != last_holder(lease)) input.unpromoted = lease.epoch;
     if (lease.release && lease.release->endpoint == old_primary) input.final_position = lease.release->final_position;
   }
+  input.latest = latest_told(seen, input.unpromoted);
   if (seen.current) input.excluded = seen.current->excluded;
   for (const MemberSeen& one : seen.members)
     if (one.name != old_primary) input.replicas.push_back({one.name, one.fresh ? one.report : std::nullopt});
@@ -225,7 +247,9 @@ ElectionInput frozen_election(const FailoverSeen& seen, const FailoverRules& rul
 Transition ongoing(const FailoverSeen& seen, Epoch epoch, Step step, const std::string& from, Cause cause) {
   Transition begun{step, epoch, from, "", cause, {}, std::nullopt};
   if (!seen.current) return begun;
-  const Transition& current = *seen.current;
+  Transition current = *seen.current;
+  // Where somebody is chosen instead of the primary that was to go on with restored data, nothing is restored any more.
+  if (current.cause == Cause::kRestore) current.cause = cause;
   if (current.epoch == epoch) {
     begun = current;
     begun.step = step;

@@ -140,6 +140,7 @@ constexpr Planted kPlanted[] = {
     {Mistake::kWordNeverAges, Fault::kVolumeLost},
     {Mistake::kRestoredRemembersOld, Fault::kRestored},
     {Mistake::kRestoredNumberUsed, Fault::kRestored},
+    {Mistake::kRestoreUndone, Fault::kRestored},
 };
 
 class PlantedMistake : public testing::TestWithParam<Planted> {};

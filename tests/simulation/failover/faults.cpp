@@ -55,6 +55,7 @@ constexpr Names<Mistake, static_cast<size_t>(Mistake::kCount)> kMistakes{{
     {Mistake::kWordNeverAges, "WordNeverAges"},
     {Mistake::kRestoredRemembersOld, "RestoredRemembersOld"},
     {Mistake::kRestoredNumberUsed, "RestoredNumberUsed"},
+    {Mistake::kRestoreUndone, "RestoreUndone"},
 }};
 
 }  // namespace

@@ -61,6 +61,7 @@ enum class Mistake {
   kWordNeverAges,         // a person's word counts again in every epoch
   kRestoredRemembersOld,  // restored data count as what they took the place of
   kRestoredNumberUsed,    // their timeline has a number that another one has
+  kRestoreUndone,         // whoever has data from before a restore is elected like anybody
   kCount
 };
 std::string_view to_string(Mistake mistake);

@@ -125,6 +125,13 @@ void Ledger::elected_without_replicas(const Assignment& assignment, bool lease_t
   if (lease_told || !last || last->lost || last->out_of_reach) loss_excused_.insert(assignment.primary);
 }
 
+void Ledger::assigned(const Assignment& assignment) {
+  if (assignment.cause != Cause::kRestore) return;
+  if (assignment.primary.empty() || assignment.primary != assignment.previous)
+    violate(fmt::format("epoch {} restores data of {} and names \"{}\"", assignment.epoch.value, assignment.previous,
+                        assignment.primary));
+}
+
 void Ledger::person_decided(const std::string& endpoint) {
   decided_for_.insert(endpoint);
   promised_.clear();

@@ -63,6 +63,8 @@ class Ledger {
   // An election among replicas of which none confirmed: its primary may lack what only the last one had.
   // Where the lease could not tell who that was, only when its volume is lost or out of reach.
   void elected_without_replicas(const Assignment& assignment, bool lease_told);
+  // An operator assigns: a restore is the primary's own, and whoever is chosen otherwise fails over.
+  void assigned(const Assignment& assignment);
   void person_decided(const std::string& endpoint);  // whatever is lost by it, until that one accepts writes
 
   Outcome& outcome() { return outcome_; }

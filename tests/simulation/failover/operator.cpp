@@ -184,7 +184,6 @@ FailoverSeen Operator::gather(const LeaseObject* confirmed, Epoch known_then) {
   seen.source = link_.object->endpoints.front();
   seen.assignment = link_.object->assignment;
   seen.word = link_.object->word;
-  seen.replace = link_.object->restore;
   seen.primary_last_known = primary_.position();
   seen.routing = Routing::kTo;
   seen.endpoints_ready = true;
@@ -198,10 +197,12 @@ FailoverSeen Operator::gather(const LeaseObject* confirmed, Epoch known_then) {
     const milliseconds promised =
         lease_.object->duration.count() > 0 ? lease_.object->duration : rules().lease.duration;
     seen.lease_may_be_taken = !seen.lease->held() || seen.lease_unchanged_for >= promised;
+    if (seen.lease->holder_endpoint == link_.object->restore_at) seen.replace = link_.object->restore;
   }
   for (const std::string& endpoint : link_.object->endpoints) {
     seen.members.push_back(sight_of(endpoint));
-    const auto& report = seen.members.back().report;
+    auto& report = seen.members.back().report;
+    if (cluster_.mistaken(Mistake::kRestoreUndone) && report && report->memory) report->memory->epochs.clear();
     // Whoever told of a later epoch only after the lease was asked for may be ahead of it.
     if (report && seen.lease && remembered_epoch(*report) > std::max(known_then, seen.lease->epoch))
       seen.lease_confirmed = false;
@@ -311,6 +312,7 @@ void Operator::write_assignment(const Assignment& assignment, bool lease_told) {
   write(
       [this, next, elects, lease_told, version = link_.version] {
         if (!cluster_.api.put(version, next)) return false;
+        cluster_.ledger.assigned(*next.assignment);
         if (elects) cluster_.ledger.elected_without_replicas(*next.assignment, lease_told);
         return true;
       },
@@ -336,6 +338,17 @@ void Operator::keep_house() {
     made.created = now() / kSecond;
     write([this, made, version = lease_.version] { return cluster_.api.put(version, made); },
           [this](const ApiState& state) { note_lease(state.lease, false); });
+    return;
+  }
+  // What was restored beside a primary's data is given up once another is primary, as the backup controller does.
+  const LinkObject& link = *link_.object;
+  const LeaseRecord held = lease_.object ? lease_.object->record : LeaseRecord{};
+  if (!link.restore.empty() && held.promoted && held.held() && held.holder_endpoint != link.restore_at) {
+    LinkObject next = link;
+    next.restore.clear();
+    next.restore_at.clear();
+    write([this, next, version = link_.version] { return cluster_.api.put(version, next); },
+          [this](const ApiState& state) { note(link_, link_learned_, state.link, false); });
     return;
   }
   // The status is written now and then: another version of the link, by which whoever else writes it is in conflict.

@@ -25,9 +25,11 @@ TEST(MemberReport, SurvivesTheWire) {
   report.troubles = {{TroubleKind::kStorageLow, "1 GiB of 20 are free"}};
   report.volume = {20, 1};
   report.memory = MemberMemory{{4}, Epoch{3}, DataPart::kBegun, std::chrono::seconds(15)};
+  report.prepared = "before";
   const auto parsed = parse_member_report(to_json(report));
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->memory, report.memory);
+  EXPECT_EQ(parsed->prepared, "before");
   EXPECT_EQ(to_json(*parsed), to_json(report));
 }
 
@@ -56,6 +58,7 @@ TEST(MemberReport, WhatWasNotMeasuredStaysUnknown) {
   ASSERT_TRUE(parsed);
   EXPECT_FALSE(parsed->received || parsed->timeline || parsed->lag_seconds || parsed->lag_bytes || parsed->sql_healthy);
   EXPECT_FALSE(parsed->memory);
+  EXPECT_EQ(parsed->prepared, "") << "an agent that says nothing of it has nothing";
   EXPECT_EQ(parsed->state, MemberState::kUnknown);
 }
 
